@@ -1,0 +1,93 @@
+/* mem.c: the heap door with its counters and fault injection. */
+#include "base/mem.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+static _Atomic uint64_t num_calls;
+static _Atomic int64_t  num_live;
+static _Atomic int64_t  fail_in = -1;
+
+enum { HUGE_BYTES = 2 << 20 };
+
+static int refused(void)
+{
+    atomic_fetch_add_explicit(&num_calls, 1, memory_order_relaxed);
+    if (atomic_load_explicit(&fail_in, memory_order_relaxed) < 0) return 0;
+    return atomic_fetch_sub(&fail_in, 1) == 0;
+}
+
+static void *counted(void *ptr)
+{
+    if (ptr) atomic_fetch_add_explicit(&num_live, 1, memory_order_relaxed);
+    return ptr;
+}
+
+void *pri_calloc(size_t count, size_t size)
+{
+    if (refused()) return NULL;
+    if (count == 0 || size == 0) count = size = 1;
+    return counted(calloc(count, size));
+}
+
+void *pri_realloc(void *old, size_t count, size_t size)
+{
+    size_t bytes;
+    if (refused() || __builtin_mul_overflow(count, size, &bytes)) return NULL;
+    void *ptr = realloc(old, bytes ? bytes : 1);
+    return old ? ptr : counted(ptr);
+}
+
+void pri_free(void *ptr)
+{
+    if (!ptr) return;
+    atomic_fetch_sub_explicit(&num_live, 1, memory_order_relaxed);
+    free(ptr);
+}
+
+void *pri_pages_map(size_t bytes, int huge)
+{
+    if (refused() || bytes == 0 || bytes > SIZE_MAX / 2) return NULL;
+    const size_t slack = bytes >= HUGE_BYTES ? HUGE_BYTES : 0;
+    char *raw = mmap(NULL, bytes + slack, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (raw == MAP_FAILED) return NULL;
+    char *at = raw;
+    if (slack) { /* cut to an aligned range of exactly `bytes` */
+        const size_t page = 4096, whole = (bytes + page - 1) / page * page;
+        at = (char *)(((uintptr_t)raw + HUGE_BYTES - 1) / HUGE_BYTES * HUGE_BYTES);
+        if (at > raw) munmap(raw, (size_t)(at - raw));
+        char *end = raw + (bytes + slack + page - 1) / page * page;
+        if (end > at + whole) munmap(at + whole, (size_t)(end - (at + whole)));
+        if (huge) (void)madvise(at, whole, MADV_HUGEPAGE);
+    }
+    return counted(at);
+}
+
+void pri_pages_unmap(void *ptr, size_t bytes)
+{
+    if (!ptr) return;
+    atomic_fetch_sub_explicit(&num_live, 1, memory_order_relaxed);
+    (void)munmap(ptr, bytes);
+}
+
+void pri_pages_drop(void *ptr, size_t bytes)
+{
+    if (ptr && bytes) (void)madvise(ptr, bytes, MADV_DONTNEED);
+}
+
+uint64_t pri_mem_calls(void)
+{
+    return atomic_load(&num_calls);
+}
+
+int64_t pri_mem_live(void)
+{
+    return atomic_load(&num_live);
+}
+
+void pri_mem_fail_at(int64_t n)
+{
+    atomic_store(&fail_in, n);
+}

@@ -1,0 +1,19 @@
+# The libraries packrat stands on. Each is touched by one room only (tests/layers.txt).
+find_package(OpenMP REQUIRED COMPONENTS C)
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+# Debian's dnnl CMake file asks for OpenCL's headers, which the CPU engine does not need.
+find_path(DNNL_INCLUDE_DIR dnnl.h REQUIRED)
+find_library(DNNL_LIBRARY dnnl REQUIRED)
+pkg_check_modules(HWLOC REQUIRED IMPORTED_TARGET hwloc)
+pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)
+pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
+pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
+find_path(RANDOM123_INCLUDE_DIR Random123/philox.h REQUIRED)
+
+add_library(packrat_dependencies INTERFACE)
+target_include_directories(packrat_dependencies SYSTEM INTERFACE
+    ${RANDOM123_INCLUDE_DIR} ${DNNL_INCLUDE_DIR})
+target_link_libraries(packrat_dependencies INTERFACE
+    OpenMP::OpenMP_C Threads::Threads ${DNNL_LIBRARY} PkgConfig::HWLOC PkgConfig::SQLITE
+    PkgConfig::JANSSON PkgConfig::XXHASH m)
