@@ -26,7 +26,7 @@ void *pri_arena_take(pri_arena *arena, size_t count, size_t size)
     const size_t at = (arena->used + 63) / 64 * 64;
 
     if (__builtin_mul_overflow(count, size, &bytes)) return NULL;
-    if (at > arena->bytes || bytes > arena->bytes - at) return NULL;
+    if (!arena->base || at > arena->bytes || bytes > arena->bytes - at) return NULL;
     arena->used = at + bytes;
     if (arena->used > arena->peak) arena->peak = arena->used;
     return arena->base + at;

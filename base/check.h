@@ -24,8 +24,8 @@ typedef struct pri_error {
     char      place[192];
 } pri_error;
 
-void pri_error_save(pri_error *out, pr_status code); /* from this thread */
-pr_status pri_error_restore(const pri_error *error);  /* into this thread; gives its code */
+void      pri_error_save(pri_error *out, pr_status code); /* from this thread */
+pr_status pri_error_restore(const pri_error *error);      /* into this thread; gives its code */
 
 /* Record file, line, function and sentence; leave through done. */
 #define PR_RAISE(code, ...)                                                                        \

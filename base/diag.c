@@ -17,8 +17,8 @@ void pr_diag_set_level(pr_level level)
 void pr_diag(pr_level level, const char *format, ...)
 {
     static const char *const word[] = { "error: ", "warning: ", "", "debug: " };
-    char    line[2048];
-    va_list args;
+    char                     line[2048];
+    va_list                  args;
 
     if ((int)level > atomic_load_explicit(&max_level, memory_order_relaxed)) return;
     int used = snprintf(line, sizeof line, "packrat: %s", word[level]);
@@ -27,7 +27,7 @@ void pr_diag(pr_level level, const char *format, ...)
     va_end(args);
     size_t n = strlen(line);
     (void)more;
-    line[n++] = '\n';
+    line[n++]       = '\n';
     ssize_t written = write(STDERR_FILENO, line, n); /* one call, so that lines never mix */
     (void)written;                                   /* nowhere left to complain */
 }

@@ -36,7 +36,8 @@ void pr_json_free(pr_json *json)
 static pr_status set(pr_json *object, const char *key, json_t *value)
 {
     pr_status st = PR_OK;
-    PR_CHECK(object && value && json_object_set_new(raw(object), key, value) == 0, PR_E_NOMEM,
+    /* takes the value even when it fails, also for a NULL object */
+    PR_CHECK(json_object_set_new(raw(object), key, value) == 0, PR_E_NOMEM,
              "cannot store JSON member %s", key);
 done:
     return st;
@@ -89,7 +90,7 @@ pr_status pr_json_set(pr_json *object, const char *key, pr_json *value)
 pr_status pr_json_append(pr_json *array, pr_json *value)
 {
     pr_status st = PR_OK;
-    PR_CHECK(array && value && json_array_append_new(raw(array), raw(value)) == 0, PR_E_NOMEM,
+    PR_CHECK(json_array_append_new(raw(array), raw(value)) == 0, PR_E_NOMEM,
              "cannot append to a JSON array");
 done:
     return st;

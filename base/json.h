@@ -14,15 +14,15 @@ pr_status pri_json_read_object(const char *path, size_t max_bytes, pr_json **out
 /* Borrow a member; NULL when absent. */
 const pr_json *pri_json_find(const pr_json *object, const char *key);
 
-bool pri_json_is_object(const pr_json *json);
-bool pri_json_as_int(const pr_json *json, int64_t *out); /* false: not an integer */
-bool pri_json_as_real(const pr_json *json, double *out); /* integer or real */
-bool pri_json_as_bool(const pr_json *json, bool *out);
+bool        pri_json_is_object(const pr_json *json);
+bool        pri_json_as_int(const pr_json *json, int64_t *out); /* false: not an integer */
+bool        pri_json_as_real(const pr_json *json, double *out); /* integer or real */
+bool        pri_json_as_bool(const pr_json *json, bool *out);
 const char *pri_json_as_string(const pr_json *json); /* borrowed; NULL: not a string */
 
 /* Walk an object's members in insertion order: start with NULL, ends with NULL. */
-void       *pri_json_next(pr_json *object, void *iterator);
-const char *pri_json_key(void *iterator);
+void          *pri_json_next(pr_json *object, void *iterator);
+const char    *pri_json_key(void *iterator);
 const pr_json *pri_json_value(void *iterator);
 
 #endif

@@ -26,7 +26,8 @@ static void *counted(void *ptr)
 
 void *pri_calloc(size_t count, size_t size)
 {
-    if (refused()) return NULL;
+    size_t bytes;
+    if (refused() || __builtin_mul_overflow(count, size, &bytes)) return NULL;
     if (count == 0 || size == 0) count = size = 1;
     return counted(calloc(count, size));
 }
@@ -50,8 +51,8 @@ void *pri_pages_map(size_t bytes, int huge)
 {
     if (refused() || bytes == 0 || bytes > SIZE_MAX / 2) return NULL;
     const size_t slack = bytes >= HUGE_BYTES ? HUGE_BYTES : 0;
-    char *raw = mmap(NULL, bytes + slack, PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    char        *raw   = mmap(NULL, bytes + slack, PROT_READ | PROT_WRITE,
+                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (raw == MAP_FAILED) return NULL;
     char *at = raw;
     if (slack) { /* cut to an aligned range of exactly `bytes` */

@@ -52,8 +52,8 @@ static bool parse_uint(const char *text, bool suffix, uint64_t *out)
     char *end;
 
     if (!isdigit((unsigned char)text[0])) return false;
-    errno             = 0;
-    const uint64_t n  = strtoull(text, &end, 10);
+    errno            = 0;
+    const uint64_t n = strtoull(text, &end, 10);
     if (errno == 0 && *end == '\0') {
         *out = n;
         return true;
@@ -62,6 +62,7 @@ static bool parse_uint(const char *text, bool suffix, uint64_t *out)
     static const char   letters[] = "KMGT";
     static const double scale[]   = { 0x1p10, 0x1p20, 0x1p30, 0x1p40 };
     const double        real      = strtod(text, &end);
+    if (strspn(text, "0123456789.") != (size_t)(end - text)) return false; /* no 0x10K, 1e3K */
     const char *unit = *end ? strchr(letters, toupper((unsigned char)*end)) : NULL;
     if (!unit || (end[1] && strcmp(end + 1, "iB") != 0 && strcmp(end + 1, "B") != 0)) return false;
     const double bytes = real * scale[unit - letters];
@@ -105,8 +106,9 @@ static pr_status set_member(const pr_option *option, void *target, const char *t
     case PR_OPT_BYTES:
         PR_CHECK(parse_uint(text, option->type == PR_OPT_BYTES, &whole), PR_E_ARG,
                  "--%s is '%s', must be a whole number in %s", option->name, text, allowed);
-        PR_CHECK((double)whole >= option->min && (double)whole <= option->max, PR_E_ARG,
-                 "--%s is %s, must be in %s", option->name, text, allowed);
+        PR_CHECK((double)whole >= option->min && (double)whole <= option->max &&
+                     (option->type != PR_OPT_U32 || whole <= UINT32_MAX),
+                 PR_E_ARG, "--%s is %s, must be in %s", option->name, text, allowed);
         if (option->type == PR_OPT_U32)
             *(uint32_t *)at = (uint32_t)whole;
         else
@@ -114,8 +116,9 @@ static pr_status set_member(const pr_option *option, void *target, const char *t
         break;
     case PR_OPT_REAL:
         real = strtod(text, &end);
-        PR_CHECK(end != text && *end == '\0' && isfinite(real), PR_E_ARG,
-                 "--%s is '%s', must be a number in %s", option->name, text, allowed);
+        PR_CHECK(end != text && *end == '\0' && isfinite(real) &&
+                     text[strspn(text, "+-.0123456789eE")] == '\0', /* no blanks, no hex */
+                 PR_E_ARG, "--%s is '%s', must be a number in %s", option->name, text, allowed);
         PR_CHECK(real >= option->min && real <= option->max, PR_E_ARG, "--%s is %s, must be in %s",
                  option->name, text, allowed);
         *(double *)at = real;
@@ -213,10 +216,10 @@ done:
 static pr_status parse_one(const pr_option_group *groups, size_t num_groups, int argc,
                            const char *const *argv, int *i, const char **config)
 {
-    pr_status        st    = PR_OK;
-    const char      *name  = argv[*i] + 2;
-    const size_t     bytes = strcspn(name, "=");
-    const char      *value = name[bytes] == '=' ? name + bytes + 1 : NULL;
+    pr_status        st        = PR_OK;
+    const char      *name      = argv[*i] + 2;
+    const size_t     bytes     = strcspn(name, "=");
+    const char      *value     = name[bytes] == '=' ? name + bytes + 1 : NULL;
     void            *target    = NULL;
     const bool       is_config = bytes == 6 && !memcmp(name, "config", 6);
     const pr_option *option    = find(groups, num_groups, name, bytes, &target);
@@ -243,8 +246,8 @@ done:
 }
 
 pr_status pr_options_parse(const pr_option_group *groups, size_t num_groups, int argc,
-                           const char *const *argv, const char **positional,
-                           size_t max_positional, size_t *num_positional)
+                           const char *const *argv, const char **positional, size_t max_positional,
+                           size_t *num_positional)
 {
     pr_status   st     = PR_OK;
     const char *config = NULL;
@@ -260,8 +263,8 @@ pr_status pr_options_parse(const pr_option_group *groups, size_t num_groups, int
             } else {
                 PR_CHECK(only_words || argv[i][0] != '-' || argv[i][1] == '\0', PR_E_ARG,
                          "unknown option %s (options are long: --name value)", argv[i]);
-                PR_CHECK(*num_positional < max_positional, PR_E_ARG,
-                         "unexpected argument '%s'", argv[i]);
+                PR_CHECK(*num_positional < max_positional, PR_E_ARG, "unexpected argument '%s'",
+                         argv[i]);
                 positional[(*num_positional)++] = argv[i];
             }
         }
@@ -307,6 +310,20 @@ done:
     return st;
 }
 
+/* JSON values are written with 12 digits; a number that needs more becomes text, which --config
+ * reads too, so that a dump gives the very same run. */
+static pr_status set_real_exactly(pr_json *json, const pr_option *option, const void *target)
+{
+    const double value = *(const double *)(const void *)((const char *)target + option->offset);
+    char         text[64];
+
+    snprintf(text, sizeof text, "%.12g", value);
+    if (!isfinite(value) || strtod(text, NULL) == value)
+        return pr_json_set_real(json, option->name, value);
+    pri_option_text(option, target, text, sizeof text);
+    return pr_json_set_string(json, option->name, text);
+}
+
 pr_json *pr_options_json(const pr_option_group *groups, size_t num_groups)
 {
     pr_json *json = pr_json_object();
@@ -319,15 +336,13 @@ pr_json *pr_options_json(const pr_option_group *groups, size_t num_groups)
             pr_status        st;
             switch (option->type) {
             case PR_OPT_FLAG: st = pr_json_set_bool(json, option->name, *(const bool *)at); break;
-            case PR_OPT_U32:
-                st = pr_json_set_int(json, option->name, *(const uint32_t *)at);
-                break;
-            case PR_OPT_REAL: st = pr_json_set_real(json, option->name, *(const double *)at); break;
+            case PR_OPT_U32: st = pr_json_set_int(json, option->name, *(const uint32_t *)at); break;
+            case PR_OPT_REAL: st = set_real_exactly(json, option, groups[g].target); break;
             default: /* 64-bit numbers as text when JSON's int64 cannot hold them */
                 pri_option_text(option, groups[g].target, text, sizeof text);
                 if (option->type != PR_OPT_TEXT && option->type != PR_OPT_CHOICE &&
                     *(const uint64_t *)at <= INT64_MAX)
-                    st = pr_json_set_int(json, option->name, (int64_t)*(const uint64_t *)at);
+                    st = pr_json_set_int(json, option->name, (int64_t) * (const uint64_t *)at);
                 else
                     st = pr_json_set_string(json, option->name, text);
             }

@@ -100,8 +100,8 @@ void pr_options_help(const pr_option_group *groups, size_t num_groups, FILE *out
             const bool number = option->type != PR_OPT_CHOICE && option->type != PR_OPT_FLAG &&
                                 option->type != PR_OPT_TEXT;
             snprintf(text, sizeof text, "%s%s%s%s%s%s", option->help, number ? "; " : "",
-                     number ? allowed : "", option->initial[0] ? " (default " : "",
-                     option->initial, option->initial[0] ? ")" : "");
+                     number ? allowed : "", option->initial[0] ? " (default " : "", option->initial,
+                     option->initial[0] ? ")" : "");
             wrapped(out, text, 8);
         }
     }

@@ -20,7 +20,8 @@ pr_status pri_outfile_open(pri_outfile *file, const char *path)
     struct stat info;
     PR_CHECK(stat(path, &info) != 0 || S_ISREG(info.st_mode), PR_E_ARG,
              "%s: exists and is not a regular file", path);
-    fd = open(file->temporary, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0666);
+    (void)unlink(file->temporary); /* left by a killed process; never follow a link put there */
+    fd = open(file->temporary, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0666);
     PR_CHECK(fd >= 0, PR_E_IO, "%s: cannot be written: %s", path, strerror(errno));
     file->stream = fdopen(fd, "wb");
     if (!file->stream) {
@@ -36,8 +37,8 @@ done:
 pr_status pri_outfile_write(pri_outfile *file, const void *data, size_t bytes)
 {
     pr_status st = PR_OK;
-    PR_CHECK(fwrite(data, 1, bytes, file->stream) == bytes, PR_E_IO, "%s: cannot be written: %s",
-             file->path, strerror(errno));
+    PR_CHECK(bytes == 0 || fwrite(data, 1, bytes, file->stream) == bytes, PR_E_IO,
+             "%s: cannot be written: %s", file->path, strerror(errno));
 done:
     return st;
 }
@@ -45,7 +46,7 @@ done:
 /* Make the rename itself durable; best effort, some file systems refuse. */
 static void sync_directory(const char *path)
 {
-    char  dir[PR_TEXT_BYTES];
+    char dir[PR_TEXT_BYTES];
     snprintf(dir, sizeof dir, "%s", path);
     char *slash = strrchr(dir, '/');
     if (slash == dir) slash++;
@@ -104,7 +105,7 @@ pr_status pri_file_read(const char *path, size_t max_bytes, char **out, size_t *
     pr_status   st   = PR_OK;
     char       *text = NULL;
     struct stat info;
-    int         fd = open(path, O_RDONLY | O_CLOEXEC);
+    int         fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe must not hang us */
 
     *out = NULL;
     PR_CHECK(fd >= 0, pri_input_status(errno), "%s: cannot be read: %s", path, strerror(errno));

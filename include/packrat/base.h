@@ -114,9 +114,9 @@ typedef struct pr_option {
     const char *help;    /* one sentence */
     const char *initial; /* the default, as a user would write it */
     pr_opt_type type;
-    size_t      offset;  /* offsetof the member */
+    size_t      offset;   /* offsetof the member */
     double      min, max; /* bounds of numbers, both allowed; ignored for text, flag, choice */
-    const char *choices; /* "resident|packed|off" for PR_OPT_CHOICE, else NULL */
+    const char *choices;  /* "resident|packed|off" for PR_OPT_CHOICE, else NULL */
 } pr_option;
 
 typedef struct pr_option_table {
@@ -139,15 +139,16 @@ void pr_options_init(const pr_option_group *groups, size_t num_groups);
 pr_status pr_options_set(const pr_option_group *groups, size_t num_groups, const char *name,
                          const char *value);
 
-/* Read argv: "--name value", "--name=value", "--flag", "--no-flag"; "--" ends options. "--config FILE" reads a
- * JSON object of names and values first, whatever its place, so that the command line wins.
+/* Read argv: "--name value", "--name=value", "--flag", "--no-flag"; "--" ends options. "--config
+ * FILE" reads a JSON object of names and values first, whatever its place, so that the command line
+ * wins.
  *
  *   positional      out [max_positional]; borrowed from argv
  *   num_positional  out; PR_E_ARG when there are more than max_positional
  */
 pr_status pr_options_parse(const pr_option_group *groups, size_t num_groups, int argc,
-                           const char *const *argv, const char **positional,
-                           size_t max_positional, size_t *num_positional);
+                           const char *const *argv, const char **positional, size_t max_positional,
+                           size_t *num_positional);
 
 /* Check every member against the table's bounds, for structs filled by code. */
 pr_status pr_options_check(const pr_option_table *table, const void *target);

@@ -1,0 +1,84 @@
+/* packrat/log.h: the step log in SQLite (docs/step-log.md) and its report. */
+#ifndef PACKRAT_LOG_H
+#define PACKRAT_LOG_H
+
+#include <packrat/base.h>
+#include <packrat/nouns.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct pr_steplog pr_steplog;
+
+/* What is known of a run when it begins; texts are copied. JSON texts must be valid JSON. */
+typedef struct pr_run_info {
+    const char *command;      /* "train" */
+    const char *options_json; /* every option and its value */
+    const char *versions_json;
+    const char *host, *cpu;
+    uint32_t    numa_nodes, threads;
+    const char *dataset;
+    uint64_t    seed;
+} pr_run_info;
+
+/* Open or create a log, write its schema, begin a run and start the writer thread.
+ *
+ *   path   the database; its directory must exist. A database of another program or a newer
+ *          schema is PR_E_INPUT and stays untouched.
+ *   out    close with pr_steplog_close; NULL on failure
+ *
+ * Failure to open or to begin is an error; failures to write later are not: they are said once,
+ * counted, and the run goes on. The writer thread keeps the caller's CPU affinity: open before the
+ * caller is pinned.
+ */
+pr_status pr_steplog_open(const char *path, const pr_run_info *info, pr_steplog **out);
+
+int64_t pr_steplog_run(const pr_steplog *log); /* the run's id; 0 for NULL */
+
+/* Hand a step and its partitions to the writer. Never allocates, never waits for the disk; waits
+ * only when the ring (65,536 records) is full. One producer thread. At most 4,096 partitions; more
+ * are counted as lost. A NULL log takes the call and does nothing. */
+void pr_steplog_step(pr_steplog *log, const pr_step *step, const pr_step_partition *partitions,
+                     uint32_t num_partitions);
+
+typedef struct pr_epoch {
+    uint32_t    epoch;
+    const char *split; /* "train", "val", "test"; a literal */
+    double      loss, accuracy, micro_f1; /* NaN: not known */
+    int64_t     elapsed_ns;               /* since the run began */
+} pr_epoch;
+
+/* The same for an epoch's result; a second one of the same epoch and split replaces the first. */
+void pr_steplog_epoch(pr_steplog *log, const pr_epoch *epoch);
+
+/* Flush, write the run's end, checkpoint the WAL, close and free.
+ *
+ *   rows_lost   out, may be NULL: rows that could not be written
+ *
+ * PR_E_IO when anything was lost. NULL is fine. */
+pr_status pr_steplog_close(pr_steplog *log, int exit_status, uint64_t *rows_lost);
+
+/* packrat report. */
+typedef struct pr_report_options {
+    char     run[PR_TEXT_BYTES]; /* an id, "last" or "all" */
+    char     out[PR_TEXT_BYTES]; /* HTML file; "" prints text */
+    uint32_t slowest;            /* how many of the slowest steps to list */
+} pr_report_options;
+
+extern const pr_option_table pr_report_option_table; /* run, out, slowest */
+
+/* Print the report of one or more logs: accuracy per epoch, stage shares, bytes moved against
+ * bound and gather, hit rate, slowest steps; with several runs a comparison.
+ *
+ *   paths    [num_paths] databases, opened read only
+ *   json     NULL, or out: the same figures; the caller frees it
+ *
+ * PR_E_INPUT when a file is missing, not a packrat log, or holds no such run. */
+pr_status pr_report(const pr_report_options *options, const char *const *paths, size_t num_paths,
+                    FILE *text, pr_json **json);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,68 @@
+/* packrat/nn.h: models, their options and checkpoints. */
+#ifndef PACKRAT_NN_H
+#define PACKRAT_NN_H
+
+#include <packrat/base.h>
+#include <packrat/nouns.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum pr_model_kind { PR_MODEL_SAGE } pr_model_kind;
+
+typedef struct pr_model_options {
+    int      kind;    /* pr_model_kind */
+    uint32_t hidden;  /* width of every layer but the last */
+    double   dropout; /* share of the inputs of every layer but the first that training drops */
+} pr_model_options;
+
+extern const pr_option_table pr_model_option_table; /* model, hidden, dropout */
+
+typedef struct pr_optimizer_options {
+    double lr, weight_decay, beta1, beta2, epsilon;
+} pr_optimizer_options;
+
+extern const pr_option_table pr_optimizer_option_table; /* lr, weight-decay, ... */
+
+typedef struct pr_model pr_model;
+
+/* The shape of a model; width[l] is the input width of layer l, width[num_layers] the classes. */
+typedef struct pr_model_shape {
+    pr_model_kind kind;
+    uint32_t      num_layers;
+    uint32_t      width[PR_MAX_LAYERS + 1];
+    double        dropout;
+    uint64_t      num_parameters;
+} pr_model_shape;
+
+/* Create a model with Glorot-uniform weights, a pure function of seed, layer and element. */
+pr_status pr_model_create(const pr_model_options *options, uint32_t num_layers,
+                          uint32_t num_features, uint32_t num_classes, uint64_t seed,
+                          pr_model **out);
+void      pr_model_free(pr_model *model); /* NULL is fine */
+void      pr_model_describe(const pr_model *model, pr_model_shape *out);
+
+/* What stands beside the weights in a checkpoint. */
+typedef struct pr_checkpoint_info {
+    char     dataset_name[256];
+    uint64_t dataset_fingerprint;
+    uint64_t seed, step;
+    uint32_t epoch;
+    int32_t  feature_norm;      /* pr_feature_norm the model was trained with, resolved */
+    double   best_val_accuracy; /* NaN: none */
+    char     options[8192];     /* JSON of the training run's options */
+} pr_checkpoint_info;
+
+/* Write model and optimiser state whole or not at all (docs/file-format.md). */
+pr_status pr_checkpoint_save(const char *path, const pr_model *model,
+                             const pr_checkpoint_info *info);
+
+/* Read a checkpoint. PR_E_INPUT names what is wrong with the file (truncated, checksum, version);
+ * `model` is NULL and `info` untouched then. */
+pr_status pr_checkpoint_load(const char *path, pr_model **model, pr_checkpoint_info *info);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,158 @@
+/* packrat/pipeline.h: the rooms put together: train, evaluate, infer. */
+#ifndef PACKRAT_PIPELINE_H
+#define PACKRAT_PIPELINE_H
+
+#include <packrat/cache.h>
+#include <packrat/loaders.h>
+#include <packrat/log.h>
+#include <packrat/nn.h>
+#include <packrat/numa.h>
+#include <packrat/sampler.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum pr_eval_kind {
+    PR_EVAL_AUTO,
+    PR_EVAL_EXACT,
+    PR_EVAL_SAMPLED,
+    PR_EVAL_NONE
+} pr_eval_kind;
+
+/* How a run uses the machine. */
+typedef struct pr_machine_options {
+    uint32_t threads; /* compute threads of the whole process; 0: as the machine allows */
+    int      numa;    /* pr_numa_mode */
+} pr_machine_options;
+
+typedef struct pr_train_options {
+    int      split; /* PR_SPLIT_MAIN or PR_SPLIT_ALT */
+    uint32_t layers;
+    char     fanout[PR_TEXT_BYTES];
+    uint32_t batch_size;
+    uint32_t epochs; /* 0: 10, or as many as make 200 steps */
+    uint64_t steps;  /* 0: no limit */
+    int      eval;   /* pr_eval_kind */
+    uint32_t eval_every;
+    uint32_t patience; /* epochs without a better validation accuracy; 0: never stop early */
+    uint32_t sampler_threads;
+    uint64_t seed;
+    char     log[PR_TEXT_BYTES];        /* "" or "none": no log */
+    char     checkpoint[PR_TEXT_BYTES]; /* "": none */
+} pr_train_options;
+
+/* Everything `packrat train` can be told. */
+typedef struct pr_train_setup {
+    pr_dataset_options   dataset;
+    pr_model_options     model;
+    pr_optimizer_options optimizer;
+    pr_cache_options     cache;
+    pr_machine_options   machine;
+    pr_train_options     train;
+} pr_train_setup;
+
+extern const pr_option_table pr_train_option_table;
+extern const pr_option_table pr_machine_option_table;
+
+/* Give the option groups of a setup; out [6]. */
+#define PR_TRAIN_GROUPS 6
+void pr_train_groups(pr_train_setup *setup, pr_option_group out[PR_TRAIN_GROUPS]);
+
+/* What a caller may want to know while it runs; called on the calling thread. */
+typedef struct pr_progress {
+    const char *stage; /* "train", "eval", "infer" */
+    uint32_t    epoch, epochs;
+    uint64_t    step, steps;  /* of the run; steps 0: not known */
+    double      loss;         /* of the last step; NaN */
+    double      val_accuracy; /* after an evaluation; NaN */
+    int64_t     elapsed_ns;
+    bool        epoch_end;
+} pr_progress;
+
+typedef struct pr_hooks {
+    void (*progress)(void *context, const pr_progress *progress); /* NULL: silent */
+    void               *context;
+    const volatile int *stop; /* NULL, or non-zero to finish the step and end (PR_E_INTERRUPTED) */
+} pr_hooks;
+
+typedef struct pr_train_result {
+    int64_t  run; /* id in the log; 0 without one */
+    uint32_t epochs;
+    uint64_t steps;
+    double   train_loss;        /* mean over the last epoch's seeds; NaN without steps */
+    double   best_val_accuracy; /* 0 .. 1; NaN without evaluation */
+    double   test_accuracy;     /* at best validation; NaN without evaluation */
+    uint32_t best_epoch;
+    int64_t  step_ns_median;
+    double   rows_moved_per_step, rows_wanted_per_step, hit_rate;
+    uint64_t batch_hash; /* of all training batches in order: x -> mix(x ^ hash of the batch) */
+    uint64_t rows_lost;  /* of the log */
+    uint64_t heap_calls; /* through the heap door in all steps after the third; 0 */
+    uint64_t capacity_rows;
+    uint32_t threads, lanes;
+    int64_t  elapsed_ns;
+} pr_train_result;
+
+/* Train. On PR_E_INTERRUPTED the step was finished, log and checkpoint are written and `result` is
+ * filled. Logs lost rows: PR_E_IO at the end, everything else done. */
+pr_status pr_train(const pr_train_setup *setup, const pr_hooks *hooks, pr_train_result *result);
+
+typedef struct pr_eval_options {
+    char checkpoint[PR_TEXT_BYTES];
+    int  which; /* 0 train, 1 val, 2 test, 3 all labelled nodes */
+    int  split; /* 0 the one the model was trained on, 1 main, 2 alt */
+    char log[PR_TEXT_BYTES];
+} pr_eval_options;
+
+typedef struct pr_eval_setup {
+    pr_dataset_options dataset;
+    pr_machine_options machine;
+    pr_eval_options    eval;
+} pr_eval_setup;
+
+extern const pr_option_table pr_eval_option_table;
+
+typedef struct pr_eval_result {
+    int64_t  run;
+    uint64_t num_nodes;
+    double   loss, accuracy, micro_f1;
+    uint64_t rows_lost;
+    int64_t  elapsed_ns;
+} pr_eval_result;
+
+/* Exact evaluation of a checkpoint on one part of a split. PR_E_MISMATCH when the checkpoint's
+ * width or class count does not fit the dataset. */
+pr_status pr_evaluate(const pr_eval_setup *setup, const pr_hooks *hooks, pr_eval_result *result);
+
+typedef struct pr_infer_options {
+    char checkpoint[PR_TEXT_BYTES];
+    char out[PR_TEXT_BYTES];   /* .npy or .csv */
+    char nodes[PR_TEXT_BYTES]; /* .npy of ids; "" all nodes in order */
+    int  output;               /* 0 class, 1 logits, 2 probabilities */
+    char log[PR_TEXT_BYTES];
+} pr_infer_options;
+
+typedef struct pr_infer_setup {
+    pr_dataset_options dataset;
+    pr_machine_options machine;
+    pr_infer_options   infer;
+} pr_infer_setup;
+
+extern const pr_option_table pr_infer_option_table;
+
+typedef struct pr_infer_result {
+    int64_t  run;
+    uint64_t num_nodes, num_columns;
+    uint64_t rows_lost;
+    int64_t  elapsed_ns;
+} pr_infer_result;
+
+/* Exact predictions into one file, whole or not at all: .npy (class: i64 [n], else f32 [n, C])
+ * or .csv (node, then the columns). */
+pr_status pr_infer(const pr_infer_setup *setup, const pr_hooks *hooks, pr_infer_result *result);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
