@@ -1,0 +1,228 @@
+/* team.c: the pinned threads of one lane.
+ *
+ * OpenMP keeps one pool of workers for each thread that opens parallel regions; workers inherit
+ * the affinity of the thread that started them. So the lane's own thread enters: one region starts
+ * the pool at its final size, and in it each worker places itself.
+ *
+ *   as many threads as cores   each on a core of its own
+ *   any other number           all on the lane's cores, the kernel chooses: two processes that
+ *                              each take a few of many cores would else share the first ones
+ */
+#include "numa/team.h"
+
+#include <errno.h>
+#include <omp.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "numa/bind.h"
+
+enum { PROBE_BYTES = 64 << 10 };
+
+struct pri_team {
+    const pr_topo  *topo;
+    uint32_t        lane, num_threads;
+    int32_t         numa_node; /* -1: spans the machine */
+    bool            strict, can_bind, entered;
+    hwloc_bitmap_t  cpuset; /* the lane's CPUs */
+    uint32_t        num_cores;
+    hwloc_bitmap_t *core;   /* [num_cores] when every thread has a core of its own, else NULL */
+    pthread_t       master; /* the thread that entered */
+    hwloc_bitmap_t  before; /* its CPUs before */
+};
+
+static bool one_core_each(const pri_team *team)
+{
+    return team->num_threads == team->num_cores;
+}
+
+/* Find the lane's CPUs and, when each thread gets its own core, those of every core. */
+static pr_status find_cores(pri_team *team)
+{
+    pr_status       st   = PR_OK;
+    const pr_topo  *topo = team->topo;
+    const pri_node *node = pri_topo_node(topo, team->numa_node);
+
+    PR_CHECK(team->numa_node < 0 || (node && node->num_cores > 0), PR_E_ARG,
+             "lane %u is planned for NUMA node %d, which has no cores here", team->lane,
+             team->numa_node);
+    team->cpuset = hwloc_bitmap_dup(node ? node->cpuset : topo->allowed);
+    team->before = hwloc_bitmap_alloc();
+    PR_CHECK(team->cpuset && team->before, PR_E_NOMEM, "cannot keep the CPUs of lane %u",
+             team->lane);
+    team->num_cores = node ? node->num_cores : topo->num_cores;
+    if (!one_core_each(team)) goto done;
+    PR_NEW(team->core, team->num_cores);
+    for (uint32_t i = 0; i < team->num_cores; i++) {
+        team->core[i] = hwloc_bitmap_alloc();
+        PR_CHECK(team->core[i] && pri_topo_core(topo->hw, team->cpuset, i, team->core[i]),
+                 PR_E_NOMEM, "cannot keep the CPUs of lane %u", team->lane);
+    }
+done:
+    return st;
+}
+
+pr_status pri_team_create(const pr_topo *topo, const pr_plan *plan, uint32_t lane,
+                          pr_numa_mode mode, pri_team **out)
+{
+    pr_status st   = PR_OK;
+    pri_team *team = NULL;
+
+    PR_CHECK(out, PR_E_ARG, "out is NULL");
+    *out = NULL;
+    PR_CHECK(topo && plan, PR_E_ARG, "topo or plan is NULL");
+    PR_CHECK(lane < plan->num_lanes && plan->num_lanes <= PR_MAX_LANES, PR_E_ARG,
+             "lane is %u, the plan has %u", lane, plan->num_lanes);
+    PR_CHECK(plan->lane[lane].num_threads > 0, PR_E_ARG, "lane %u has no threads", lane);
+    PR_NEW(team, 1);
+    team->topo        = topo;
+    team->lane        = lane;
+    team->num_threads = plan->lane[lane].num_threads;
+    team->numa_node   = plan->lane[lane].numa_node;
+    team->strict      = mode == PR_NUMA_STRICT;
+    team->can_bind    = topo->can_bind && plan->can_bind;
+    PR_TRY(find_cores(team));
+    *out = team;
+    team = NULL;
+done:
+    pri_team_free(team);
+    return st;
+}
+
+/* Give the master and its workers the CPUs back that they had, so that a later team, or whatever
+ * threads they start, is not confined to this lane. */
+static void leave(pri_team *team)
+{
+    const pr_topo       *topo   = team->topo;
+    hwloc_const_bitmap_t before = team->before;
+
+#pragma omp parallel num_threads(team->num_threads)
+    (void)pri_bind_thread(topo, before);
+}
+
+void pri_team_free(pri_team *team)
+{
+    if (!team) return;
+    if (team->entered && pthread_equal(team->master, pthread_self())) leave(team);
+    for (uint32_t i = 0; team->core && i < team->num_cores; i++) hwloc_bitmap_free(team->core[i]);
+    pri_free(team->core);
+    hwloc_bitmap_free(team->cpuset);
+    hwloc_bitmap_free(team->before);
+    pri_free(team);
+}
+
+/* True when the lane asks for memory of its node at all. */
+static bool wants_memory(const pri_team *team)
+{
+    return team->numa_node >= 0 && team->topo->num_nodes > 1;
+}
+
+/* Bind a few pages, touch them and ask where they are. */
+static pr_status probe_memory(const pri_team *team, bool *bound)
+{
+    pr_status st    = PR_OK;
+    char     *pages = pri_pages_map(PROBE_BYTES, 0);
+
+    *bound = false;
+    PR_CHECK(pages, PR_E_NOMEM, "cannot map %d bytes", PROBE_BYTES);
+    if (pri_bind_pages(team->topo, team->numa_node, pages, PROBE_BYTES, team->strict)) {
+        memset(pages, 1, PROBE_BYTES);
+        *bound = pri_bind_pages_are_on(team->topo, team->numa_node, pages, PROBE_BYTES);
+    }
+done:
+    pri_pages_unmap(pages, PROBE_BYTES);
+    return st;
+}
+
+/* Start the workers, let each place itself, and count those that are where the lane wants them. */
+static void start(pri_team *team, bool pin, uint32_t *num_started, uint32_t *num_placed)
+{
+    uint32_t       started = 0, placed = 0;
+    const pr_topo *topo = team->topo;
+
+#pragma omp parallel num_threads(team->num_threads) reduction(+ : started, placed)
+    {
+        const int            i   = omp_get_thread_num();
+        hwloc_const_bitmap_t set = team->core ? team->core[i] : team->cpuset;
+        if (pin) (void)pri_bind_thread(topo, set);
+        started += 1;
+        placed += team->can_bind && pri_bind_thread_is_on(topo, pin ? set : team->cpuset);
+    }
+    *num_started = started;
+    *num_placed  = placed;
+}
+
+/* Say in one line what was not granted; an error when the user insists. */
+static pr_status report(const pri_team *team, const pri_binding *binding, uint32_t num_placed,
+                        bool by_user)
+{
+    pr_status  st     = PR_OK;
+    const bool memory = binding->memory_bound || !wants_memory(team);
+    char       text[256];
+
+    if (binding->threads_bound && memory) goto done;
+    snprintf(text, sizeof text, "lane %u: %u of %u threads are on their cores%s: %s", team->lane,
+             num_placed, binding->num_threads, memory ? "" : ", no memory is bound to their node",
+             by_user           ? "OMP_PROC_BIND or OMP_PLACES has placed them"
+             : !team->can_bind ? "this machine cannot bind"
+                               : "the kernel refuses");
+    PR_CHECK(!team->strict, PR_E_UNSUPPORTED, "%s", text);
+    pr_diag(team->numa_node < 0 ? PR_DEBUG : PR_INFO, "%s", text);
+done:
+    return st;
+}
+
+pr_status pri_team_enter(pri_team *team, pri_binding *binding)
+{
+    pr_status st      = PR_OK;
+    uint32_t  started = 0, placed = 0;
+
+    PR_CHECK(team && binding, PR_E_ARG, "team or binding is NULL");
+    *binding = (pri_binding){ 0 };
+    PR_CHECK(!team->entered, PR_E_ARG, "lane %u: the team was entered before", team->lane);
+    const bool by_user = pri_bind_by_user();
+    const bool pin = team->can_bind && !by_user && pri_bind_thread_read(team->topo, team->before);
+
+    omp_set_dynamic(0);
+    omp_set_num_threads((int)team->num_threads);
+    start(team, pin, &started, &placed);
+    team->master  = pthread_self();
+    team->entered = pin;
+    PR_CHECK(started == team->num_threads || !team->strict, PR_E_UNSUPPORTED,
+             "lane %u: OpenMP starts %u of %u threads", team->lane, started, team->num_threads);
+    if (started != team->num_threads) {
+        pr_diag(PR_WARN, "lane %u: OpenMP starts %u of %u threads (OMP_THREAD_LIMIT?)", team->lane,
+                started, team->num_threads);
+        team->num_threads = started;
+        omp_set_num_threads((int)started);
+    }
+    binding->num_threads   = started;
+    binding->threads_bound = placed == started;
+    binding->memory_bound  = team->can_bind && team->topo->num_nodes == 1;
+    if (team->can_bind && wants_memory(team)) PR_TRY(probe_memory(team, &binding->memory_bound));
+    PR_TRY(report(team, binding, placed, by_user));
+done:
+    return st;
+}
+
+pr_status pri_team_bind_memory(pri_team *team, void *ptr, size_t bytes)
+{
+    pr_status st = PR_OK;
+
+    PR_CHECK(team, PR_E_ARG, "team is NULL");
+    if (!wants_memory(team) || !team->can_bind || !ptr || bytes == 0) goto done;
+    if (!pri_bind_pages(team->topo, team->numa_node, ptr, bytes, team->strict)) {
+        const int reason = errno;
+        PR_CHECK(!team->strict, PR_E_UNSUPPORTED, "cannot bind %zu bytes to NUMA node %d: %s",
+                 bytes, team->numa_node, strerror(reason));
+        pr_diag(PR_DEBUG, "cannot bind %zu bytes to NUMA node %d: %s", bytes, team->numa_node,
+                strerror(reason));
+    }
+done:
+    return st;
+}
+
+uint32_t pri_team_num_threads(const pri_team *team)
+{
+    return team->num_threads;
+}

@@ -1,0 +1,42 @@
+/* team.h: the pinned threads of one lane, and memory bound to its node. */
+#ifndef NUMA_TEAM_H
+#define NUMA_TEAM_H
+
+#include <packrat/numa.h>
+
+#include "base/arena.h"
+
+typedef struct pri_team pri_team;
+
+/* What of a lane's wishes the kernel granted; read back, not assumed. */
+typedef struct pri_binding {
+    bool     threads_bound; /* every thread was seen on a core of the lane */
+    bool     memory_bound;
+    uint32_t num_threads;
+} pri_binding;
+
+/* Describe lane `lane` of the plan; nothing is pinned yet. `topo` must outlive the team. */
+pr_status pri_team_create(const pr_topo *topo, const pr_plan *plan, uint32_t lane,
+                          pr_numa_mode mode, pri_team **out);
+
+/* On the thread that entered: give it and its workers the CPUs back that they had before. Anywhere
+ * else, and for NULL, only the memory goes. */
+void pri_team_free(pri_team *team);
+
+/* Make the calling thread the team's master: sets the OpenMP team size, starts the workers and
+ * binds all of them, each to a core of its own when there are as many threads as cores, else to
+ * the lane's cores; not when OMP_PROC_BIND or OMP_PLACES says that the user did. Best effort; with
+ * PR_NUMA_STRICT a refusal is PR_E_UNSUPPORTED. Call once, on the lane's own thread; threads that
+ * are to run elsewhere (log writer, sampler) start before, as they inherit the master's core. */
+pr_status pri_team_enter(pri_team *team, pri_binding *binding);
+
+/* Bind not yet touched whole pages to the team's node. Does nothing when the team spans the
+ * machine, or the machine has one node. Best effort unless strict. */
+pr_status pri_team_bind_memory(pri_team *team, void *ptr, size_t bytes);
+
+uint32_t pri_team_num_threads(const pri_team *team);
+
+/* Describe the hwloc in use, such as "2.9"; for the log's versions. */
+void pri_numa_version(char *out, size_t bytes);
+
+#endif

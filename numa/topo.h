@@ -1,0 +1,49 @@
+/* topo.h: what numa/ knows about the machine, behind the opaque pr_topo. */
+#ifndef NUMA_TOPO_H
+#define NUMA_TOPO_H
+
+#include <packrat/numa.h>
+
+#include "base/check.h"
+
+#include <hwloc.h>
+
+/* One NUMA node. A core belongs to exactly one node, or the sum over nodes would exceed the
+ * machine: where two memories sit on one package, the first has the cores. */
+typedef struct pri_node {
+    int32_t        os_index;
+    uint32_t       logical;      /* hwloc's index: near nodes have near indices */
+    uint32_t       num_cores;    /* cores a lane of this node gets; 0: no lane */
+    uint64_t       memory_bytes; /* 0 when not known, or none */
+    hwloc_bitmap_t cpuset;       /* the allowed CPUs of those cores */
+} pri_node;
+
+struct pr_topo {
+    hwloc_topology_t hw;
+    bool             real;     /* the machine we run on, not a made-up one */
+    bool             can_bind; /* real, and the kernel lets a thread set its affinity */
+    hwloc_bitmap_t   allowed;  /* CPUs this process may use */
+    uint32_t         num_cpus, num_cores;
+    double           cpu_quota; /* 0: no limit */
+    uint32_t         num_nodes;
+    pri_node        *node; /* [num_nodes], by OS index */
+    char             cpu_model[128];
+};
+
+/* Count the physical cores with at least one CPU in `set`; each CPU is one where cores are not
+ * known. */
+uint32_t pri_topo_count_cores(hwloc_topology_t hw, hwloc_const_bitmap_t set);
+
+/* Give the CPUs of the index-th such core, cut to `set`; false when there are fewer. */
+bool pri_topo_core(hwloc_topology_t hw, hwloc_const_bitmap_t set, uint32_t index,
+                   hwloc_bitmap_t out);
+
+/* Find a node by its OS index; NULL when the machine has none such. */
+const pri_node *pri_topo_node(const pr_topo *topo, int32_t os_index);
+
+/* Give how many CPUs the cgroups of this process grant (quota over period, the smallest on the way
+ * up to the root, cgroup v1 and v2); 0: no limit. `root` is "" or, for tests, a directory that
+ * holds a made-up /proc and /sys. Cannot fail: what cannot be read sets no limit. */
+double pri_quota_cpus(const char *root);
+
+#endif
