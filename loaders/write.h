@@ -1,0 +1,59 @@
+/* write.h: from arrays in memory to a dataset directory, whole or not at all; and the split by
+ * hash that import and gen give to data that brings none. */
+#ifndef LOADERS_WRITE_H
+#define LOADERS_WRITE_H
+
+#include <packrat/loaders.h>
+
+#include "base/check.h"
+
+/* What a dataset directory holds; all pointers borrowed until pri_dataset_write returns. */
+typedef struct pri_dataset_arrays {
+    const char *name;
+    pr_graph    graph;    /* all members set */
+    pr_features features; /* num_rows == graph.num_nodes; dense (any ld) or csr */
+
+    /* Dense rows made on demand, for features.rows == NULL: write rows first .. first+count-1 of
+     * num_cols floats each, packed. Called in order, from one thread. */
+    void (*fill_rows)(void *context, pr_vid first, pr_vid count, float *rows);
+    void *fill_context;
+
+    const int32_t *labels;      /* [num_nodes], -1: no label; NULL: no label.npy */
+    uint32_t       num_classes; /* 0 without labels */
+    bool           has_split[PR_NUM_SPLITS];
+    pr_split       split[PR_NUM_SPLITS]; /* ascending, disjoint, labelled */
+    const int64_t *original_ids;         /* [num_nodes] for ids.npy; NULL: none */
+    bool           undirected;           /* every arc is stored in both directions */
+} pri_dataset_arrays;
+
+/* Check, before any long work, that `dir` can become a dataset: it must not exist or be an empty
+ * directory, and its parent must exist and be writable. PR_E_ARG for what the user can name
+ * better, PR_E_IO for what the system refuses. */
+pr_status pri_dataset_target_check(const char *dir);
+
+/* Write indptr.npy (i64), indices.npy (u32), feat.npy or feat_*.npy, label.npy (i64), the splits
+ * (i64), ids.npy and meta.json with its counts and degree figures.
+ *
+ *   stop   may be NULL; when it becomes non-zero: PR_E_INTERRUPTED
+ *   made   may be NULL; nodes, edges, features, classes, train, val, test are set (the main
+ *          split), other members kept
+ *
+ * Files go to "<dir>.tmp-<pid>", renamed last; failure leaves nothing. Takes about 4 MiB and 8
+ * bytes per unit of the largest in-degree.
+ */
+pr_status pri_dataset_write(const char *dir, const pri_dataset_arrays *arrays,
+                            const volatile int *stop, pr_made *made);
+
+/* Split the labelled nodes by a hash of (seed, node): about train_percent train, val_percent
+ * validate, the rest test. Independent of the order of nodes and of every other label.
+ *
+ *   labels   [num_nodes], -1: no label
+ *   out      the lists; they lie in *memory
+ *   memory   free with pri_free; NULL on failure
+ *
+ * PR_E_ARG when the percentages add up to more than 100. Takes 4 bytes a node.
+ */
+pr_status pri_split_by_hash(const int32_t *labels, pr_vid num_nodes, uint32_t train_percent,
+                            uint32_t val_percent, uint64_t seed, pr_split *out, pr_vid **memory);
+
+#endif
