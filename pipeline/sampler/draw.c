@@ -1,0 +1,78 @@
+/* draw.c: Floyd's algorithm for one vertex; draw.h has the chapter. Chosen positions are searched
+ * one by one while they are few, through a hash set of twice the room otherwise; the positions do
+ * not depend on which. */
+#include "pipeline/sampler/draw.h"
+
+#include <string.h>
+
+#include "base/check.h"
+
+enum { SEARCH_COUNT = 64 }; /* most positions searched one by one */
+
+pri_draw_hop pri_draw_hop_of(uint64_t stream_key, pr_draw draw, uint32_t hop)
+{
+    PR_ASSERT(hop < 64 && (uint32_t)draw.phase < 4);
+    return (pri_draw_hop){
+        .key       = pri_mix64(stream_key + (draw.step >> 32)),
+        .phase_hop = (uint32_t)draw.phase << 30 | hop << 24,
+        .step      = (uint32_t)draw.step,
+        .epoch     = draw.epoch,
+    };
+}
+
+uint32_t pri_draw_scratch(uint32_t count)
+{
+    return count <= SEARCH_COUNT ? 0 : 2 * count;
+}
+
+/* Add a value to an open hash set; false: it was there. Slots hold value + 1, 0 is free; positions
+ * stay below 2^32 - 1. */
+static bool set_add(uint32_t *set, uint32_t num_slots, uint32_t value)
+{
+    const uint32_t spread = value * 0x9e3779b1u;
+    uint32_t       at     = (uint32_t)(((uint64_t)spread * num_slots) >> 32);
+
+    while (set[at] != 0) {
+        if (set[at] == value + 1) return false;
+        if (++at == num_slots) at = 0;
+    }
+    set[at] = value + 1;
+    return true;
+}
+
+static void draw_many(pri_words *words, uint32_t degree, uint32_t count, uint32_t *set,
+                      uint32_t *out)
+{
+    const uint32_t num_slots = pri_draw_scratch(count);
+
+    memset(set, 0, num_slots * sizeof *set);
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t j = degree - count + i;
+        const uint32_t t = pri_words_below(words, j + 1);
+        if (set_add(set, num_slots, t)) {
+            out[i] = t;
+        } else {
+            out[i] = j; /* never chosen before: all earlier ones are below j */
+            (void)set_add(set, num_slots, j);
+        }
+    }
+}
+
+void pri_draw_positions(const pri_draw_hop *hop, pr_vid v, uint32_t degree, uint32_t count,
+                        uint32_t *scratch, uint32_t *out)
+{
+    pri_words words = pri_words_start(hop->key, v, hop->phase_hop, hop->step, hop->epoch);
+
+    PR_ASSERT(count > 0 && count < degree && count <= PR_FANOUT_MAX);
+    if (count > SEARCH_COUNT) {
+        draw_many(&words, degree, count, scratch, out);
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t j      = degree - count + i;
+        const uint32_t t      = pri_words_below(&words, j + 1);
+        uint32_t       chosen = 0;
+        for (uint32_t c = 0; c < i; c++) chosen |= out[c] == t;
+        out[i] = chosen ? j : t;
+    }
+}

@@ -1,0 +1,362 @@
+/* sampler.c: seeds in, batch out.
+ *
+ * A batch grows hop by hop. `nodes` lists its vertices in order of discovery, so the vertices of
+ * hop h are a prefix, and local ids are places in that list:
+ *
+ *     nodes     | seeds | new at hop 0 | new at hop 1 | ...
+ *     block 0   |- dst -|
+ *               |---------- src -------|
+ *     block 1   |---------- dst -------|
+ *               |----------------- src ---------------| ...
+ *
+ * Each hop has three passes: count (row lengths, hence row starts), draw (in parallel, every
+ * destination on its own, neighbours as vertices) and relabel (in order, on one thread, vertices
+ * to local ids in place). How threads share the middle pass cannot change the result.
+ */
+#include <packrat/sampler.h>
+
+#include <omp.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "pipeline/sampler/draw.h"
+#include "pipeline/sampler/hash.h"
+#include "pipeline/sampler/relabel.h"
+
+enum {
+    MAX_THREADS   = 4096,
+    ROWS          = 16,   /* destinations drawn before the first of them reads its neighbours */
+    AHEAD         = 32,   /* row starts fetched ahead */
+    PARALLEL_FROM = 2048, /* a hop with fewer edges ends before a team has woken up */
+};
+
+struct pr_sampler {
+    pr_graph    graph; /* arrays borrowed */
+    pr_fanout   fanout;
+    uint64_t    stream_key;
+    uint32_t    max_seeds, threads;
+    uint32_t    max_nodes[PR_MAX_LAYERS + 1]; /* [h]: destinations of hop h; [num_layers]: inputs */
+    uint64_t    max_edges[PR_MAX_LAYERS];
+    uint32_t   *scratch; /* [threads, num_scratch] for pri_draw_positions */
+    uint32_t    num_scratch;
+    pri_relabel relabel;
+    pri_arena   arena;
+    pr_block    block[PR_MAX_LAYERS];
+};
+
+static uint64_t min_u64(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Give the longest row; PR_E_ARG when indptr does not ascend from 0 to num_edges. */
+static pr_status longest_row(const pr_graph *graph, uint32_t *out)
+{
+    pr_status st      = PR_OK;
+    uint64_t  longest = 0;
+
+    PR_CHECK(graph->indptr[0] == 0 && graph->indptr[graph->num_nodes] == graph->num_edges, PR_E_ARG,
+             "the graph's indptr runs from %llu to %llu, must run from 0 to its %llu edges",
+             (unsigned long long)graph->indptr[0],
+             (unsigned long long)graph->indptr[graph->num_nodes],
+             (unsigned long long)graph->num_edges);
+    for (pr_vid v = 0; v < graph->num_nodes; v++) {
+        const pr_eid begin = graph->indptr[v], end = graph->indptr[v + 1];
+        PR_CHECK(begin <= end && end - begin <= UINT32_MAX, PR_E_ARG,
+                 "vertex %u has its arcs from %llu to %llu, must have 0..%u of them", v,
+                 (unsigned long long)begin, (unsigned long long)end, UINT32_MAX);
+        if (end - begin > longest) longest = end - begin;
+    }
+    *out = (uint32_t)longest;
+done:
+    return st;
+}
+
+/* Work out the worst legal batch: the vertices and edges of each hop. A hop's destinations are
+ * distinct, so all their rows together never exceed the graph. */
+static void set_bounds(pr_sampler *sampler, uint32_t longest)
+{
+    const pr_graph *graph = &sampler->graph;
+
+    sampler->max_nodes[0] = (uint32_t)min_u64(sampler->max_seeds, graph->num_nodes);
+    for (uint32_t h = 0; h < sampler->fanout.num_layers; h++) {
+        const uint64_t num_dst = sampler->max_nodes[h];
+        const uint64_t per_row = min_u64(sampler->fanout.hop[h], longest); /* all: the longest */
+        const uint64_t edges   = min_u64(num_dst * per_row, graph->num_edges);
+        sampler->max_edges[h]  = min_u64(edges, UINT32_MAX);
+        sampler->max_nodes[h + 1] =
+            (uint32_t)min_u64(num_dst + sampler->max_edges[h], graph->num_nodes);
+        if (sampler->fanout.hop[h] < longest) {
+            const uint32_t need = pri_draw_scratch(sampler->fanout.hop[h]);
+            if (need > sampler->num_scratch) sampler->num_scratch = need;
+        }
+    }
+}
+
+/* Give the bytes pr_sampler_draw takes for the worst legal batch. No sum here comes near 2^64: at
+ * most PR_MAX_LAYERS * 2 + 3 arrays of at most 2^35 bytes. */
+static size_t arena_bytes(const pr_sampler *sampler)
+{
+    const uint32_t num_layers = sampler->fanout.num_layers;
+    const size_t   num_inputs = sampler->max_nodes[num_layers];
+    size_t         bytes      = (num_inputs + 1) * sizeof(pr_vid);
+
+    bytes += num_inputs * sizeof(uint64_t);
+    bytes += sampler->max_nodes[num_layers - 1] * sizeof(uint64_t);
+    for (uint32_t h = 0; h < num_layers; h++) {
+        bytes += ((size_t)sampler->max_nodes[h] + 1) * sizeof(uint32_t);
+        bytes += sampler->max_edges[h] * sizeof(uint32_t);
+    }
+    return bytes + (2 * num_layers + 3) * (size_t)64; /* each array starts a cache line */
+}
+_Static_assert(sizeof(size_t) >= 8, "sizes above are computed in 64 bits");
+
+static pr_status check_create(const pr_graph *graph, const pr_fanout *fanout, uint32_t max_seeds,
+                              uint32_t threads)
+{
+    pr_status st = PR_OK;
+
+    PR_CHECK(graph && fanout, PR_E_ARG, "graph or fanout is NULL");
+    PR_CHECK(graph->indptr && (graph->indices || graph->num_edges == 0), PR_E_ARG,
+             "the graph has no arrays");
+    PR_CHECK(graph->num_nodes >= 1 && graph->num_nodes <= PR_MAX_NODES, PR_E_ARG,
+             "the graph has %u vertices, must have 1..%u", graph->num_nodes, PR_MAX_NODES);
+    PR_CHECK(fanout->num_layers >= 1 && fanout->num_layers <= PR_MAX_LAYERS, PR_E_ARG,
+             "the fanout has %u hops, must have 1..%u", fanout->num_layers, PR_MAX_LAYERS);
+    for (uint32_t h = 0; h < fanout->num_layers; h++) {
+        const uint32_t value = fanout->hop[h];
+        PR_CHECK(value == PR_FANOUT_ALL || (value >= 1 && value <= PR_FANOUT_MAX), PR_E_ARG,
+                 "the fanout of hop %u is %u, must be 1..%u or all", h, value, PR_FANOUT_MAX);
+    }
+    PR_CHECK(max_seeds >= 1, PR_E_ARG, "max_seeds is 0, must be at least 1");
+    PR_CHECK(threads >= 1 && threads <= MAX_THREADS, PR_E_ARG,
+             "the sampler's threads are %u, must be 1..%u", threads, (uint32_t)MAX_THREADS);
+done:
+    return st;
+}
+
+pr_status pr_sampler_create(const pr_graph *graph, const pr_fanout *fanout, uint64_t seed,
+                            uint32_t max_seeds, uint32_t threads, pr_sampler **out)
+{
+    pr_status   st      = PR_OK;
+    pr_sampler *sampler = NULL;
+    uint32_t    longest = 0;
+
+    PR_CHECK(out, PR_E_ARG, "out is NULL");
+    *out = NULL;
+    PR_TRY(check_create(graph, fanout, max_seeds, threads));
+    PR_TRY(longest_row(graph, &longest));
+
+    PR_NEW(sampler, 1);
+    sampler->graph      = *graph;
+    sampler->fanout     = *fanout;
+    sampler->stream_key = pri_stream_key(seed, PRI_STREAM_SAMPLE);
+    sampler->max_seeds  = max_seeds;
+    sampler->threads    = threads;
+    set_bounds(sampler, longest);
+    if (sampler->num_scratch) PR_NEW(sampler->scratch, (size_t)threads * sampler->num_scratch);
+    PR_TRY(pri_relabel_init(&sampler->relabel, graph->num_nodes));
+    PR_TRY(pri_arena_init(&sampler->arena, arena_bytes(sampler)));
+
+    *out    = sampler;
+    sampler = NULL;
+done:
+    pr_sampler_free(sampler);
+    return st;
+}
+
+void pr_sampler_free(pr_sampler *sampler)
+{
+    if (!sampler) return;
+    pri_arena_clear(&sampler->arena);
+    pri_relabel_clear(&sampler->relabel);
+    pri_free(sampler->scratch);
+    pri_free(sampler);
+}
+
+uint32_t pr_sampler_max_inputs(const pr_sampler *sampler)
+{
+    return sampler->max_nodes[sampler->fanout.num_layers];
+}
+
+uint64_t pr_sampler_max_edges(const pr_sampler *sampler)
+{
+    uint64_t edges = 0;
+    for (uint32_t h = 0; h < sampler->fanout.num_layers; h++) edges += sampler->max_edges[h];
+    return edges;
+}
+
+uint32_t pr_sampler_max_dst(const pr_sampler *sampler, uint32_t hop)
+{
+    return hop < sampler->fanout.num_layers ? sampler->max_nodes[hop] : 0;
+}
+
+uint64_t pr_sampler_max_hop_edges(const pr_sampler *sampler, uint32_t hop)
+{
+    return hop < sampler->fanout.num_layers ? sampler->max_edges[hop] : 0;
+}
+
+/* Enter the seeds as the first vertices of the batch. */
+static pr_status take_seeds(pr_sampler *sampler, pr_vids seeds)
+{
+    pr_status st = PR_OK;
+
+    for (size_t i = 0; i < seeds.n; i++) {
+        const pr_vid v = seeds.at[i];
+        PR_CHECK(v < sampler->graph.num_nodes, PR_E_ARG,
+                 "seed %zu is vertex %u, the graph has vertices 0..%u", i, v,
+                 sampler->graph.num_nodes - 1);
+        const uint32_t place = pri_relabel_one(&sampler->relabel, v);
+        PR_CHECK(place == i, PR_E_ARG, "vertex %u is a seed twice, at %u and at %zu", v, place, i);
+    }
+done:
+    return st;
+}
+
+/* Write the row starts of a hop; gives its edges, which may exceed what row starts can hold. */
+static uint64_t count_rows(const pr_graph *graph, uint32_t fanout, const pr_vid *nodes,
+                           uint32_t num_dst, uint32_t *indptr)
+{
+    uint64_t edges = 0;
+
+    indptr[0] = 0;
+    for (uint32_t d = 0; d < num_dst; d++) {
+        const pr_vid v = nodes[d];
+        __builtin_prefetch(&graph->indptr[nodes[num_dst - d > AHEAD ? d + AHEAD : d]]);
+        edges += min_u64(graph->indptr[v + 1] - graph->indptr[v], fanout);
+        indptr[d + 1] = (uint32_t)edges;
+    }
+    return edges;
+}
+
+/* Draw the neighbours of destinations begin .. end-1, at most ROWS, as vertices. Positions of all
+ * rows are drawn first, so that the neighbours are on their way when they are read. */
+static void draw_rows(const pr_sampler *sampler, const pri_draw_hop *hop, uint32_t begin,
+                      uint32_t end, uint32_t *scratch, const uint32_t *indptr, uint32_t *indices)
+{
+    const pr_graph *graph = &sampler->graph;
+    const pr_vid   *nodes = sampler->relabel.nodes;
+
+    for (uint32_t d = begin; d < end; d++) {
+        const pr_eid   first  = graph->indptr[nodes[d]];
+        const uint32_t degree = (uint32_t)(graph->indptr[nodes[d] + 1] - first);
+        const uint32_t count  = indptr[d + 1] - indptr[d];
+        uint32_t      *row    = indices + indptr[d];
+        if (count == degree) continue;
+        pri_draw_positions(hop, nodes[d], degree, count, scratch, row);
+        for (uint32_t i = 0; i < count; i++) __builtin_prefetch(&graph->indices[first + row[i]]);
+    }
+    for (uint32_t d = begin; d < end; d++) {
+        const pr_eid   first  = graph->indptr[nodes[d]];
+        const uint32_t degree = (uint32_t)(graph->indptr[nodes[d] + 1] - first);
+        const uint32_t count  = indptr[d + 1] - indptr[d];
+        uint32_t      *row    = indices + indptr[d];
+        if (count == 0) continue;
+        if (count == degree)
+            memcpy(row, graph->indices + first, count * sizeof *row);
+        else
+            for (uint32_t i = 0; i < count; i++) row[i] = graph->indices[first + row[i]];
+    }
+}
+
+/* Draw the neighbours of every destination of a hop, as vertices. Cannot fail. */
+static void draw_hop(const pr_sampler *sampler, const pri_draw_hop *hop, uint32_t num_dst,
+                     const uint32_t *indptr, uint32_t *indices)
+{
+    const uint32_t num_groups = num_dst / ROWS + (num_dst % ROWS != 0);
+    const uint32_t threads    = sampler->threads;
+    const bool     parallel   = threads > 1 && indptr[num_dst] >= PARALLEL_FROM;
+
+#pragma omp parallel for num_threads(threads) schedule(dynamic, 8) if (parallel)
+    for (uint32_t g = 0; g < num_groups; g++) {
+        const uint32_t begin   = g * ROWS;
+        const uint32_t end     = num_dst - begin < ROWS ? num_dst : begin + ROWS;
+        uint32_t      *scratch = sampler->scratch; /* NULL when no row needs any */
+        if (scratch) scratch += (size_t)omp_get_thread_num() * sampler->num_scratch;
+        draw_rows(sampler, hop, begin, end, scratch, indptr, indices);
+    }
+}
+
+/* Build block `hop`: the vertices known so far are its destinations. */
+static pr_status expand(pr_sampler *sampler, pr_draw draw, uint32_t hop)
+{
+    pr_status      st      = PR_OK;
+    const uint32_t num_dst = sampler->relabel.num;
+    uint32_t      *indptr, *indices;
+
+    PR_TAKE(&sampler->arena, indptr, (size_t)num_dst + 1);
+    const uint64_t edges = count_rows(&sampler->graph, sampler->fanout.hop[hop],
+                                      sampler->relabel.nodes, num_dst, indptr);
+    PR_CHECK(edges <= UINT32_MAX, PR_E_FULL,
+             "hop %u of step %llu has %llu edges, at most %u fit a batch; use a smaller --fanout "
+             "or --batch-size",
+             hop, (unsigned long long)draw.step, (unsigned long long)edges, UINT32_MAX);
+    PR_TAKE(&sampler->arena, indices, edges);
+
+    const pri_draw_hop common = pri_draw_hop_of(sampler->stream_key, draw, hop);
+    draw_hop(sampler, &common, num_dst, indptr, indices);
+    pri_relabel_array(&sampler->relabel, indices, edges);
+
+    sampler->block[hop] = (pr_block){
+        .num_dst   = num_dst,
+        .num_src   = sampler->relabel.num,
+        .num_edges = (uint32_t)edges,
+        .indptr    = indptr,
+        .indices   = indices,
+    };
+done:
+    return st;
+}
+
+/* Fill in the batch's nodes and hash from the finished blocks. */
+static pr_status finish(pr_sampler *sampler, pr_batch *batch)
+{
+    pr_status       st   = PR_OK;
+    const pr_block *last = &sampler->block[batch->num_layers - 1];
+    uint64_t       *inputs, *inner;
+
+    batch->block = sampler->block;
+    batch->nodes = (pr_vids){ sampler->relabel.nodes, sampler->relabel.num };
+    for (uint32_t h = 0; h < batch->num_layers; h++) batch->num_edges += batch->block[h].num_edges;
+
+    PR_TAKE(&sampler->arena, inputs, batch->nodes.n);
+    PR_TAKE(&sampler->arena, inner, last->num_dst);
+    batch->hash = pri_hash_batch(batch, sampler->threads, inputs, inner);
+done:
+    return st;
+}
+
+pr_status pr_sampler_draw(pr_sampler *sampler, pr_vids seeds, pr_draw draw, pr_batch *out)
+{
+    pr_status     st    = PR_OK;
+    const int64_t began = pr_now_ns();
+    pr_vid       *nodes;
+
+    PR_CHECK(sampler && out, PR_E_ARG, "sampler or out is NULL");
+    *out = (pr_batch){ 0 };
+    PR_CHECK(seeds.at || seeds.n == 0, PR_E_ARG, "%zu seeds at NULL", seeds.n);
+    PR_CHECK(seeds.n <= sampler->max_seeds, PR_E_ARG, "the batch has %zu seeds, at most %u allowed",
+             seeds.n, sampler->max_seeds);
+    PR_CHECK((uint32_t)draw.phase <= PR_PHASE_SERVE, PR_E_ARG, "phase is %d, must be 0..%d",
+             (int)draw.phase, (int)PR_PHASE_SERVE);
+
+    pri_arena_reset(&sampler->arena);
+    PR_TAKE(&sampler->arena, nodes, (size_t)pr_sampler_max_inputs(sampler) + 1);
+    pri_relabel_start(&sampler->relabel, nodes);
+    PR_TRY(take_seeds(sampler, seeds));
+    for (uint32_t h = 0; h < sampler->fanout.num_layers; h++) PR_TRY(expand(sampler, draw, h));
+
+    pr_batch batch = {
+        .phase          = draw.phase,
+        .step           = draw.step,
+        .epoch          = draw.epoch,
+        .num_seeds      = (uint32_t)seeds.n,
+        .first_position = draw.first_position,
+        .num_layers     = sampler->fanout.num_layers,
+    };
+    PR_TRY(finish(sampler, &batch));
+    batch.sample_ns = pr_now_ns() - began;
+    *out            = batch;
+done:
+    return st;
+}

@@ -1,0 +1,37 @@
+/* test_sampler.c: creating a sampler when memory runs out at any point. */
+#include "support/support.h"
+
+static pr_status create(void *context, void **out)
+{
+    const pr_fanout fanout  = { .num_layers = 2, .hop = { 100, 5 } }; /* 100: needs scratch too */
+    pr_sampler     *sampler = NULL;
+    const pr_status st      = pr_sampler_create(context, &fanout, 1, 8, 2, &sampler);
+
+    *out = sampler;
+    return st;
+}
+
+static void destroy(void *sampler)
+{
+    pr_sampler_free(sampler);
+}
+
+static void a_sampler_that_cannot_be_created_leaves_nothing(void **state)
+{
+    static pr_eid indptr[301];
+    static pr_vid indices[200];
+    pr_graph      graph = { 300, 200, indptr, indices };
+
+    (void)state;
+    for (int v = 1; v <= 300; v++) indptr[v] = 200; /* vertex 0 has all arcs */
+    test_oom("pr_sampler_create", create, destroy, &graph);
+    pr_sampler_free(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_sampler_that_cannot_be_created_leaves_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
