@@ -1,0 +1,162 @@
+/* aggregate.c: see aggregate.h. Tasks are result rows; rows.c has the inner loop. */
+#include "pipeline/nn/aggregate.h"
+
+#include <string.h>
+
+#include "pipeline/nn/clones.h"
+
+enum {
+    TASK         = 64, /* result rows a thread takes at a time */
+    COLUMN_SLICE = 64, /* columns that one task of pri_aggregate_columns sums */
+    SUM_ROWS     = 256 /* rows summed in float before they join the double */
+};
+
+PRI_CLONES static void nn_scale(float *restrict y, float f, size_t cols)
+{
+    for (size_t c = 0; c < cols; c++) y[c] *= f;
+}
+
+PRI_CLONES static void nn_relu(float *restrict y, size_t cols)
+{
+    for (size_t c = 0; c < cols; c++) y[c] = y[c] < 0.0f ? 0.0f : y[c]; /* keeps NaN */
+}
+
+/* The way back through ReLU and dropout: what was not passed on gets no gradient. */
+PRI_CLONES static void nn_mask(float *restrict y, const float *restrict kept, float f, size_t cols)
+{
+    for (size_t c = 0; c < cols; c++) y[c] *= kept[c] > 0.0f ? f : 0.0f;
+}
+
+/* sum[c] += X[r, c] for rows [0, num_rows), in blocks so that long sums stay exact enough. */
+PRI_CLONES static void nn_add_columns(const float *restrict x, size_t ld, size_t num_rows,
+                                      size_t cols, double *restrict sum)
+{
+    float part[COLUMN_SLICE];
+
+    for (size_t begin = 0; begin < num_rows; begin += SUM_ROWS) {
+        const size_t end = begin + SUM_ROWS < num_rows ? begin + SUM_ROWS : num_rows;
+        for (size_t c = 0; c < cols; c++) part[c] = 0.0f;
+        for (size_t r = begin; r < end; r++)
+            for (size_t c = 0; c < cols; c++) part[c] += x[r * ld + c];
+        for (size_t c = 0; c < cols; c++) sum[c] += (double)part[c];
+    }
+}
+
+/* ---- lists ---- */
+
+pri_lists pri_lists_of_block(const pr_block *block)
+{
+    return (pri_lists){ .num = block->num_dst, .begin32 = block->indptr, .index = block->indices };
+}
+
+pri_lists pri_lists_of_graph(const pr_graph *graph, pr_vid first, uint32_t num)
+{
+    return (pri_lists){
+        .first = first, .num = num, .begin64 = graph->indptr + first, .index = graph->indices
+    };
+}
+
+static uint64_t begin_of(const pri_lists *lists, uint32_t d)
+{
+    return lists->begin32 ? lists->begin32[d] : lists->begin64[d];
+}
+
+static pri_list list_of(const pri_lists *lists, uint32_t d)
+{
+    const uint64_t begin = begin_of(lists, d), end = begin_of(lists, d + 1);
+
+    return (pri_list){ .index     = lists->index + begin,
+                       .num       = (size_t)(end - begin),
+                       .num_after = (size_t)(begin_of(lists, lists->num) - end),
+                       .factor    = 1.0f };
+}
+
+static bool worth_a_team(uint64_t rows, size_t cols)
+{
+    return rows * cols >= PRI_SMALL_LOOP;
+}
+
+/* ---- forward ---- */
+
+void pri_aggregate_concat(const pri_lists *lists, const pri_rows *x, float *a, size_t lda)
+{
+    const size_t cols = x->cols;
+
+#pragma omp parallel for schedule(dynamic, TASK) if (worth_a_team(lists->num, cols))
+    for (uint32_t d = 0; d < lists->num; d++) {
+        const pri_list l    = list_of(lists, d);
+        float         *self = a + d * lda, *mean = self + cols;
+        memcpy(self, pri_row(x, lists->first + d), cols * sizeof *self);
+        memset(mean, 0, cols * sizeof *mean);
+        pri_rows_add(mean, x, &l);
+        if (l.num > 1) nn_scale(mean, 1.0f / (float)l.num, cols);
+    }
+}
+
+void pri_aggregate_add(const pri_lists *lists, const pri_rows *z, float *y, size_t ldy, bool relu)
+{
+#pragma omp parallel for schedule(dynamic, TASK) if (worth_a_team(lists->num, z->cols))
+    for (uint32_t d = 0; d < lists->num; d++) {
+        pri_list l = list_of(lists, d);
+        l.factor   = l.num ? 1.0f / (float)l.num : 0.0f;
+        pri_rows_add(y + d * ldy, z, &l);
+        if (relu) nn_relu(y + d * ldy, z->cols);
+    }
+}
+
+/* ---- backward ---- */
+
+void pri_aggregate_reverse(const pr_block *block, pri_reversed *out)
+{
+    uint32_t *begin = out->begin;
+
+    out->num_src = block->num_src;
+    memset(begin, 0, (block->num_src + (size_t)1) * sizeof *begin);
+    for (uint32_t e = 0; e < block->num_edges; e++) begin[block->indices[e]]++;
+    uint32_t total = 0;
+    for (uint32_t u = 0; u <= block->num_src; u++) { /* counts to ends */
+        total += begin[u];
+        begin[u] = total;
+    }
+    for (uint32_t d = block->num_dst; d-- > 0;) { /* backwards: ends become begins, in order */
+        const uint32_t degree = block->indptr[d + 1] - block->indptr[d];
+        out->share[d]         = degree ? 1.0f / (float)degree : 0.0f;
+        for (uint32_t e = block->indptr[d + 1]; e-- > block->indptr[d];)
+            out->dst[--begin[block->indices[e]]] = d;
+    }
+}
+
+void pri_aggregate_scatter(const pri_reversed *reversed, const pri_scatter *from, float *out,
+                           size_t ldout)
+{
+    const uint32_t *begin   = reversed->begin;
+    const uint32_t  num_src = reversed->num_src, num_edges = begin[num_src];
+    const pri_rows  mean     = { .at = from->mean, .ld = from->ld, .cols = from->cols };
+    const size_t    row_size = from->cols * sizeof *out;
+
+#pragma omp parallel for schedule(dynamic, TASK) if (worth_a_team(num_src, from->cols))
+    for (uint32_t u = 0; u < num_src; u++) {
+        float         *y = out + u * ldout;
+        const pri_list l = { .index     = reversed->dst + begin[u],
+                             .num       = begin[u + 1] - begin[u],
+                             .num_after = num_edges - begin[u + 1],
+                             .share     = reversed->share };
+        if (u < from->num_self)
+            memcpy(y, from->self + u * from->ld, row_size);
+        else
+            memset(y, 0, row_size);
+        pri_rows_add(y, &mean, &l);
+        if (from->kept) nn_mask(y, from->kept + u * ldout, from->scale, from->cols);
+    }
+}
+
+void pri_aggregate_columns(const float *x, size_t ld, size_t num_rows, size_t cols, float *sum)
+{
+#pragma omp parallel for schedule(dynamic, 1) if (worth_a_team(num_rows, cols))
+    for (size_t at = 0; at < cols; at += COLUMN_SLICE) {
+        const size_t n                   = cols - at < COLUMN_SLICE ? cols - at : COLUMN_SLICE;
+        double       total[COLUMN_SLICE] = { 0 };
+        nn_add_columns(x + at, ld, num_rows, n, total);
+        for (size_t c = 0; c < n; c++) sum[at + c] = (float)total[c];
+    }
+}

@@ -1,0 +1,55 @@
+/* dropout.c: one 64-bit mix a row, one 32-bit mix an element; loops that vectorise. */
+#include "pipeline/nn/dropout.h"
+
+#include "pipeline/nn/clones.h"
+#include "pipeline/nn/rows.h"
+
+pri_dropout pri_dropout_of(double p, uint64_t key, uint64_t step, uint32_t layer)
+{
+    PR_ASSERT(p >= 0.0 && p < 1.0);
+    const uint64_t stream = pri_stream_key(key, PRI_STREAM_DROPOUT);
+
+    return (pri_dropout){ .base      = pri_mix64(pri_mix64(stream + step) + layer),
+                          .threshold = (uint32_t)(p * 0x1p32),
+                          .scale     = (float)(1.0 / (1.0 - p)) };
+}
+
+static uint64_t row_key(const pri_dropout *dropout, pr_vid vertex)
+{
+    return pri_mix64(dropout->base + vertex);
+}
+
+/* Mix a row's key and a column to a word: an xor-multiply hash of full avalanche on 32 bits whose
+ * second half of the key comes in between, so that rows are not shifts of each other. */
+static inline uint32_t element_word(uint32_t low, uint32_t high, uint32_t column)
+{
+    uint32_t x = low + column;
+    x          = (x ^ (x >> 16)) * 0x7feb352du;
+    x          = (x ^ (x >> 15) ^ high) * 0x846ca68bu;
+    return x ^ (x >> 16);
+}
+
+bool pri_dropout_keeps(const pri_dropout *dropout, pr_vid vertex, uint32_t column)
+{
+    const uint64_t key = row_key(dropout, vertex);
+
+    return element_word((uint32_t)key, (uint32_t)(key >> 32), column) >= dropout->threshold;
+}
+
+PRI_CLONES static void nn_drop_row(float *restrict y, uint32_t cols, uint64_t key,
+                                   uint32_t threshold, float scale)
+{
+    const uint32_t low = (uint32_t)key, high = (uint32_t)(key >> 32);
+
+    for (uint32_t c = 0; c < cols; c++)
+        y[c] *= element_word(low, high, c) >= threshold ? scale : 0.0f;
+}
+
+void pri_dropout_apply(const pri_dropout *dropout, pr_vids vertices, float *y, size_t ld,
+                       size_t cols)
+{
+#pragma omp parallel for schedule(static) if (vertices.n * cols >= PRI_SMALL_LOOP)
+    for (size_t i = 0; i < vertices.n; i++)
+        nn_drop_row(y + i * ld, (uint32_t)cols, row_key(dropout, vertices.at[i]),
+                    dropout->threshold, dropout->scale);
+}

@@ -1,0 +1,90 @@
+/* nn.h: what the pipeline calls of the nn room: forward, loss, backward and update of one lane's
+ * part of a mini-batch, and exact layer-wise inference over the whole graph.
+ *
+ * GraphSAGE with mean aggregation (Hamilton, Ying and Leskovec, NIPS 2017), layer l of L:
+ *
+ *     A_l [D, 2F] = [ X[dst] | mean over the drawn neighbours u of X[u] ]
+ *     Y_l [D, H]  = A_l W_l + b_l        W_l [2F, H]; ReLU unless it is the last layer
+ *
+ * A destination without neighbours gets a zero mean. Dropout falls on the inputs of every layer but
+ * the first: on Y_l after its ReLU, so that a vertex and its neighbours see the same mask. */
+#ifndef PIPELINE_NN_NN_H
+#define PIPELINE_NN_NN_H
+
+#include <packrat/nn.h>
+
+#include "base/arena.h"
+
+/* Where the time of a step went; added to, never reset here. */
+typedef struct pri_nn_times {
+    int64_t aggregate_ns, gemm_ns, backward_ns, update_ns;
+} pri_nn_times;
+
+/* Activations, gradients and kept primitives of one lane. */
+typedef struct pri_tape pri_tape;
+
+/* Create a tape for batches of at most these sizes; reserves address space, pages follow use.
+ *
+ *   max_dst, max_edges   [num_layers], by hop (hop 0 is the seeds')
+ *   max_inputs           distinct vertices of a batch
+ *
+ * PR_E_NOMEM names the bytes. Belongs to one thread at a time; its team may change size. */
+pr_status pri_tape_create(const pr_model *model, const uint32_t *max_dst, const uint64_t *max_edges,
+                          uint32_t max_inputs, pri_tape **out);
+void      pri_tape_free(pri_tape *tape);
+
+/* Run the model on a batch.
+ *
+ *   slab      the batch's input rows; not read after this call returns
+ *   training  true: dropout, and activations are kept for backward
+ *   key       seed of dropout, with (step, layer, vertex, column)
+ *
+ * Logits stay in the tape until the next forward. Times go to aggregate_ns and gemm_ns.
+ * PR_E_LIBRARY when oneDNN fails; PR_E_MISMATCH or PR_E_FULL when batch or slab is not what model
+ * and tape were made for. Never calls the heap door. */
+pr_status pri_nn_forward(const pr_model *model, pri_tape *tape, const pr_batch *batch,
+                         const pr_slab *slab, bool training, uint64_t key, pri_nn_times *times);
+
+/* Borrow the logits [num_seeds, classes]; *ld in elements. */
+const float *pri_nn_logits(const pri_tape *tape, size_t *ld);
+
+/* Softmax cross entropy over the seeds.
+ *
+ *   labels         [num_nodes of the graph]; seeds are looked up by id; all labelled
+ *   global_seeds   the mean's divisor: seeds of the whole step over all lanes
+ *   loss_sum       out, sum over this lane's seeds (not divided)
+ *   num_correct    out
+ *
+ * Leaves the gradient of the mean loss in the tape. Cannot fail. */
+void pri_nn_loss(pri_tape *tape, const pr_batch *batch, const int32_t *labels,
+                 uint64_t global_seeds, double *loss_sum, uint64_t *num_correct);
+
+/* Gradient of all parameters into the tape's gradient, overwritten. Same result for any number
+ * of threads but for the rounding of GEMMs. Time goes to backward_ns. */
+pr_status pri_nn_backward(const pr_model *model, pri_tape *tape, const pr_batch *batch,
+                          pri_nn_times *times);
+
+/* The tape's gradient, flat [num_parameters]; the model's parameters, flat, same order. */
+float *pri_nn_gradient(pri_tape *tape);
+float *pri_nn_parameters(pr_model *model);
+
+/* Sum the lanes' gradients in lane order and take one Adam step (Kingma and Ba, ICLR 2015) with
+ * L2 weight decay added to the gradient. Time goes to update_ns. */
+void pri_nn_update(pr_model *model, float *const *gradients, uint32_t num_gradients,
+                   const pr_optimizer_options *options, pri_nn_times *times);
+
+/* Copy parameters and optimiser state: keep the best model in memory. Shapes must agree. */
+void pri_model_copy(pr_model *to, const pr_model *from);
+
+/* Exact inference: layer by layer over all vertices with every neighbour, no dropout.
+ *
+ *   logits   out [num_nodes, classes], row major, ld = classes
+ *   stop     NULL, or a flag that ends the work with PR_E_INTERRUPTED
+ *
+ * Works in ranges of vertices; takes 2 * num_nodes * widest layer * 4 bytes from the heap (a
+ * `create` style call, not for the step path). */
+pr_status pri_nn_infer_exact(const pr_model *model, const pr_graph *graph,
+                             const pr_features *features, float *logits, const volatile int *stop,
+                             pri_nn_times *times);
+
+#endif

@@ -1,0 +1,84 @@
+/* rows.c: see rows.h.
+ *
+ * The rows a list names lie anywhere in a slab of gigabytes, so the work is waiting for memory.
+ * Four rows are added at a time (the sum is read and written once for four of them), and the
+ * lines of the next four are asked for meanwhile. Sums run in list order all the same:
+ * ((y + a) + b) + c is what single additions give. */
+#include "pipeline/nn/rows.h"
+
+#include "pipeline/nn/clones.h"
+
+enum {
+    GROUP = 4, /* rows added together */
+    LINE  = 16 /* floats in a cache line */
+};
+
+/* A line's worth of floats at any address; compilers turn it into what the CPU has. */
+typedef float line __attribute__((vector_size(LINE * sizeof(float)), aligned(4), may_alias));
+
+#define AT(row, c) (*(const line *)((row) + (c)))
+
+static inline float factor_of(const pri_list *l, size_t i)
+{
+    if (l->value) return l->value[i];
+    return l->share ? l->share[l->index[i]] : l->factor;
+}
+
+/* sum[c] += f[0] row[0][c], += f[1] row[1][c], ... in this order. */
+static inline __attribute__((always_inline)) void
+add_group(float *restrict sum, const float *const row[GROUP], const float f[GROUP],
+          const float *const next[GROUP], size_t cols)
+{
+    const float *restrict a = row[0], *restrict b = row[1];
+    const float *restrict d = row[2], *restrict e = row[3];
+    const float fa = f[0], fb = f[1], fd = f[2], fe = f[3];
+    size_t      c = 0;
+
+    for (; c + LINE <= cols; c += LINE) {
+        for (int i = 0; i < GROUP; i++) __builtin_prefetch(next[i] + c);
+        *(line *)(sum + c) =
+            (((AT(sum, c) + AT(a, c) * fa) + AT(b, c) * fb) + AT(d, c) * fd) + AT(e, c) * fe;
+    }
+    for (; c < cols; c++) sum[c] = (((sum[c] + a[c] * fa) + b[c] * fb) + d[c] * fd) + e[c] * fe;
+}
+
+static inline __attribute__((always_inline)) void
+add_one(float *restrict sum, const float *restrict row, float f, const float *next, size_t cols)
+{
+    size_t c = 0;
+
+    for (; c + LINE <= cols; c += LINE) {
+        __builtin_prefetch(next + c);
+        *(line *)(sum + c) = AT(sum, c) + AT(row, c) * f;
+    }
+    for (; c < cols; c++) sum[c] += row[c] * f;
+}
+
+/* Add the rows of a list to sum [cols], in list order. */
+PRI_CLONES static void nn_add_list(float *restrict sum, const pri_rows *x, const pri_list *l)
+{
+    const size_t readable = l->num + l->num_after;
+    size_t       i        = 0;
+
+    for (; i + GROUP <= l->num; i += GROUP) {
+        const float *row[GROUP], *next[GROUP];
+        float        f[GROUP];
+        for (size_t j = 0; j < GROUP; j++) {
+            const size_t ahead = i + j + GROUP;
+            row[j]             = pri_row(x, l->index[i + j]);
+            next[j]            = ahead < readable ? pri_row(x, l->index[ahead]) : row[j];
+            f[j]               = factor_of(l, i + j);
+        }
+        add_group(sum, row, f, next, x->cols);
+    }
+    for (; i < l->num; i++) {
+        const float *row  = pri_row(x, l->index[i]);
+        const float *next = i + GROUP < readable ? pri_row(x, l->index[i + GROUP]) : row;
+        add_one(sum, row, factor_of(l, i), next, x->cols);
+    }
+}
+
+void pri_rows_add(float *sum, const pri_rows *x, const pri_list *list)
+{
+    nn_add_list(sum, x, list);
+}

@@ -1,0 +1,35 @@
+/* rows.h: the inner loop of aggregation and of sparse products: the weighted sum of rows that a
+ * list names. */
+#ifndef PIPELINE_NN_ROWS_H
+#define PIPELINE_NN_ROWS_H
+
+#include "base/check.h"
+
+/* Rows that lists point into: row u is at + (slot ? slot[u] : u) * ld, with `cols` columns. */
+typedef struct pri_rows {
+    const float    *at;
+    size_t          ld, cols;
+    const uint32_t *slot; /* NULL: row u itself */
+} pri_rows;
+
+static inline const float *pri_row(const pri_rows *x, uint32_t u)
+{
+    return x->at + (x->slot ? x->slot[u] : u) * x->ld;
+}
+
+/* A list of rows and the factor of each: value[i], share[index[i]], or `factor` when both are
+ * NULL. */
+typedef struct pri_list {
+    const uint32_t *index;
+    size_t          num, num_after; /* entries, and readable entries behind them */
+    const float    *value, *share;
+    float           factor;
+} pri_list;
+
+/* sum[c] += factor of i * X[index[i], c], i ascending. The order does not depend on the
+ * instruction set. Cannot fail. */
+void pri_rows_add(float *sum, const pri_rows *x, const pri_list *list);
+
+enum { PRI_SMALL_LOOP = 1 << 13 }; /* fewer elements than this are not worth waking the team */
+
+#endif

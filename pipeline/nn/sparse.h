@@ -1,0 +1,32 @@
+/* sparse.h: products of CSR rows (bags of words) with dense matrices: the first layer when
+ * features stay sparse. Results do not depend on the number of threads. */
+#ifndef PIPELINE_NN_SPARSE_H
+#define PIPELINE_NN_SPARSE_H
+
+#include <packrat/nouns.h>
+
+#include "base/check.h"
+
+/* Rows of X in CSR: row i is row[i], or first + i when row is NULL. */
+typedef struct pri_sparse {
+    const pr_features *x;
+    const pr_slot     *row; /* [num] or NULL */
+    uint32_t           first, num;
+} pri_sparse;
+
+/* Z [num, cols] = bias + X[rows] W.
+ *
+ *   w      [num_cols of X, cols], ld = cols
+ *   bias   [cols], or NULL for zero
+ *   z      overwritten
+ *
+ * Cannot fail. O(non-zeros * cols). */
+void pri_sparse_multiply(const pri_sparse *rows, const float *w, const float *bias, float *z,
+                         size_t ldz, size_t cols);
+
+/* DW [num_cols of X, cols] = X[rows]^T DZ, where DZ is [num, cols]; ld of DW is cols. Rows are
+ * added in order, each thread to its own columns. Cannot fail. */
+void pri_sparse_gradient(const pri_sparse *rows, const float *dz, size_t lddz, size_t cols,
+                         float *dw);
+
+#endif

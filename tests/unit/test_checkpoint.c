@@ -1,0 +1,366 @@
+/* test_checkpoint.c: a checkpoint gives back the bits that were saved, and no damage to its file
+ * is taken for a model. */
+#include <math.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/checksum.h"
+#include "base/mem.h"
+#include "base/outfile.h"
+#include "pipeline/nn/model.h"
+#include "unit/nn_fixture.h"
+
+enum { PREFIX_BYTES = 16 };
+
+/* A small model with optimiser state. */
+static pr_model *trained_model(uint32_t layers)
+{
+    const pr_model_options     options = { PR_MODEL_SAGE, 5, 1.0 / 3.0 };
+    const pr_optimizer_options adam    = { 0.01, 5e-4, 0.9, 0.999, 1e-8 };
+    pr_model                  *model   = NULL;
+    pri_nn_times               times   = { 0 };
+    test_rng                   rng     = { .key = test_seed() };
+
+    assert_ok(pr_model_create(&options, layers, 4, 3, 9, &model));
+    const size_t count    = (size_t)model->shape.num_parameters;
+    float       *gradient = calloc(count, sizeof *gradient);
+    assert_non_null(gradient);
+    for (int t = 0; t < 3; t++) {
+        for (size_t i = 0; i < count; i++) gradient[i] = fix_real(&rng);
+        pri_nn_update(model, &gradient, 1, &adam, &times);
+    }
+    free(gradient);
+    return model;
+}
+
+static pr_checkpoint_info some_info(void)
+{
+    pr_checkpoint_info info = { .dataset_name        = "cora \"\xc3\xa9\" \\",
+                                .dataset_fingerprint = UINT64_MAX - 1,
+                                .seed                = UINT64_MAX,
+                                .step                = 123456789012345u,
+                                .epoch               = 17,
+                                .feature_norm        = PR_NORM_L2,
+                                .best_val_accuracy   = 0.1 + 0.7 / 3.0 };
+    snprintf(info.options, sizeof info.options, "{\"lr\":0.01,\"data\":\"/tmp/a b\"}");
+    return info;
+}
+
+static const char *path_in(const char *directory, const char *name)
+{
+    static char path[600];
+    snprintf(path, sizeof path, "%s/%s", directory, name);
+    return path;
+}
+
+static void check_same(const pr_model *a, const pr_model *b)
+{
+    const size_t bytes = a->shape.num_parameters * sizeof(float);
+
+    assert_memory_equal(&a->shape, &b->shape, sizeof a->shape);
+    assert_memory_equal(a->parameters, b->parameters, bytes);
+    assert_memory_equal(a->adam_m, b->adam_m, bytes);
+    assert_memory_equal(a->adam_v, b->adam_v, bytes);
+    assert_int_equal(a->adam_steps, b->adam_steps);
+    assert_int_equal(a->options.hidden, b->options.hidden);
+}
+
+static void what_is_saved_is_loaded_bit_for_bit(void **state)
+{
+    (void)state;
+    const char *path = path_in(test_directory(), "model.prc");
+
+    for (uint32_t layers = 1; layers <= 16; layers += 5) {
+        pr_checkpoint_info info  = some_info(), got;
+        pr_model          *model = trained_model(layers), *loaded = NULL;
+        if (layers == 6) info.best_val_accuracy = NAN;
+        if (layers == 11) memset(info.options, '"', sizeof info.options - 1); /* all escaped */
+        model->parameters[0] = -0.0f;
+        model->parameters[1] = NAN;
+
+        assert_ok(pr_checkpoint_save(path, model, &info)); /* over the one before */
+        assert_ok(pr_checkpoint_load(path, &loaded, &got));
+        check_same(model, loaded);
+        assert_string_equal(got.dataset_name, info.dataset_name);
+        assert_string_equal(got.options, info.options);
+        assert_true(got.dataset_fingerprint == info.dataset_fingerprint && got.seed == info.seed);
+        assert_true(got.step == info.step && got.epoch == info.epoch);
+        assert_int_equal(got.feature_norm, info.feature_norm);
+        assert_true(got.best_val_accuracy == info.best_val_accuracy ||
+                    (isnan(got.best_val_accuracy) && isnan(info.best_val_accuracy)));
+        pr_model_free(model);
+        pr_model_free(loaded);
+    }
+}
+
+static void training_goes_on_as_if_it_had_not_stopped(void **state)
+{
+    (void)state;
+    const pr_optimizer_options adam = { 0.01, 5e-4, 0.9, 0.999, 1e-8 };
+    const pr_checkpoint_info   info = some_info();
+    const char                *path = path_in(test_directory(), "model.prc");
+    pr_model                  *a = trained_model(2), *b = NULL;
+    pri_nn_times               times = { 0 };
+    pr_checkpoint_info         got;
+    float                      gradient[200];
+    float                     *lane = gradient;
+
+    assert_true(a->shape.num_parameters <= 200);
+    for (int i = 0; i < 200; i++) gradient[i] = (float)i * 0.01f - 0.7f;
+    assert_ok(pr_checkpoint_save(path, a, &info));
+    assert_ok(pr_checkpoint_load(path, &b, &got));
+    for (int t = 0; t < 4; t++) {
+        pri_nn_update(a, &lane, 1, &adam, &times);
+        pri_nn_update(b, &lane, 1, &adam, &times);
+    }
+    check_same(a, b);
+    pr_model_free(a);
+    pr_model_free(b);
+}
+
+/* Loading must fail as bad input, with words, and leave nothing. */
+static void check_refused(const char *path, const char *words, const char *what, size_t at)
+{
+    const int64_t      live  = pri_mem_live();
+    pr_model          *model = NULL;
+    pr_checkpoint_info info;
+    const pr_status    st = pr_checkpoint_load(path, &model, &info);
+
+    if (st != PR_E_INPUT || !strstr(pr_error_message(), words) || !strstr(pr_error_message(), path))
+        fail_msg("%s %zu: wanted PR_E_INPUT with \"%s\", got %s: %s", what, at, words,
+                 pr_status_name(st), pr_error_message());
+    assert_null(model);
+    assert_int_equal(pri_mem_live(), live);
+}
+
+/* Overwrite one file again and again: test_file's names are limited. */
+static void put_file(const char *path, const void *bytes, size_t n)
+{
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, n, file), n);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void every_truncation_flipped_byte_and_addition_is_noticed(void **state)
+{
+    (void)state;
+    const pr_checkpoint_info info  = some_info();
+    pr_model                *model = trained_model(2);
+    char                    *bytes = NULL;
+    char                     path[600];
+    size_t                   n;
+
+    snprintf(path, sizeof path, "%s", path_in(test_directory(), "model.prc"));
+    assert_ok(pr_checkpoint_save(path, model, &info));
+    assert_ok(pri_file_read(path, 1 << 20, &bytes, &n));
+    for (size_t cut = 0; cut < n; cut++) {
+        put_file(path, bytes, cut);
+        check_refused(path, "", "cut at", cut);
+    }
+    for (size_t at = 0; at < n; at++) {
+        const char was = bytes[at];
+        bytes[at] ^= (char)(1 << (at % 8));
+        put_file(path, bytes, n);
+        check_refused(path, "", "flip at", at);
+        bytes[at] = was;
+    }
+    char *longer = calloc(1, n + 12);
+    assert_non_null(longer);
+    memcpy(longer, bytes, n);
+    put_file(path, longer, n + 1);
+    check_refused(path, "does not fit", "addition of", 1);
+    put_file(path, longer, n + 12); /* as long as one parameter more */
+    check_refused(path, "does not fit", "addition of", 12);
+    put_file(path, bytes, n);
+    pr_model          *loaded = NULL;
+    pr_checkpoint_info got;
+    assert_ok(pr_checkpoint_load(path, &loaded, &got));
+    check_same(model, loaded);
+    pr_model_free(loaded);
+    pr_model_free(model);
+    free(longer);
+    pri_free(bytes);
+}
+
+/* Write a file of this header with `num` zero parameters and a right checksum. */
+static void put_checkpoint(const char *path, uint32_t version, const char *json, size_t num)
+{
+    const size_t header = strlen(json), bytes = PREFIX_BYTES + header + 12 * num + 8;
+    char        *block  = calloc(1, bytes);
+    uint32_t     length = (uint32_t)header;
+
+    assert_non_null(block);
+    memcpy(block, "PRCHKPT\n", 8);
+    memcpy(block + 8, &version, 4);
+    memcpy(block + 12, &length, 4);
+    memcpy(block + PREFIX_BYTES, json, header);
+    uint64_t sum = pri_checksum(block, PREFIX_BYTES + header, 0);
+    for (int i = 0; i < 3; i++)
+        sum = pri_checksum(block + PREFIX_BYTES + header + (size_t)i * 4 * num, 4 * num, sum);
+    memcpy(block + bytes - 8, &sum, 8);
+    put_file(path, block, bytes);
+    free(block);
+}
+
+/* A right header but for one member; of a model of 4 features, 5 hidden columns, 3 classes. */
+static void print_header(char *out, size_t bytes, const char *key, const char *value)
+{
+    static const char *const members[][2] = {
+        { "model", "\"sage\"" },
+        { "num_layers", "2" },
+        { "num_features", "4" },
+        { "hidden", "5" },
+        { "num_classes", "3" },
+        { "dropout", "\"0.5\"" },
+        { "adam_steps", "\"3\"" },
+        { "dataset_name", "\"x\"" },
+        { "dataset_fingerprint", "\"1\"" },
+        { "seed", "\"1\"" },
+        { "step", "\"1\"" },
+        { "epoch", "1" },
+        { "feature_norm", "\"none\"" },
+        { "best_val_accuracy", "null" },
+        { "options", "\"{}\"" },
+    };
+    size_t at = (size_t)snprintf(out, bytes, "{\"packrat\":\"0\"");
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+        const bool  changed = !strcmp(members[i][0], key);
+        const char *text    = changed ? value : members[i][1];
+        if (text) at += (size_t)snprintf(out + at, bytes - at, ",\"%s\":%s", members[i][0], text);
+    }
+    snprintf(out + at, bytes - at, "}");
+}
+
+static void hostile_headers_with_right_checksums_are_refused(void **state)
+{
+    (void)state;
+    enum { NUM = (2 * 4 + 1) * 5 + (2 * 5 + 1) * 3 };
+    static char       long_name[700], json[20000];
+    const char *const bad[][3] = {
+        { "model", "\"gat\"", "must be sage" },
+        { "model", NULL, "model is missing" },
+        { "model", "7", "not text" },
+        { "num_layers", "0", "1 .. 16" },
+        { "num_layers", "17", "1 .. 16" },
+        { "num_layers", "\"2\"", "not an integer" },
+        { "num_layers", "-1", "1 .. 16" },
+        { "num_layers", "3", "does not fit" },
+        { "num_features", "0", "num_features is 0" },
+        { "num_features", "2147483648", "num_features is 2147483648" },
+        { "num_features", "2147483647", "does not fit" },
+        { "num_features", "4.0", "not an integer" },
+        { "num_features", "99999999999999999999999", "" },
+        { "hidden", "65537", "hidden is 65537" },
+        { "hidden", "65536", "does not fit" },
+        { "hidden", NULL, "hidden is missing" },
+        { "num_classes", "2147483647", "does not fit" },
+        { "num_classes", "4", "does not fit" },
+        { "dropout", "\"1.5\"", "--dropout" },
+        { "dropout", "\"-0.1\"", "--dropout" },
+        { "dropout", "\"nan\"", "--dropout" },
+        { "dropout", "\"half\"", "must be a number" },
+        { "dropout", "\"0.5x\"", "must be a number" },
+        { "dropout", "0.5", "must be a number" },
+        { "adam_steps", "\"-1\"", "whole number" },
+        { "adam_steps", "\" 1\"", "whole number" },
+        { "adam_steps", "\"18446744073709551615\"", "too many" },
+        { "seed", "\"18446744073709551616\"", "whole number" },
+        { "seed", "5", "whole number" },
+        { "step", "\"\"", "whole number" },
+        { "epoch", "4294967296", "epoch is 4294967296" },
+        { "feature_norm", "\"l3\"", "auto, none, l1 or l2" },
+        { "feature_norm", "\"auto auto auto auto\"", "at most 15" },
+        { "best_val_accuracy", "[]", "number" },
+        { "best_val_accuracy", "0.5", "number" },
+        { "best_val_accuracy", NULL, "number" },
+        { "dataset_name", long_name, "at most 255" },
+        { "dataset_name", "\"a\\u0000b\"", "" },
+        { "options", "{}", "options is missing or not text" },
+    };
+    char path[600];
+
+    memset(long_name, 'n', sizeof long_name - 1);
+    long_name[0] = long_name[sizeof long_name - 2] = '"';
+    snprintf(path, sizeof path, "%s", path_in(test_directory(), "hostile.prc"));
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        print_header(json, sizeof json, bad[i][0], bad[i][1]);
+        put_checkpoint(path, 1, json, NUM);
+        check_refused(path, bad[i][2], "header", i);
+    }
+    put_checkpoint(path, 1, "[1,2]", NUM);
+    check_refused(path, "not a JSON object", "array", 0);
+    put_checkpoint(path, 1, "{\"model\":", NUM);
+    check_refused(path, "", "broken JSON", 0);
+    memset(json, '[', sizeof json - 1);
+    put_checkpoint(path, 1, json, NUM);
+    check_refused(path, "", "deep JSON", 0);
+    put_checkpoint(path, 1, "", NUM);
+    check_refused(path, "", "no JSON", 0);
+
+    pr_model          *model = NULL;
+    pr_checkpoint_info info;
+    print_header(json, sizeof json, "", NULL); /* the pattern itself is right */
+    put_checkpoint(path, 2, json, NUM);
+    check_refused(path, "format version 2", "version", 2);
+    put_checkpoint(path, 1, json, NUM);
+    assert_ok(pr_checkpoint_load(path, &model, &info));
+    pr_model_free(model);
+}
+
+static void files_that_are_none_are_named(void **state)
+{
+    (void)state;
+    const char        *directory = test_directory();
+    pr_model          *model     = NULL;
+    pr_checkpoint_info info;
+    char               path[600];
+
+    assert_fails(PR_E_INPUT, "No such file",
+                 pr_checkpoint_load(path_in(directory, "none.prc"), &model, &info));
+    assert_fails(PR_E_INPUT, "not a regular file", pr_checkpoint_load(directory, &model, &info));
+    snprintf(path, sizeof path, "%s", path_in(directory, "pipe"));
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_fails(PR_E_INPUT, "not a regular file", pr_checkpoint_load(path, &model, &info));
+    put_file(path_in(directory, "text"), "an ordinary text that is no checkpoint", 38);
+    assert_fails(PR_E_INPUT, "not a packrat checkpoint",
+                 pr_checkpoint_load(path_in(directory, "text"), &model, &info));
+    assert_null(model);
+}
+
+static void a_failed_save_leaves_the_older_file(void **state)
+{
+    (void)state;
+    const char        *directory = test_directory();
+    pr_checkpoint_info info      = some_info(), got;
+    pr_model          *model = trained_model(2), *loaded = NULL;
+    char               path[600];
+
+    snprintf(path, sizeof path, "%s", path_in(directory, "model.prc"));
+    assert_ok(pr_checkpoint_save(path, model, &info));
+    info.feature_norm = 9;
+    assert_fails(PR_E_ARG, "feature_norm is 9", pr_checkpoint_save(path, model, &info));
+    info = some_info();
+    memset(info.dataset_name, 'x', sizeof info.dataset_name);
+    assert_fails(PR_E_ARG, "not ended", pr_checkpoint_save(path, model, &info));
+    info = some_info();
+    assert_fails(PR_E_IO, "none/model.prc",
+                 pr_checkpoint_save(path_in(directory, "none/model.prc"), model, &info));
+    assert_ok(pr_checkpoint_load(path, &loaded, &got));
+    check_same(model, loaded);
+    pr_model_free(model);
+    pr_model_free(loaded);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_saved_is_loaded_bit_for_bit),
+        cmocka_unit_test(training_goes_on_as_if_it_had_not_stopped),
+        cmocka_unit_test(every_truncation_flipped_byte_and_addition_is_noticed),
+        cmocka_unit_test(hostile_headers_with_right_checksums_are_refused),
+        cmocka_unit_test(files_that_are_none_are_named),
+        cmocka_unit_test(a_failed_save_leaves_the_older_file),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
