@@ -52,14 +52,14 @@ typedef struct pr_cache pr_cache;
 typedef struct pr_cache_plan {
     uint64_t    num_wanted;
     uint64_t    rows_hit, rows_added, rows_bypassed, rows_direct; /* sum: num_wanted */
-    uint64_t    rows_victim;    /* rows that lost their slot */
-    uint64_t    rows_compacted; /* survivors moved, h */
-    uint64_t    rows_moved;     /* row writes: added + compacted + bypassed */
-    uint64_t    rows_first;     /* wanted for the first time since create */
-    uint64_t    bytes_moved;    /* rows_moved * S */
-    int64_t     bytes_bound;    /* packed: (A + h) * S, A = added + bypassed; else PR_NULL_INT */
-    uint64_t    bytes_gather;   /* num_wanted * S: what a fresh copy of the batch would move */
-    const char *path;           /* "paired" (slots were overwritten in place) or "direct" (off) */
+    uint64_t    rows_victim;                                      /* rows that lost their slot */
+    uint64_t    rows_compacted;                                   /* survivors moved, h */
+    uint64_t    rows_moved;   /* row writes: added + compacted + bypassed */
+    uint64_t    rows_first;   /* wanted for the first time since create */
+    uint64_t    bytes_moved;  /* rows_moved * S */
+    int64_t     bytes_bound;  /* packed: (A + h) * S, A = added + bypassed; else PR_NULL_INT */
+    uint64_t    bytes_gather; /* num_wanted * S: what a fresh copy of the batch would move */
+    const char *path;         /* "paired" (slots were overwritten in place) or "direct" (off) */
 } pr_cache_plan;
 
 /* Create one cache partition.
@@ -106,7 +106,7 @@ void pr_cache_release(pr_cache *cache);
  * has to decide it. */
 uint64_t pr_cache_capacity_rows(const pr_cache *cache);
 
-uint64_t pr_cache_resident_rows(const pr_cache *cache);
+uint64_t    pr_cache_resident_rows(const pr_cache *cache);
 const char *pr_cache_mode_name(const pr_cache *cache);   /* "resident", "packed", "off" */
 const char *pr_cache_policy_name(const pr_cache *cache); /* "lru", "none" */
 

@@ -1,0 +1,33 @@
+/* cache_options.c: the options of a cache partition, and the table of its policies. */
+#include <packrat/cache.h>
+
+#include "cache/policy.h"
+
+static const pr_option options[] = {
+    { "cache.mode", "", "keep rows until their slot is needed, keep exactly a batch's, or no slab",
+      "resident", PR_OPT_CHOICE, offsetof(pr_cache_options, mode), 0, 0, "resident|packed|off" },
+    { "cache.rows", "rows", "most rows kept; 0: see --cache.bytes", "0", PR_OPT_U64,
+      offsetof(pr_cache_options, rows), 0, PR_MAX_NODES, NULL },
+    { "cache.bytes", "bytes",
+      "memory of the rows kept; 0: see --cache.factor (packed: a whole batch)", "0", PR_OPT_BYTES,
+      offsetof(pr_cache_options, bytes), 0, 0x1p62, NULL },
+    { "cache.factor", "batches",
+      "resident mode keeps this many times the rows of the first batch; 0: none, all bypass", "2",
+      PR_OPT_REAL, offsetof(pr_cache_options, factor), 0, 1000, NULL },
+    { "cache.policy", "", "which row of a resident slab gives up its slot", "lru", PR_OPT_CHOICE,
+      offsetof(pr_cache_options, policy), 0, 0, "lru" },
+};
+
+const pr_option_table pr_cache_option_table = {
+    .title       = "Feature cache",
+    .options     = options,
+    .num_options = sizeof options / sizeof *options,
+};
+
+const pri_policy *pri_policy_of(int policy)
+{
+    static const pri_policy *const policies[] = { [PR_POLICY_LRU] = &pri_policy_lru };
+
+    PR_ASSERT(policy >= 0 && (size_t)policy < sizeof policies / sizeof *policies);
+    return policies[policy];
+}
