@@ -44,7 +44,7 @@ void pr_steplog_step(pr_steplog *log, const pr_step *step, const pr_step_partiti
 
 typedef struct pr_epoch {
     uint32_t    epoch;
-    const char *split; /* "train", "val", "test"; a literal */
+    const char *split;                    /* "train", "val", "test"; a literal */
     double      loss, accuracy, micro_f1; /* NaN: not known */
     int64_t     elapsed_ns;               /* since the run began */
 } pr_epoch;

@@ -1,0 +1,252 @@
+/* figures.c: what a report shows: for each table its SELECT, and a line for every column. The
+ * SELECTs read tables and the views of views.c, never a view of the file. */
+#include "pipeline/log/figures.h"
+
+#include "pipeline/log/schema.h"
+
+#define PHASE_ORDER                                                                                \
+    "CASE phase WHEN 'train' THEN 0 WHEN 'eval' THEN 1 WHEN 'infer' THEN 2 ELSE 3 END"
+
+#define TABLE(key, title, note, single, sql, columns)                                              \
+    {                                                                                              \
+        key, title, note, single, sql, columns, sizeof columns / sizeof *columns                   \
+    }
+
+static const pri_table_column header_columns[] = {
+    { "command", "command", 0, false, PRI_SHOW_ALWAYS },
+    { "status", "status", 0, false, PRI_SHOW_ALWAYS },
+    { "exit_status", "exit status", 0, false, PRI_SHOW_KNOWN },
+    { "started_utc", "started (UTC)", 0, false, PRI_SHOW_ALWAYS },
+    { "seconds", "took (s)", 1, false, PRI_SHOW_KNOWN },
+    { "dataset", "dataset", 0, false, PRI_SHOW_KNOWN },
+    { "seed", "seed", 0, false, PRI_SHOW_ALWAYS },
+    { "settings", "options", 0, false, PRI_SHOW_KNOWN },
+    { "host", "host", 0, false, PRI_SHOW_KNOWN },
+    { "cpu", "cpu", 0, false, PRI_SHOW_KNOWN },
+    { "numa_nodes", "NUMA nodes", 0, false, PRI_SHOW_ALWAYS },
+    { "threads", "threads", 0, false, PRI_SHOW_ALWAYS },
+    { "versions", "versions", 0, false, PRI_SHOW_KNOWN },
+    { "steps", "steps", 0, false, PRI_SHOW_ALWAYS },
+    { "rows_lost", "log rows lost", 0, false, PRI_SHOW_ALWAYS },
+};
+
+static const pri_table_column summary_columns[] = {
+    { "test_accuracy_percent", "test accuracy at best validation (%)", 2, false, PRI_SHOW_KNOWN },
+    { "best_val_accuracy_percent", "best validation accuracy (%)", 2, false, PRI_SHOW_KNOWN },
+    { "train_loss", "last training loss", 4, false, PRI_SHOW_KNOWN },
+    { "step_ms_median", "median step (ms)", 2, false, PRI_SHOW_KNOWN },
+    { "moved_percent_of_gather", "bytes moved, of a gather's (%)", 1, false, PRI_SHOW_KNOWN },
+    { "hit_percent", "hit rate (%)", 1, false, PRI_SHOW_KNOWN },
+};
+
+static const pri_table_column epoch_columns[] = {
+    { "epoch", "epoch", 0, false, PRI_SHOW_ALWAYS },
+    { "train_loss", "train loss", 4, false, PRI_SHOW_KNOWN },
+    { "train_percent", "train %", 2, false, PRI_SHOW_KNOWN },
+    { "val_loss", "val loss", 4, false, PRI_SHOW_KNOWN },
+    { "val_percent", "val %", 2, false, PRI_SHOW_KNOWN },
+    { "test_loss", "test loss", 4, false, PRI_SHOW_KNOWN },
+    { "test_percent", "test %", 2, false, PRI_SHOW_KNOWN },
+    { "all_loss", "all loss", 4, false, PRI_SHOW_KNOWN },
+    { "all_percent", "all %", 2, false, PRI_SHOW_KNOWN },
+    { "elapsed_s", "at (s)", 1, false, PRI_SHOW_KNOWN },
+};
+
+static const pri_table_column step_columns[] = {
+    { "phase", "phase", 0, false, PRI_SHOW_ALWAYS },
+    { "steps", "steps", 0, false, PRI_SHOW_ALWAYS },
+    { "median_ms", "median ms", 3, false, PRI_SHOW_ALWAYS },
+    { "mean_ms", "mean ms", 3, false, PRI_SHOW_ALWAYS },
+    { "max_ms", "max ms", 3, false, PRI_SHOW_ALWAYS },
+    { "seeds", "seeds/step", 1, false, PRI_SHOW_ALWAYS },
+    { "inputs", "inputs/step", 1, false, PRI_SHOW_ALWAYS },
+    { "edges", "edges/step", 1, false, PRI_SHOW_ALWAYS },
+};
+
+static const pri_table_column stage_columns[] = {
+    { "phase", "phase", 0, false, PRI_SHOW_VARIED },
+    { "stage", "stage", 0, false, PRI_SHOW_ALWAYS },
+    { "ms_per_step", "ms/step", 4, false, PRI_SHOW_ALWAYS },
+    { "total_ms", "total ms", 1, false, PRI_SHOW_ALWAYS },
+    { "percent", "% of step", 1, true, PRI_SHOW_ALWAYS },
+    { "in_step", "in step", 0, false, PRI_SHOW_NEVER },
+};
+
+static const pri_table_column row_columns[] = {
+    { "phase", "phase", 0, false, PRI_SHOW_VARIED },
+    { "mode", "mode", 0, false, PRI_SHOW_ALWAYS },
+    { "policy", "policy", 0, false, PRI_SHOW_ALWAYS },
+    { "wanted", "wanted", 1, false, PRI_SHOW_ALWAYS },
+    { "hit", "hit", 1, false, PRI_SHOW_ALWAYS },
+    { "added", "added", 1, false, PRI_SHOW_ALWAYS },
+    { "bypassed", "bypassed", 1, false, PRI_SHOW_ALWAYS },
+    { "direct", "direct", 1, false, PRI_SHOW_ALWAYS },
+    { "victims", "victims", 1, false, PRI_SHOW_ALWAYS },
+    { "compacted", "compacted", 1, false, PRI_SHOW_ALWAYS },
+    { "moved", "moved", 1, false, PRI_SHOW_ALWAYS },
+    { "first", "first", 1, false, PRI_SHOW_ALWAYS },
+    { "hit_percent", "hit %", 1, true, PRI_SHOW_ALWAYS },
+};
+
+static const pri_table_column byte_columns[] = {
+    { "phase", "phase", 0, false, PRI_SHOW_VARIED },
+    { "bytes", "bytes", 0, false, PRI_SHOW_ALWAYS },
+    { "mb_per_step", "MB/step", 4, false, PRI_SHOW_ALWAYS },
+    { "mb", "total MB", 2, false, PRI_SHOW_ALWAYS },
+    { "times_bound", "x bound", 3, false, PRI_SHOW_KNOWN },
+    { "percent_of_gather", "% of gather", 1, true, PRI_SHOW_ALWAYS },
+};
+
+static const pri_table_column partition_columns[] = {
+    { "phase", "phase", 0, false, PRI_SHOW_VARIED },
+    { "partition", "partition", 0, false, PRI_SHOW_ALWAYS },
+    { "numa_node", "node", 0, false, PRI_SHOW_ALWAYS },
+    { "wanted", "wanted/step", 1, false, PRI_SHOW_ALWAYS },
+    { "hit_percent", "hit %", 1, false, PRI_SHOW_ALWAYS },
+    { "replicated", "replicated/step", 1, false, PRI_SHOW_ALWAYS },
+    { "mb_moved", "MB moved", 2, false, PRI_SHOW_ALWAYS },
+    { "mb_remote", "MB remote", 2, false, PRI_SHOW_ALWAYS },
+    { "local_percent", "local %", 1, true, PRI_SHOW_ALWAYS },
+    { "lane_ms", "lane ms/step", 3, false, PRI_SHOW_ALWAYS },
+};
+
+static const pri_table_column slowest_columns[] = {
+    { "phase", "phase", 0, false, PRI_SHOW_VARIED },
+    { "step", "step", 0, false, PRI_SHOW_ALWAYS },
+    { "epoch", "epoch", 0, false, PRI_SHOW_ALWAYS },
+    { "step_ms", "ms", 3, false, PRI_SHOW_ALWAYS },
+    { "times_median", "x median", 2, false, PRI_SHOW_ALWAYS },
+    { "largest_stage", "largest stage", 0, false, PRI_SHOW_ALWAYS },
+    { "largest_stage_ms", "its ms", 3, false, PRI_SHOW_ALWAYS },
+    { "num_inputs", "inputs", 0, false, PRI_SHOW_ALWAYS },
+    { "rows_moved", "rows moved", 0, false, PRI_SHOW_ALWAYS },
+    { "hit_percent", "hit %", 1, false, PRI_SHOW_ALWAYS },
+};
+
+static const pri_table_column compare_columns[] = {
+    { "log", "log", 0, false, PRI_SHOW_VARIED },
+    { "run", "run", 0, false, PRI_SHOW_ALWAYS },
+    { "phase", "phase", 0, false, PRI_SHOW_VARIED },
+    { "mode", "mode", 0, false, PRI_SHOW_ALWAYS },
+    { "policy", "policy", 0, false, PRI_SHOW_ALWAYS },
+    { "capacity", "capacity", 0, false, PRI_SHOW_KNOWN },
+    { "steps", "steps", 0, false, PRI_SHOW_ALWAYS },
+    { "rows_wanted_per_step", "wanted", 1, false, PRI_SHOW_ALWAYS },
+    { "rows_moved_per_step", "moved", 1, false, PRI_SHOW_ALWAYS },
+    { "mb_moved_per_step", "MB moved", 3, false, PRI_SHOW_ALWAYS },
+    { "moved_percent_of_gather", "% of gather", 1, true, PRI_SHOW_ALWAYS },
+    { "hit_percent", "hit %", 1, false, PRI_SHOW_ALWAYS },
+    { "place_ms_median", "place ms", 3, false, PRI_SHOW_ALWAYS },
+    { "step_ms_median", "step ms", 3, false, PRI_SHOW_ALWAYS },
+    { "test_accuracy_percent", "test %", 2, false, PRI_SHOW_KNOWN },
+    { "batch_fold", "batch fold", 0, false, PRI_SHOW_NEVER },
+    { "same_batches_as", "batches of", 0, false, PRI_SHOW_KNOWN },
+};
+
+static const char header_sql[] =
+    "SELECT v.command, v.status, v.exit_status, v.started_utc, v.seconds, v.dataset, v.seed,"
+    " (SELECT group_concat(key || '=' || atom, ' ') FROM json_each(CASE WHEN json_valid(r.options)"
+    "   THEN r.options ELSE '{}' END) WHERE atom <> '' AND key IN ('split', 'model', 'layers',"
+    "   'hidden', 'fanout', 'batch-size', 'epochs', 'steps', 'lr', 'weight-decay', 'dropout',"
+    "   'optimizer', 'feature-norm', 'sampler', 'kappa', 'cache-bias', 'order', 'patience',"
+    "   'cache.mode', 'cache.rows', 'cache.bytes', 'cache.factor', 'cache.policy', 'lookahead',"
+    "   'eval', 'numa', 'threads')),"
+    " v.host, v.cpu, v.numa_nodes, v.threads,"
+    " (SELECT group_concat(key || ' ' || atom, ', ') FROM json_each(CASE WHEN"
+    "   json_valid(r.versions) THEN r.versions ELSE '{}' END)),"
+    " v.steps, v.rows_lost"
+    " FROM v_run AS v JOIN run AS r ON r.id = v.run WHERE v.run = ?1";
+
+static const char summary_sql[] =
+    "SELECT 100 * v.test_accuracy, 100 * v.best_val_accuracy, v.train_loss, t.median / 1e6,"
+    " b.moved_percent_of_gather, b.hit_percent"
+    " FROM v_run AS v LEFT JOIN (SELECT phase, pr_median(step_ns) AS median FROM step"
+    "   WHERE run = ?1 GROUP BY phase ORDER BY " PHASE_ORDER " LIMIT 1) AS t"
+    " LEFT JOIN v_bytes AS b ON b.run = ?1 AND b.phase = t.phase WHERE v.run = ?1";
+
+/* Loss and accuracy of one split, two columns. */
+#define SPLIT(name)                                                                                \
+    "max(CASE split WHEN '" name "' THEN loss END),"                                               \
+    " 100 * max(CASE split WHEN '" name "' THEN accuracy END), "
+
+static const char epoch_sql[] = "SELECT epoch, " SPLIT("train") SPLIT("val") SPLIT("test")
+    SPLIT("all") "max(elapsed_ns) / 1e9 FROM epoch WHERE run = ?1 GROUP BY epoch ORDER BY epoch";
+
+static const char step_sql[] =
+    "SELECT phase, count(*), pr_median(step_ns) / 1e6, avg(step_ns) / 1e6, max(step_ns) / 1e6,"
+    " avg(num_seeds), avg(num_inputs), avg(num_edges)"
+    " FROM step WHERE run = ?1 GROUP BY phase ORDER BY " PHASE_ORDER;
+
+static const char stage_sql[] =
+    "SELECT phase, stage, ms_per_step, total_ms, percent, in_step FROM v_stage_share"
+    " WHERE run = ?1 ORDER BY " PHASE_ORDER ", position";
+
+static const char row_sql[] = "SELECT phase, " PRI_ONE_OF("mode") ", " PRI_ONE_OF(
+    "policy") ","
+              " avg(num_inputs), avg(rows_hit), avg(rows_added), avg(rows_bypassed), "
+              "avg(rows_direct),"
+              " avg(rows_victim), avg(rows_compacted), avg(rows_moved), avg(rows_first),"
+              " 100.0 * sum(rows_hit) / nullif(sum(rows_hit + rows_added + rows_bypassed), 0)"
+              " FROM step WHERE run = ?1 GROUP BY phase ORDER BY " PHASE_ORDER;
+
+static const char byte_sql[] =
+    "SELECT phase, p.column2, mb / steps, mb,"
+    " CASE WHEN p.column1 = 1 THEN moved_per_bound END, 100.0 * mb / nullif(mb_gather, 0)"
+    " FROM (SELECT phase, steps, mb_gather, moved_per_bound, p.column1, p.column2,"
+    "   CASE p.column1 WHEN 1 THEN mb_moved WHEN 2 THEN mb_bound WHEN 3 THEN mb_gather"
+    "     WHEN 4 THEN mb_local WHEN 5 THEN mb_remote ELSE mb_disk END AS mb"
+    "   FROM v_bytes, (VALUES (1, 'moved'), (2, 'bound'), (3, 'gather'), (4, 'local'),"
+    "     (5, 'remote'), (6, 'disk')) AS p WHERE run = ?1) AS p"
+    " ORDER BY " PHASE_ORDER ", p.column1";
+
+static const char partition_sql[] =
+    "SELECT phase, partition, numa_node, rows_wanted_per_step, hit_percent,"
+    " rows_replicated_per_step, mb_moved, mb_remote, local_percent, lane_ms_per_step"
+    " FROM v_locality WHERE run = ?1 ORDER BY " PHASE_ORDER ", partition";
+
+/* As v_slowest_steps, but with a limit that spares the sort of all steps. */
+static const char slowest_sql[] =
+    "SELECT s.phase, s.step, s.epoch, s.step_ns / 1e6, s.step_ns / nullif(p.median, 0),"
+    " " PRI_LARGEST_STAGE ", " PRI_LARGEST_STAGE_NS " / 1e6, s.num_inputs, s.rows_moved,"
+    " 100.0 * s.rows_hit / nullif(s.rows_hit + s.rows_added + s.rows_bypassed, 0)"
+    " FROM (SELECT phase, pr_median(step_ns) AS median FROM step WHERE run = ?1"
+    "   GROUP BY phase) AS p"
+    " JOIN step AS s ON s.run = ?1 AND s.phase = p.phase AND s.step IN ("
+    "   SELECT x.step FROM step AS x WHERE x.run = ?1 AND x.phase = p.phase"
+    "   ORDER BY x.step_ns DESC, x.step LIMIT ?2)"
+    " ORDER BY CASE s.phase WHEN 'train' THEN 0 WHEN 'eval' THEN 1 WHEN 'infer' THEN 2 ELSE 3 END,"
+    " s.step_ns DESC, s.step";
+
+static const char compare_sql[] =
+    "SELECT ?3, c.run, c.phase, c.mode, c.policy, c.capacity, c.steps, c.rows_wanted_per_step,"
+    " c.rows_moved_per_step, c.mb_moved_per_step, c.moved_percent_of_gather, c.hit_percent,"
+    " c.place_ms_median, c.step_ms_median,"
+    " CASE c.phase WHEN 'train' THEN 100 * v.test_accuracy END, c.batch_fold, NULL"
+    " FROM v_compare AS c JOIN v_run AS v ON v.run = c.run"
+    " WHERE ?1 IN (0, c.run) ORDER BY c.run, " PHASE_ORDER;
+
+const pri_table_spec pri_report_tables[PRI_NUM_REPORT_TABLES] = {
+    TABLE("header", "run", NULL, true, header_sql, header_columns),
+    TABLE("summary", "in short", NULL, true, summary_sql, summary_columns),
+    TABLE("epochs", "accuracy", NULL, false, epoch_sql, epoch_columns),
+    TABLE("phases", "steps", NULL, false, step_sql, step_columns),
+    TABLE("stages", "where the time goes",
+          "From wait to other they add up to the step; sample and fetch are work done wherever it "
+          "ran, and may overlap the step.",
+          false, stage_sql, stage_columns),
+    TABLE("rows", "rows per step",
+          "Wanted = hit + added + bypassed + direct; moved counts every row written to the slab.",
+          false, row_sql, row_columns),
+    TABLE("bytes", "bytes moved",
+          "Bound: the least a packed slab can move (other modes have none). Gather: what copying "
+          "every batch anew would move.",
+          false, byte_sql, byte_columns),
+    TABLE("partitions", "cache partitions", NULL, false, partition_sql, partition_columns),
+    TABLE("slowest", "slowest steps", NULL, false, slowest_sql, slowest_columns),
+};
+
+const pri_table_spec pri_comparison_table = TABLE(
+    "comparison", "runs compared",
+    "Per step: rows wanted and moved, MB moved; medians of place and step. \"batches of\": the "
+    "first run whose steps have the same batch_hash.",
+    false, compare_sql, compare_columns);

@@ -1,0 +1,294 @@
+/* schema.c: the tables of a log, as SQL, and how they get into a new file. docs/step-log.md says
+ * what every column means; a change here needs a change there and a new PRI_SCHEMA_VERSION.
+ *
+ * Integers of 64 bits without sign (seed, batch_hash) are stored in SQLite's signed integers, bit
+ * for bit. */
+#include "pipeline/log/schema.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "pipeline/log/db.h"
+
+static const char meta_sql[] = "CREATE TABLE meta (\n"
+                               "    key   TEXT NOT NULL PRIMARY KEY,\n"
+                               "    value TEXT\n"
+                               ") WITHOUT ROWID";
+
+static const char run_sql[] = "CREATE TABLE run (\n"
+                              "    id          INTEGER PRIMARY KEY AUTOINCREMENT,\n"
+                              "    started_at  INTEGER NOT NULL,\n"
+                              "    command     TEXT NOT NULL,\n"
+                              "    options     TEXT NOT NULL,\n"
+                              "    host        TEXT,\n"
+                              "    cpu         TEXT,\n"
+                              "    numa_nodes  INTEGER NOT NULL,\n"
+                              "    threads     INTEGER NOT NULL,\n"
+                              "    versions    TEXT NOT NULL,\n"
+                              "    dataset     TEXT,\n"
+                              "    seed        INTEGER NOT NULL,\n"
+                              "    rows_lost   INTEGER NOT NULL DEFAULT 0,\n"
+                              "    ended_at    INTEGER,\n"
+                              "    exit_status INTEGER\n"
+                              ")";
+
+static const char step_sql[] =
+    "CREATE TABLE step (\n"
+    "    run            INTEGER NOT NULL REFERENCES run (id) ON DELETE CASCADE,\n"
+    "    phase          TEXT NOT NULL CHECK (phase IN ('train', 'eval', 'infer', 'serve')),\n"
+    "    step           INTEGER NOT NULL,\n"
+    "    epoch          INTEGER NOT NULL,\n"
+    "    num_seeds      INTEGER NOT NULL,\n"
+    "    num_inputs     INTEGER NOT NULL,\n"
+    "    num_edges      INTEGER NOT NULL,\n"
+    "    batch_hash     INTEGER NOT NULL,\n"
+    "    rows_hit       INTEGER NOT NULL,\n"
+    "    rows_added     INTEGER NOT NULL,\n"
+    "    rows_bypassed  INTEGER NOT NULL,\n"
+    "    rows_direct    INTEGER NOT NULL,\n"
+    "    rows_victim    INTEGER NOT NULL,\n"
+    "    rows_compacted INTEGER NOT NULL,\n"
+    "    rows_moved     INTEGER NOT NULL,\n"
+    "    rows_first     INTEGER NOT NULL,\n"
+    "    bytes_moved    INTEGER NOT NULL,\n"
+    "    bytes_bound    INTEGER,\n"
+    "    bytes_gather   INTEGER NOT NULL,\n"
+    "    bytes_local    INTEGER NOT NULL,\n"
+    "    bytes_remote   INTEGER NOT NULL,\n"
+    "    bytes_disk     INTEGER NOT NULL,\n"
+    "    mode           TEXT,\n"
+    "    path           TEXT,\n"
+    "    policy         TEXT,\n"
+    "    lookahead      INTEGER NOT NULL,\n"
+    "    wait_ns        INTEGER,\n"
+    "    prepare_ns     INTEGER,\n"
+    "    place_ns       INTEGER,\n"
+    "    aggregate_ns   INTEGER,\n"
+    "    gemm_ns        INTEGER,\n"
+    "    backward_ns    INTEGER,\n"
+    "    update_ns      INTEGER,\n"
+    "    other_ns       INTEGER,\n"
+    "    step_ns        INTEGER,\n"
+    "    sample_ns      INTEGER,\n"
+    "    fetch_ns       INTEGER,\n"
+    "    queue_depth    INTEGER NOT NULL,\n"
+    "    loss           REAL,\n"
+    "    num_correct    INTEGER,\n"
+    "    cycles         INTEGER,\n"
+    "    instructions   INTEGER,\n"
+    "    llc_misses     INTEGER,\n"
+    "    PRIMARY KEY (run, phase, step)\n"
+    ") WITHOUT ROWID";
+
+static const char step_partition_sql[] =
+    "CREATE TABLE step_partition (\n"
+    "    run             INTEGER NOT NULL REFERENCES run (id) ON DELETE CASCADE,\n"
+    "    phase           TEXT NOT NULL CHECK (phase IN ('train', 'eval', 'infer', 'serve')),\n"
+    "    step            INTEGER NOT NULL,\n"
+    "    partition       INTEGER NOT NULL,\n"
+    "    numa_node       INTEGER,\n"
+    "    num_inputs      INTEGER NOT NULL,\n"
+    "    rows_hit        INTEGER NOT NULL,\n"
+    "    rows_added      INTEGER NOT NULL,\n"
+    "    rows_bypassed   INTEGER NOT NULL,\n"
+    "    rows_victim     INTEGER NOT NULL,\n"
+    "    rows_replicated INTEGER NOT NULL,\n"
+    "    bytes_moved     INTEGER NOT NULL,\n"
+    "    bytes_bound     INTEGER,\n"
+    "    bytes_local     INTEGER NOT NULL,\n"
+    "    bytes_remote    INTEGER NOT NULL,\n"
+    "    bytes_disk      INTEGER NOT NULL,\n"
+    "    prepare_ns      INTEGER,\n"
+    "    place_ns        INTEGER,\n"
+    "    fetch_ns        INTEGER,\n"
+    "    lane_ns         INTEGER,\n"
+    "    PRIMARY KEY (run, phase, step, partition)\n"
+    ") WITHOUT ROWID";
+
+static const char request_sql[] =
+    "CREATE TABLE request (\n"
+    "    run           INTEGER NOT NULL REFERENCES run (id) ON DELETE CASCADE,\n"
+    "    request       INTEGER NOT NULL,\n"
+    "    arrival_ns    INTEGER NOT NULL,\n"
+    "    num_nodes     INTEGER NOT NULL,\n"
+    "    queue_ns      INTEGER,\n"
+    "    compute_ns    INTEGER,\n"
+    "    total_ns      INTEGER,\n"
+    "    status        INTEGER NOT NULL,\n"
+    "    batch_step    INTEGER,\n"
+    "    seed          INTEGER,\n"
+    "    model_version TEXT,\n"
+    "    PRIMARY KEY (run, request)\n"
+    ") WITHOUT ROWID";
+
+static const char epoch_sql[] =
+    "CREATE TABLE epoch (\n"
+    "    run        INTEGER NOT NULL REFERENCES run (id) ON DELETE CASCADE,\n"
+    "    epoch      INTEGER NOT NULL,\n"
+    "    split      TEXT NOT NULL,\n"
+    "    loss       REAL,\n"
+    "    accuracy   REAL,\n"
+    "    micro_f1   REAL,\n"
+    "    elapsed_ns INTEGER,\n"
+    "    PRIMARY KEY (run, epoch, split)\n"
+    ") WITHOUT ROWID";
+
+static const char bench_sql[] = "CREATE TABLE bench (\n"
+                                "    id          INTEGER PRIMARY KEY AUTOINCREMENT,\n"
+                                "    measured_at INTEGER NOT NULL,\n"
+                                "    host        TEXT,\n"
+                                "    cpu         TEXT,\n"
+                                "    threads     INTEGER,\n"
+                                "    versions    TEXT,\n"
+                                "    bench       TEXT NOT NULL,\n"
+                                "    options     TEXT NOT NULL,\n"
+                                "    metric      TEXT NOT NULL,\n"
+                                "    unit        TEXT NOT NULL,\n"
+                                "    repeats     INTEGER NOT NULL,\n"
+                                "    value       REAL,\n"
+                                "    min         REAL,\n"
+                                "    max         REAL\n"
+                                ")";
+
+static const char tune_sql[] = "CREATE TABLE tune (\n"
+                               "    host        TEXT NOT NULL,\n"
+                               "    row_bytes   INTEGER NOT NULL,\n"
+                               "    threads     INTEGER NOT NULL,\n"
+                               "    name        TEXT NOT NULL,\n"
+                               "    value       REAL,\n"
+                               "    unit        TEXT NOT NULL,\n"
+                               "    measured_at INTEGER NOT NULL,\n"
+                               "    versions    TEXT,\n"
+                               "    PRIMARY KEY (host, row_bytes, threads, name)\n"
+                               ") WITHOUT ROWID";
+
+static const char *const table_sql[] = {
+    meta_sql, run_sql, step_sql, step_partition_sql, request_sql, epoch_sql, bench_sql, tune_sql,
+};
+
+int pri_schema_version(sqlite3 *db, int64_t *version)
+{
+    sqlite3_stmt *statement = NULL;
+
+    *version = 0;
+    int rc   = sqlite3_prepare_v2(db,
+                                  "SELECT count(*) FROM sqlite_master"
+                                    " WHERE type = 'table' AND name = 'meta'",
+                                  -1, &statement, NULL);
+    if (rc == SQLITE_OK) rc = sqlite3_step(statement);
+    const bool found = rc == SQLITE_ROW && sqlite3_column_int64(statement, 0) == 1;
+    (void)sqlite3_finalize(statement);
+    if (rc != SQLITE_ROW) return rc;
+    if (!found) return SQLITE_OK;
+
+    rc = sqlite3_prepare_v2(db,
+                            "SELECT CAST(value AS INTEGER) FROM meta"
+                            " WHERE key = 'schema_version'",
+                            -1, &statement, NULL);
+    if (rc == SQLITE_ERROR) return SQLITE_OK; /* somebody else's table of that name */
+    if (rc == SQLITE_OK) rc = sqlite3_step(statement);
+    if (rc == SQLITE_ROW) *version = sqlite3_column_int64(statement, 0);
+    (void)sqlite3_finalize(statement);
+    return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+pr_status pri_schema_check(const char *path, int64_t version)
+{
+    pr_status st = PR_OK;
+    PR_CHECK(version != 0, PR_E_INPUT,
+             "%s: is not a packrat log: it has no table meta with a schema_version", path);
+    PR_CHECK(version <= PRI_SCHEMA_VERSION, PR_E_INPUT,
+             "%s: has schema version %lld, this packrat " PR_VERSION " knows up to %d", path,
+             (long long)version, PRI_SCHEMA_VERSION);
+    PR_CHECK(version > 0, PR_E_INPUT, "%s: has schema version %lld, allowed are 1 .. %d", path,
+             (long long)version, PRI_SCHEMA_VERSION);
+done:
+    return st;
+}
+
+/* Create everything in an empty database, inside the caller's transaction. */
+static pr_status create_all(sqlite3 *db, const char *path)
+{
+    pr_status st = PR_OK;
+    char      sql[512];
+
+    for (size_t i = 0; i < sizeof table_sql / sizeof *table_sql; i++)
+        PR_TRY(pri_db_run(db, path, table_sql[i]));
+    for (size_t i = 0; i < PRI_NUM_VIEWS; i++) {
+        char *view =
+            sqlite3_mprintf("CREATE VIEW %s AS\n%s", pri_views[i].name, pri_views[i].select);
+        PR_CHECK(view, PR_E_NOMEM, "%s: out of memory while creating its views", path);
+        st = pri_db_run(db, path, view);
+        sqlite3_free(view);
+        if (st != PR_OK) goto done;
+    }
+    snprintf(sql, sizeof sql,
+             "INSERT INTO meta VALUES ('schema_version', '%d'), ('created_by', 'packrat %s'),"
+             " ('created_at', '%lld')",
+             PRI_SCHEMA_VERSION, PR_VERSION, (long long)time(NULL) * 1000000000);
+    PR_TRY(pri_db_run(db, path, sql));
+    snprintf(sql, sizeof sql, "PRAGMA application_id = %d; PRAGMA user_version = %d",
+             PRI_APPLICATION_ID, PRI_SCHEMA_VERSION);
+    PR_TRY(pri_db_run(db, path, sql));
+done:
+    return st;
+}
+
+pr_status pri_schema_install(sqlite3 *db, const char *path)
+{
+    pr_status st      = PR_OK;
+    int64_t   version = 0, objects = 0;
+
+    PR_TRY(pri_db_run(db, path, "BEGIN"));
+    /* Must come before the first page; takes the write lock, so that what follows sees what another
+     * process may have made meanwhile. */
+    PR_TRY(pri_db_run(db, path, "PRAGMA auto_vacuum = INCREMENTAL"));
+    PR_SQL(db, path, pri_schema_version(db, &version));
+    if (version == 0) {
+        PR_TRY(pri_db_int(db, path, "SELECT count(*) FROM sqlite_master", &objects));
+        if (objects != 0) PR_TRY(pri_schema_check(path, 0));
+        PR_TRY(create_all(db, path));
+    } else {
+        PR_TRY(pri_schema_check(path, version));
+    }
+    PR_TRY(pri_db_run(db, path, "COMMIT"));
+done:
+    pri_db_rollback(db);
+    return st;
+}
+
+pr_status pri_schema_check_tables(sqlite3 *db, const char *path)
+{
+    static const char *const tables[] = { "run", "step", "step_partition", "epoch" };
+    pr_status                st       = PR_OK;
+
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+        char    sql[160];
+        int64_t found;
+        snprintf(sql, sizeof sql,
+                 "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = '%s'"
+                 " AND sql LIKE 'CREATE TABLE%%'",
+                 tables[i]);
+        PR_TRY(pri_db_int(db, path, sql, &found));
+        PR_CHECK(found == 1, PR_E_INPUT, "%s: is not a packrat log: it has no table %s", path,
+                 tables[i]);
+    }
+done:
+    return st;
+}
+
+pr_status pri_schema_temporary_views(sqlite3 *db, const char *path)
+{
+    pr_status st = PR_OK;
+
+    for (size_t i = 0; i < PRI_NUM_VIEWS; i++) {
+        char *view =
+            sqlite3_mprintf("CREATE TEMP VIEW %s AS\n%s", pri_views[i].name, pri_views[i].select);
+        PR_CHECK(view, PR_E_NOMEM, "%s: out of memory while reading it", path);
+        st = pri_db_run(db, path, view);
+        sqlite3_free(view);
+        if (st != PR_OK) goto done;
+    }
+done:
+    return st;
+}

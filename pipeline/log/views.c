@@ -1,0 +1,148 @@
+/* views.c: the views for people. Times in milliseconds, MB of 10^6 bytes, shares in percent; one
+ * row per run, phase or step as the name says. Medians are the mean of the middle two.
+ *
+ * A filter on `run` (and `phase`) reaches the key of table step: the aggregates group by them and
+ * the windows partition by them. */
+#include "pipeline/log/schema.h"
+
+/* Rows that went through the cache; NULL in mode off, where nothing did. */
+#define HIT_PERCENT "100.0 * sum(rows_hit) / nullif(sum(rows_hit + rows_added + rows_bypassed), 0)"
+
+#define ONE_MODE   PRI_ONE_OF("mode")
+#define ONE_POLICY PRI_ONE_OF("policy")
+
+/* Mean of the middle two of a column over each (run, phase). */
+#define MEDIAN(column)                                                                             \
+    "SELECT run, phase, avg(" column ") AS median FROM ("                                          \
+    "SELECT run, phase, " column ","                                                               \
+    " row_number() OVER (PARTITION BY run, phase ORDER BY " column ") AS place,"                   \
+    " count(*) OVER (PARTITION BY run, phase) AS n FROM step)"                                     \
+    " WHERE place IN ((n + 1) / 2, (n + 2) / 2) GROUP BY run, phase"
+
+#define PLACE_MEDIAN MEDIAN("place_ns")
+#define STEP_MEDIAN  MEDIAN("step_ns")
+
+static const char v_run[] =
+    "SELECT id AS run, command,\n"
+    "    CASE WHEN exit_status IS NULL THEN 'running or killed' WHEN exit_status = 0 THEN 'done'\n"
+    "         WHEN exit_status IN (130, 143) THEN 'interrupted' ELSE 'failed' END AS status,\n"
+    "    exit_status, datetime(started_at / 1000000000, 'unixepoch') AS started_utc,\n"
+    "    datetime(ended_at / 1000000000, 'unixepoch') AS ended_utc,\n"
+    "    (ended_at - started_at) / 1e9 AS seconds,\n"
+    "    dataset, host, cpu, numa_nodes, threads, printf('%llu', seed) AS seed,\n"
+    "    (SELECT count(*) FROM step AS s WHERE s.run = r.id) AS steps,\n"
+    "    (SELECT count(*) FROM step AS s WHERE s.run = r.id AND s.phase = 'train')\n"
+    "        AS train_steps,\n"
+    "    (SELECT max(epoch) + 1 FROM epoch AS e WHERE e.run = r.id) AS epochs,\n"
+    "    (SELECT loss FROM epoch AS e WHERE e.run = r.id AND split = 'train'\n"
+    "        ORDER BY epoch DESC LIMIT 1) AS train_loss,\n"
+    "    (SELECT max(accuracy) FROM epoch AS e WHERE e.run = r.id AND split = 'val')\n"
+    "        AS best_val_accuracy,\n"
+    "    (SELECT t.accuracy FROM epoch AS t LEFT JOIN epoch AS v\n"
+    "        ON v.run = t.run AND v.epoch = t.epoch AND v.split = 'val'\n"
+    "        WHERE t.run = r.id AND t.split = 'test' AND t.accuracy IS NOT NULL\n"
+    "        ORDER BY v.accuracy DESC, t.epoch LIMIT 1) AS test_accuracy,\n"
+    "    rows_lost\n"
+    "FROM run AS r";
+
+static const char v_stage_share[] =
+    "SELECT run, phase, position, stage, in_step,\n"
+    "    ns / 1e6 AS total_ms, ns / 1e6 / steps AS ms_per_step,\n"
+    "    100.0 * ns / nullif(step_ns, 0) AS percent\n"
+    "FROM (\n"
+    "    SELECT run, phase, steps, step_ns, p.column1 AS position, p.column2 AS stage,\n"
+    "        p.column3 AS in_step,\n"
+    "        CASE p.column1 WHEN 1 THEN wait_ns WHEN 2 THEN prepare_ns WHEN 3 THEN place_ns\n"
+    "            WHEN 4 THEN aggregate_ns WHEN 5 THEN gemm_ns WHEN 6 THEN backward_ns\n"
+    "            WHEN 7 THEN update_ns WHEN 8 THEN other_ns WHEN 9 THEN sample_ns\n"
+    "            ELSE fetch_ns END AS ns\n"
+    "    FROM (SELECT run, phase, count(*) AS steps, sum(step_ns) AS step_ns,\n"
+    "            sum(wait_ns) AS wait_ns, sum(prepare_ns) AS prepare_ns,\n"
+    "            sum(place_ns) AS place_ns, sum(aggregate_ns) AS aggregate_ns,\n"
+    "            sum(gemm_ns) AS gemm_ns, sum(backward_ns) AS backward_ns,\n"
+    "            sum(update_ns) AS update_ns, sum(other_ns) AS other_ns,\n"
+    "            sum(sample_ns) AS sample_ns, sum(fetch_ns) AS fetch_ns\n"
+    "        FROM step GROUP BY run, phase) AS t,\n"
+    "        (VALUES (1, 'wait', 1), (2, 'prepare', 1), (3, 'place', 1), (4, 'aggregate', 1),\n"
+    "            (5, 'gemm', 1), (6, 'backward', 1), (7, 'update', 1), (8, 'other', 1),\n"
+    "            (9, 'sample', 0), (10, 'fetch', 0)) AS p)";
+
+static const char v_bytes[] =
+    "SELECT run, phase, count(*) AS steps,\n"
+    "    sum(bytes_moved) / 1e6 AS mb_moved,\n"
+    "    CASE WHEN count(bytes_bound) = count(*) THEN sum(bytes_bound) / 1e6 END AS mb_bound,\n"
+    "    sum(bytes_gather) / 1e6 AS mb_gather, sum(bytes_local) / 1e6 AS mb_local,\n"
+    "    sum(bytes_remote) / 1e6 AS mb_remote, sum(bytes_disk) / 1e6 AS mb_disk,\n"
+    "    CASE WHEN count(bytes_bound) = count(*)\n"
+    "        THEN 1.0 * sum(bytes_moved) / nullif(sum(bytes_bound), 0) END AS moved_per_bound,\n"
+    "    100.0 * sum(bytes_moved) / nullif(sum(bytes_gather), 0) AS moved_percent_of_gather,\n"
+    "    " HIT_PERCENT " AS hit_percent\n"
+    "FROM step GROUP BY run, phase";
+
+static const char v_slowest_steps[] =
+    "SELECT k.run, k.phase, k.place AS rank, k.step, s.epoch, s.step_ns / 1e6 AS step_ms,\n"
+    "    s.step_ns / nullif(k.median, 0) AS times_median,\n"
+    "    " PRI_LARGEST_STAGE " AS largest_stage,\n"
+    "    " PRI_LARGEST_STAGE_NS " / 1e6 AS largest_stage_ms,\n"
+    "    s.num_inputs, s.rows_moved, s.bytes_moved / 1e6 AS mb_moved,\n"
+    "    100.0 * s.rows_hit / nullif(s.rows_hit + s.rows_added + s.rows_bypassed, 0)\n"
+    "        AS hit_percent\n"
+    "FROM (SELECT run, phase, step, place, avg(CASE WHEN place IN ((n + 1) / 2, (n + 2) / 2)\n"
+    "            THEN step_ns END) OVER (PARTITION BY run, phase) AS median\n"
+    "        FROM (SELECT run, phase, step, step_ns,\n"
+    "                row_number() OVER (PARTITION BY run, phase ORDER BY step_ns DESC, step)\n"
+    "                    AS place,\n"
+    "                count(*) OVER (PARTITION BY run, phase) AS n FROM step)) AS k\n"
+    "    JOIN step AS s ON s.run = k.run AND s.phase = k.phase AND s.step = k.step\n"
+    "ORDER BY k.run, k.phase, k.place";
+
+static const char v_locality[] =
+    "SELECT run, phase, partition, max(numa_node) AS numa_node, count(*) AS steps,\n"
+    "    1.0 * sum(num_inputs) / count(*) AS rows_wanted_per_step,\n"
+    "    " HIT_PERCENT " AS hit_percent,\n"
+    "    1.0 * sum(rows_replicated) / count(*) AS rows_replicated_per_step,\n"
+    "    sum(bytes_moved) / 1e6 AS mb_moved, sum(bytes_local) / 1e6 AS mb_local,\n"
+    "    sum(bytes_remote) / 1e6 AS mb_remote, sum(bytes_disk) / 1e6 AS mb_disk,\n"
+    "    100.0 * sum(bytes_local) / nullif(sum(bytes_local + bytes_remote), 0)\n"
+    "        AS local_percent,\n"
+    "    sum(place_ns) / 1e6 / count(*) AS place_ms_per_step,\n"
+    "    sum(lane_ns) / 1e6 / count(*) AS lane_ms_per_step\n"
+    "FROM step_partition GROUP BY run, phase, partition";
+
+/* batch_fold: three sums over the steps' batch_hash, the last one weighted by the step's place.
+ * Each term stays below 2^32, so no sum overflows before 2^31 steps. */
+static const char v_compare[] =
+    "SELECT t.run, t.phase, t.mode, t.policy,\n"
+    "    CASE WHEN t.mode = 'off' OR NOT json_valid(r.options) THEN NULL\n"
+    "        WHEN json_extract(r.options, '$.\"cache.rows\"') > 0\n"
+    "            THEN json_extract(r.options, '$.\"cache.rows\"') || ' rows'\n"
+    "        WHEN json_extract(r.options, '$.\"cache.bytes\"') > 0\n"
+    "            THEN json_extract(r.options, '$.\"cache.bytes\"') || ' bytes'\n"
+    "        WHEN t.mode = 'resident' THEN json_extract(r.options, '$.\"cache.factor\"') || ' m'\n"
+    "        END AS capacity,\n"
+    "    t.steps, t.rows_wanted_per_step, t.rows_moved_per_step, t.mb_moved_per_step,\n"
+    "    t.moved_percent_of_gather, t.hit_percent,\n"
+    "    place.median / 1e6 AS place_ms_median, step.median / 1e6 AS step_ms_median,\n"
+    "    t.batch_fold,\n"
+    "    min(t.run) OVER (PARTITION BY t.phase, t.steps, t.batch_fold) AS same_batches_as\n"
+    "FROM (SELECT run, phase, " ONE_MODE " AS mode, " ONE_POLICY " AS policy,\n"
+    "        count(*) AS steps, 1.0 * sum(num_inputs) / count(*) AS rows_wanted_per_step,\n"
+    "        1.0 * sum(rows_moved) / count(*) AS rows_moved_per_step,\n"
+    "        sum(bytes_moved) / 1e6 / count(*) AS mb_moved_per_step,\n"
+    "        100.0 * sum(bytes_moved) / nullif(sum(bytes_gather), 0)\n"
+    "            AS moved_percent_of_gather, " HIT_PERCENT " AS hit_percent,\n"
+    "        printf('%x-%x-%x', sum(batch_hash & 4294967295),\n"
+    "            sum((batch_hash >> 32) & 4294967295),\n"
+    "            sum(((batch_hash >> 16) & 65535) * (step % 65521 + 1))) AS batch_fold\n"
+    "    FROM step GROUP BY run, phase) AS t\n"
+    "    JOIN run AS r ON r.id = t.run\n"
+    "    LEFT JOIN (" PLACE_MEDIAN ") AS place\n"
+    "        ON place.run = t.run AND place.phase = t.phase\n"
+    "    LEFT JOIN (" STEP_MEDIAN ") AS step\n"
+    "        ON step.run = t.run AND step.phase = t.phase";
+
+const pri_view pri_views[PRI_NUM_VIEWS] = {
+    { "v_run", v_run },           { "v_stage_share", v_stage_share },
+    { "v_bytes", v_bytes },       { "v_slowest_steps", v_slowest_steps },
+    { "v_locality", v_locality }, { "v_compare", v_compare },
+};
