@@ -1,0 +1,222 @@
+/* csc.c: arcs to in-neighbour lists: a counting sort by destination, a sort within each list, and
+ * one pass that drops self loops and duplicates. Threads race for places within a list only, which
+ * the sort makes good. */
+#include "loaders/csc.h"
+
+#include <inttypes.h>
+#include <omp.h>
+#include <string.h>
+
+enum { INSERTION_MAX = 24 };
+
+static bool stopped(const pri_csc_how *how)
+{
+    return how->stop && *how->stop;
+}
+
+static int team_of(const pri_csc_how *how)
+{
+    return how->threads ? (int)how->threads : omp_get_max_threads();
+}
+
+static void insertion_sort(pr_vid *at, uint64_t n)
+{
+    for (uint64_t i = 1; i < n; i++) {
+        const pr_vid v = at[i];
+        uint64_t     j = i;
+        for (; j > 0 && at[j - 1] > v; j--) at[j] = at[j - 1];
+        at[j] = v;
+    }
+}
+
+/* Sort in place by bits from `bit` down (radix exchange): never more than 32 passes, whatever the
+ * file holds, and no memory. */
+static void sort_ids(pr_vid *at, uint64_t n, int bit)
+{
+    while (n > INSERTION_MAX && bit >= 0) {
+        uint64_t low = 0, high = n;
+        while (low < high) {
+            if ((at[low] >> bit & 1) == 0) {
+                low++;
+            } else {
+                const pr_vid v = at[--high];
+                at[high]       = at[low];
+                at[low]        = v;
+            }
+        }
+        bit--;
+        sort_ids(at + low, n - low, bit);
+        n = low;
+    }
+    insertion_sort(at, bit < 0 && n > INSERTION_MAX ? 0 : n); /* all equal: nothing to do */
+}
+
+/* Turn counts in indptr[0 .. N-1] into offsets of the first entry. */
+static pr_eid sum_counts(pr_eid *indptr, pr_vid num_nodes)
+{
+    pr_eid sum = 0;
+    for (uint64_t v = 0; v < num_nodes; v++) {
+        const pr_eid count = indptr[v];
+        indptr[v]          = sum;
+        sum += count;
+    }
+    indptr[num_nodes] = sum;
+    return sum;
+}
+
+static void count_pairs(const pr_vid *pair, uint64_t num_pairs, const pri_csc_how *how,
+                        pri_csc *csc)
+{
+    pr_eid  *count = csc->indptr;
+    uint64_t loops = 0;
+
+#pragma omp parallel for num_threads(team_of(how)) reduction(+ : loops)
+    for (uint64_t i = 0; i < num_pairs; i++) {
+        const pr_vid src = pair[2 * i], dst = pair[2 * i + 1];
+        if (src == dst) {
+            loops++;
+            continue;
+        }
+#pragma omp atomic
+        count[dst]++;
+        if (!how->undirected) continue;
+#pragma omp atomic
+        count[src]++;
+    }
+    csc->self_loops_dropped = loops;
+}
+
+/* Put every arc into its list; afterwards indptr[v] is the end of list v. */
+static void fill_lists(const pr_vid *pair, uint64_t num_pairs, const pri_csc_how *how,
+                       pri_csc *csc)
+{
+    pr_eid *next    = csc->indptr;
+    pr_vid *indices = csc->indices;
+
+#pragma omp parallel for num_threads(team_of(how))
+    for (uint64_t i = 0; i < num_pairs; i++) {
+        const pr_vid src = pair[2 * i], dst = pair[2 * i + 1];
+        pr_eid       at;
+        if (src == dst) continue;
+#pragma omp atomic capture
+        at = next[dst]++;
+        indices[at] = src;
+        if (!how->undirected) continue;
+#pragma omp atomic capture
+        at = next[src]++;
+        indices[at] = dst;
+    }
+}
+
+/* Sort every list, then close the gaps that dropped entries leave. */
+static pr_status canonical(pri_csc *csc, pr_vid num_nodes, const pri_csc_how *how)
+{
+    pr_status     st     = PR_OK;
+    pr_eid *const indptr = csc->indptr;
+    pr_vid *const index  = csc->indices;
+    const int     top    = 31 - __builtin_clz(num_nodes | 1);
+    pr_eid        kept   = 0;
+
+#pragma omp parallel for num_threads(team_of(how)) schedule(dynamic, 1024)
+    for (uint64_t v = 0; v < num_nodes; v++)
+        if (!stopped(how)) sort_ids(index + indptr[v], indptr[v + 1] - indptr[v], top);
+    PR_CHECK(!stopped(how), PR_E_INTERRUPTED, "interrupted while sorting arcs");
+
+    const pr_eid given = indptr[num_nodes];
+    uint64_t     loops = 0;
+    for (uint64_t v = 0, begin = 0; v < num_nodes; v++) {
+        const pr_eid end = indptr[v + 1], first = kept;
+        for (pr_eid e = begin; e < end; e++) {
+            loops += index[e] == v;
+            if (index[e] != v && (kept == first || index[kept - 1] != index[e]))
+                index[kept++] = index[e];
+        }
+        begin         = end;
+        indptr[v + 1] = kept;
+    }
+    csc->self_loops_dropped += loops;
+    csc->duplicates_dropped = given - loops - kept;
+    csc->graph              = (pr_graph){
+                     .num_nodes = num_nodes, .num_edges = kept, .indptr = indptr, .indices = index
+    };
+done:
+    return st;
+}
+
+pr_status pri_csc_from_pairs(const pr_vid *pair, uint64_t num_pairs, pr_vid num_nodes,
+                             const pri_csc_how *how, pri_csc *out)
+{
+    pr_status st  = PR_OK;
+    pri_csc   csc = { 0 };
+
+    *out = (pri_csc){ 0 };
+    PR_NEW(csc.indptr, (uint64_t)num_nodes + 1);
+    count_pairs(pair, num_pairs, how, &csc);
+    const pr_eid num_arcs = sum_counts(csc.indptr, num_nodes);
+    PR_CHECK(!stopped(how), PR_E_INTERRUPTED, "interrupted while counting arcs");
+    PR_NEW(csc.indices, num_arcs);
+    fill_lists(pair, num_pairs, how, &csc);
+    memmove(csc.indptr + 1, csc.indptr, num_nodes * sizeof *csc.indptr);
+    csc.indptr[0] = 0;
+    PR_CHECK(!stopped(how), PR_E_INTERRUPTED, "interrupted while sorting arcs");
+    PR_TRY(canonical(&csc, num_nodes, how));
+    *out = csc;
+    csc  = (pri_csc){ 0 };
+done:
+    pri_csc_clear(&csc);
+    return st;
+}
+
+pr_status pri_csc_from_graph(const pr_graph *graph, const pri_csc_how *how, pri_csc *out)
+{
+    pr_status      st  = PR_OK;
+    pri_csc        csc = { 0 };
+    const uint64_t N   = graph->num_nodes;
+
+    *out = (pri_csc){ 0 };
+    PR_NEW(csc.indptr, N + 1);
+    PR_NEW(csc.indices, graph->num_edges);
+    memcpy(csc.indptr, graph->indptr, (N + 1) * sizeof *csc.indptr);
+    if (graph->num_edges > 0)
+        memcpy(csc.indices, graph->indices, graph->num_edges * sizeof *csc.indices);
+    PR_TRY(canonical(&csc, graph->num_nodes, how));
+    *out = csc;
+    csc  = (pri_csc){ 0 };
+done:
+    pri_csc_clear(&csc);
+    return st;
+}
+
+uint64_t pri_csc_bytes(uint64_t num_pairs, uint64_t num_nodes, bool undirected)
+{
+    return (num_nodes + 1) * sizeof(pr_eid) + num_pairs * (undirected ? 2 : 1) * sizeof(pr_vid);
+}
+
+/* Walking the arcs by destination meets the reverses by source: the k-th arc that leaves u must be
+ * the reverse of the k-th entry of u's own list. */
+pr_status pri_csc_is_symmetric(const pr_graph *graph, bool *out)
+{
+    pr_status st   = PR_OK;
+    pr_eid   *seen = NULL; /* [N] entries of u's list that were matched */
+
+    *out = false;
+    PR_NEW(seen, graph->num_nodes);
+    bool same = true;
+    for (uint64_t v = 0; same && v < graph->num_nodes; v++)
+        for (pr_eid e = graph->indptr[v]; same && e < graph->indptr[v + 1]; e++) {
+            const pr_vid u  = graph->indices[e];
+            const pr_eid at = graph->indptr[u] + seen[u]++;
+            same            = at < graph->indptr[(uint64_t)u + 1] && graph->indices[at] == v;
+        }
+    *out = same;
+done:
+    pri_free(seen);
+    return st;
+}
+
+void pri_csc_clear(pri_csc *csc)
+{
+    pri_free(csc->indptr);
+    pri_free(csc->indices);
+    *csc = (pri_csc){ 0 };
+}

@@ -1,0 +1,196 @@
+/* gen_planted.c: communities of sub-communities, with degrees of a Pareto tail.
+ *
+ * Nodes have places 0 .. N-1; places are cut into blocks of equal size, the sub-communities, and
+ * consecutive blocks make a community; a keyed bijection turns places into node ids. A node has a
+ * weight w with density w^-exponent. Every pair starts at a node, in proportion to the weights
+ * (evenly spread over their running sum, so that no draw is spent on it), and ends at a node of
+ * the same sub-community, of the same community, or anywhere, again in proportion to the weights.
+ *
+ * A class is a set of communities. A feature row is the centre of its class, a smaller part of the
+ * centre of its sub-community, and noise, so that neighbours tell more about a node than its own
+ * row does.
+ */
+#include <math.h>
+
+#include "base/rng.h"
+#include "loaders/gen.h"
+
+__extension__ typedef unsigned __int128 u128;
+
+enum { WEIGHT_UNIT = 256, MAX_WEIGHT = 1 << 22, MIN_SUB_NODES = 10, NODES_PER_SUB_ARC = 8 };
+enum { NEAR_ATTEMPTS = 8, MAX_ATTEMPTS = 16 };
+
+static const float class_part = 0.8f, sub_part = 0.6f; /* squares add up to 1 */
+
+/* Small graphs have fewer communities, but one a class at least; a sub-community has room for the
+ * arcs that should stay in it. */
+void pri_planted_size(pri_gen *gen)
+{
+    const pr_gen_options *o     = gen->options;
+    const uint64_t        N     = gen->num_nodes;
+    const double          inner = o->homophily * (double)o->edges / (double)N; /* arcs a node */
+    const double          room  = ceil(inner * NODES_PER_SUB_ARC);
+    const double          least = room > MIN_SUB_NODES ? room : MIN_SUB_NODES;
+    uint64_t              most  = (uint64_t)((double)N / least); /* sub-communities */
+
+    if (most == 0) most = 1;
+    uint64_t communities = most / o->subcommunities;
+    if (communities > o->communities) communities = o->communities;
+    if (communities < o->classes) communities = o->classes;
+    uint64_t subs = most / communities;
+    if (subs > o->subcommunities) subs = o->subcommunities;
+    gen->communities    = communities;
+    gen->subcommunities = subs > 0 ? subs : 1;
+}
+
+static uint64_t block_of(const pri_gen *gen, uint64_t place)
+{
+    return place * (gen->communities * gen->subcommunities) / gen->num_nodes;
+}
+
+/* Give the first place of a block; the block behind the last begins at num_nodes. */
+static uint64_t place_of(const pri_gen *gen, uint64_t block)
+{
+    const uint64_t blocks = gen->communities * gen->subcommunities;
+    return (block * gen->num_nodes + blocks - 1) / blocks;
+}
+
+/* Fill sum[0 .. N] with running sums of the weights, in whole units: sums are exact. */
+static void sum_weights(const pri_gen *gen, uint64_t *sum)
+{
+    const uint64_t N     = gen->num_nodes;
+    const double   power = -1.0 / (gen->options->degree_exponent - 1.0);
+    const double   most  = N < MAX_WEIGHT ? (double)N : MAX_WEIGHT; /* no node knows more */
+
+    sum[0] = 0;
+#pragma omp parallel for num_threads(gen->threads)
+    for (uint64_t p = 0; p < N; p++) {
+        const pri_rand4 r = pri_philox(gen->key, (uint32_t)p, 0, 0, PRI_GEN_WEIGHT);
+        const double    w = pow(((double)r.at[0] + 1.0) * 0x1p-32, power);
+        sum[p + 1]        = (uint64_t)((w < most ? w : most) * WEIGHT_UNIT);
+    }
+    for (uint64_t p = 0; p < N; p++) sum[p + 1] += sum[p];
+}
+
+/* Draw a place of [low, high) in proportion to the weights. */
+static uint64_t draw_place(const uint64_t *sum, uint64_t low, uint64_t high, pri_rand4 r)
+{
+    const uint64_t word   = (uint64_t)r.at[0] << 32 | r.at[1];
+    const uint64_t target = sum[low] + (uint64_t)(((u128)word * (sum[high] - sum[low])) >> 64);
+
+    while (high - low > 1) { /* sum[low] <= target < sum[high] */
+        const uint64_t middle = low + (high - low) / 2;
+        if (sum[middle] <= target)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Draw where pair i, which starts at `place`, ends; the start itself when all attempts gave it. */
+static uint64_t draw_end(const pri_gen *gen, const uint64_t *sum, uint64_t i, uint64_t place)
+{
+    const pr_gen_options *o    = gen->options;
+    const pri_rand4 kind = pri_philox(gen->key, (uint32_t)i, (uint32_t)(i >> 32), 0, PRI_GEN_PAIR);
+    const double    t    = (double)kind.at[0] * 0x1p-32;
+    const uint64_t  subs = gen->subcommunities, block = block_of(gen, place);
+    uint64_t        low = 0, high = gen->num_nodes, end = place;
+
+    if (t < o->homophily) {
+        low  = place_of(gen, block);
+        high = place_of(gen, block + 1);
+    } else if (t < o->homophily + o->community_share) {
+        low  = place_of(gen, block / subs * subs);
+        high = place_of(gen, block / subs * subs + subs);
+    }
+    for (uint32_t attempt = 1; end == place && attempt <= MAX_ATTEMPTS; attempt++) {
+        if (attempt > NEAR_ATTEMPTS) low = 0, high = gen->num_nodes;
+        end = draw_place(sum, low, high,
+                         pri_philox(gen->key, (uint32_t)i, (uint32_t)(i >> 32), attempt,
+                                    PRI_GEN_PAIR));
+    }
+    return end;
+}
+
+/* Give the first pair that starts at `place` or behind it: ceil(P * sum[place] / sum[N]). */
+static uint64_t first_pair(const pri_gen *gen, const uint64_t *sum, uint64_t place)
+{
+    const u128 total = sum[gen->num_nodes];
+    return (uint64_t)(((u128)gen->num_pairs * sum[place] + total - 1) / total);
+}
+
+static pr_status planted_pairs(pri_gen *gen)
+{
+    pr_status      st  = PR_OK;
+    const uint64_t N   = gen->num_nodes;
+    uint64_t      *sum = NULL;
+
+    PR_NEW(sum, N + 1);
+    sum_weights(gen, sum);
+#pragma omp parallel for num_threads(gen->threads) schedule(dynamic, 256)
+    for (uint64_t p = 0; p < N; p++) {
+        if (pri_gen_stopped(gen)) continue;
+        const pr_vid   from = (pr_vid)pri_permute(&gen->order, p);
+        const uint64_t end  = first_pair(gen, sum, p + 1);
+        for (uint64_t i = first_pair(gen, sum, p); i < end; i++) {
+            gen->pair[2 * i]     = from;
+            gen->pair[2 * i + 1] = (pr_vid)pri_permute(&gen->order, draw_end(gen, sum, i, p));
+        }
+    }
+done:
+    pri_free(sum);
+    return st;
+}
+
+static uint32_t class_of(const pri_gen *gen, uint64_t block)
+{
+    return (uint32_t)(block / gen->subcommunities % gen->num_classes);
+}
+
+static pr_status planted_labels(pri_gen *gen)
+{
+#pragma omp parallel for num_threads(gen->threads)
+    for (uint64_t v = 0; v < gen->num_nodes; v++) {
+        const uint64_t block = block_of(gen, pri_unpermute(&gen->order, v));
+        gen->labels[v]       = pri_gen_label(gen, (pr_vid)v, class_of(gen, block));
+    }
+    return PR_OK;
+}
+
+static void planted_rows(void *context, pr_vid first, pr_vid count, float *rows)
+{
+    const pri_gen *gen   = context;
+    const uint32_t F     = gen->num_feats;
+    const float    scale = 1.0f / sqrtf((float)F), noise = (float)gen->options->noise;
+
+#pragma omp parallel for num_threads(gen->threads)
+    for (uint32_t i = 0; i < count; i++) {
+        const uint64_t v     = (uint64_t)first + i;
+        const uint64_t block = block_of(gen, pri_unpermute(&gen->order, v));
+        float *const   row   = rows + (size_t)i * F;
+        for (uint32_t f = 0; f < F; f += 4) {
+            float in_class[4], in_sub[4], own[4];
+            pri_gen_normal(gen, PRI_GEN_CLASS_CENTRE, class_of(gen, block), f / 4, in_class);
+            pri_gen_normal(gen, PRI_GEN_SUB_CENTRE, block, f / 4, in_sub);
+            pri_gen_normal(gen, PRI_GEN_NOISE, v, f / 4, own);
+            for (uint32_t j = 0; j < 4 && f + j < F; j++)
+                row[f + j] = scale * (class_part * in_class[j] + sub_part * in_sub[j]) +
+                             noise * own[j];
+        }
+    }
+}
+
+static uint64_t planted_pairs_bytes(const pri_gen *gen)
+{
+    return ((uint64_t)gen->num_nodes + 1) * sizeof(uint64_t);
+}
+
+static uint64_t planted_labels_bytes(const pri_gen *gen)
+{
+    (void)gen;
+    return 0;
+}
+
+const pri_gen_kind pri_gen_planted = { "planted",    planted_pairs,       planted_labels,
+                                       planted_rows, planted_pairs_bytes, planted_labels_bytes };

@@ -1,0 +1,45 @@
+/* lines.h: a text file one line at a time, for edge lists and tables. Reads anything that can be
+ * read once from front to back, pipes included. One thread at a time. */
+#ifndef LOADERS_LINES_H
+#define LOADERS_LINES_H
+
+#include <packrat/loaders.h>
+
+#include "base/check.h"
+
+enum { PRI_MAX_LINE_BYTES = 64 << 20, PRI_EXCERPT_BYTES = 64 };
+
+typedef struct pri_lines {
+    const char         *path; /* borrowed, named in errors */
+    const volatile int *stop; /* may be NULL */
+    int                 fd;   /* -1: all of the text is in the buffer */
+    bool                ended;
+    char               *buffer;
+    size_t              capacity, begin, end; /* unread text: buffer[begin .. end) */
+    size_t              searched;             /* no line end before this place */
+    uint64_t            number;               /* of the last line given, 1, 2, ... */
+} pri_lines;
+
+/* Open a file. PR_E_INPUT when it is missing, unreadable or a directory; nothing is kept then. */
+pr_status pri_lines_open(pri_lines *lines, const char *path, const volatile int *stop);
+
+/* Read a copy of `text` instead; `name` is named in errors. */
+pr_status pri_lines_memory(pri_lines *lines, const char *name, const void *text, size_t bytes);
+
+/* Give the next line without its end (LF or CRLF) and without a byte order mark.
+ *
+ *   text    out; ended by a 0 byte that `bytes` does not count, may be written to, borrowed until
+ *           the next call; NULL after the last line
+ *
+ * PR_E_INPUT for a line of more than PRI_MAX_LINE_BYTES; PR_E_INTERRUPTED when *stop is set. */
+pr_status pri_lines_next(pri_lines *lines, char **text, size_t *bytes);
+
+void pri_lines_close(pri_lines *lines); /* zeroed and closed ones are fine */
+
+/* Copy the beginning of a line for an error: printable, cut short with "...". Cannot fail. */
+void pri_lines_excerpt(const char *text, size_t bytes, char out[PRI_EXCERPT_BYTES]);
+
+/* Say whether a line holds nothing but blanks, or is a comment ('#' or '%'). */
+bool pri_lines_is_empty(const char *text, size_t bytes);
+
+#endif

@@ -1,0 +1,53 @@
+/* table.h: a user's own features and labels, from .npy or csv. */
+#ifndef LOADERS_TABLE_H
+#define LOADERS_TABLE_H
+
+#include "loaders/write.h"
+
+/* Say whether a file is taken for a .npy: by its name's end. */
+bool pri_is_npy_name(const char *path);
+
+/* Feature rows that were read or mapped; every value is finite in f32. */
+typedef struct pri_feature_table {
+    uint64_t num_rows;
+    uint32_t num_cols;
+    pr_npy   npy;    /* .npy: mapped; zeroed otherwise */
+    float   *values; /* csv: [num_rows, num_cols] */
+} pri_feature_table;
+
+/* Read X [N, F] from a .npy of f32 or f64 (a name that ends in ".npy"), or from csv: a line a row,
+ * numbers separated by commas or blanks, comments and blank lines skipped, the first line may be a
+ * heading.
+ *
+ *   out   clear with pri_feature_table_clear; zeroed on failure
+ *
+ * PR_E_INPUT names the file, the row and column, and what was found. One pass. csv takes 4 bytes a
+ * value, up to half as much again while the array grows; .npy takes nothing. */
+pr_status pri_feature_table_read(const char *path, const volatile int *stop,
+                                 pri_feature_table *out);
+
+/* Fit the rows into what pri_dataset_write takes: in place, or f64 made f32 while writing. Borrows
+ * from the table. */
+void pri_feature_table_place(const pri_feature_table *table, pri_dataset_arrays *arrays);
+
+void pri_feature_table_clear(pri_feature_table *table); /* zeroed and cleared ones are fine */
+
+/* Who the labels belong to. */
+typedef struct pri_label_owner {
+    pr_vid         num_nodes;
+    const int64_t *ids;  /* [num_nodes] ascending: the ids a labels file speaks of; NULL: 0, 1, ... */
+    const char    *from; /* where num_nodes comes from, for errors */
+} pri_label_owner;
+
+/* Read labels from a .npy of integers, [N] or [N, 1], or from csv: one label a line for node 0, 1,
+ * ..., or "id,label" lines in any order, where nodes that are left out have none. -1 is no label.
+ *
+ *   labels        out, [num_nodes]; free with pri_free; NULL on failure
+ *   num_classes   out, one more than the largest label
+ *
+ * PR_E_INPUT for a bad value, PR_E_MISMATCH when the nodes are not the owner's; both name the file
+ * and what was found. Takes 4 bytes a node. */
+pr_status pri_labels_read(const char *path, const pri_label_owner *owner,
+                          const volatile int *stop, int32_t **labels, uint32_t *num_classes);
+
+#endif
