@@ -85,7 +85,8 @@ typedef struct pr_train_result {
     double   test_accuracy;     /* at best validation; NaN without evaluation */
     uint32_t best_epoch;
     int64_t  step_ns_median;
-    double   rows_moved_per_step, rows_wanted_per_step, hit_rate;
+    double   rows_moved_per_step, rows_wanted_per_step;
+    double   hit_rate;   /* rows hit / rows not read in place; NaN in mode off */
     uint64_t batch_hash; /* of all training batches in order: x -> mix(x ^ hash of the batch) */
     uint64_t rows_lost;  /* of the log */
     uint64_t heap_calls; /* through the heap door in all steps after the third; 0 */

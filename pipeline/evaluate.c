@@ -1,0 +1,210 @@
+/* evaluate.c: exact and sampled evaluation, and `packrat eval`. */
+#include "pipeline/evaluate.h"
+
+#include <packrat/pipeline.h>
+
+#include <math.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "pipeline/runlog.h"
+#include "pipeline/session.h"
+
+typedef struct exact_job {
+    const pri_exact_input *input;
+    float                 *logits;
+    pri_nn_times           times;
+} exact_job;
+
+static pr_status run_exact(pri_lane *lane, void *argument)
+{
+    (void)lane;
+    exact_job *job = argument;
+    return pri_nn_infer_exact(job->input->model, &job->input->dataset->graph,
+                              &job->input->dataset->features, job->logits, job->input->stop,
+                              &job->times);
+}
+
+/* An exact pass reads every row of the store in place once, and every arc once a layer. */
+static pr_step exact_row(const pri_exact_input *input, const pri_nn_times *times, int64_t step_ns)
+{
+    const pr_dataset *dataset = input->dataset;
+    pr_model_shape    shape;
+
+    pr_model_describe(input->model, &shape);
+    const uint64_t rows = dataset->graph.num_nodes;
+    return (pr_step){
+        .phase        = input->phase,
+        .step         = input->step,
+        .epoch        = input->epoch,
+        .num_seeds    = rows,
+        .num_inputs   = rows,
+        .num_edges    = dataset->graph.num_edges * shape.num_layers,
+        .rows_direct  = rows,
+        .bytes_bound  = PR_NULL_INT,
+        .bytes_gather = rows * dataset->features.num_cols * sizeof(float),
+        .mode         = "off",
+        .path         = "direct",
+        .policy       = "none",
+        .aggregate_ns = times->aggregate_ns,
+        .gemm_ns      = times->gemm_ns,
+        .other_ns     = step_ns - times->aggregate_ns - times->gemm_ns,
+        .step_ns      = step_ns,
+        .loss         = (double)NAN,
+        .num_correct  = PR_NULL_INT,
+        .cycles       = PR_NULL_INT,
+        .instructions = PR_NULL_INT,
+        .llc_misses   = PR_NULL_INT,
+    };
+}
+
+pr_status pri_evaluate_exact(pri_lane *lane, const pri_exact_input *input, float *logits,
+                             pri_metrics *metrics, pr_steplog *log)
+{
+    pr_status st  = PR_OK;
+    exact_job job = { .input = input, .logits = logits };
+
+    const int64_t start = pr_now_ns();
+    PR_TRY(pri_lane_run(lane, run_exact, &job));
+    pri_metrics scored = { 0 };
+    if (input->scored.n)
+        scored = pri_metrics_of(logits, input->dataset->num_classes, input->dataset->labels,
+                                input->scored);
+    if (metrics) *metrics = scored;
+    if (log) {
+        pr_step row = exact_row(input, &job.times, pr_now_ns() - start);
+        if (input->scored.n) {
+            row.loss        = scored.loss;
+            row.num_correct = (int64_t)scored.num_correct;
+        }
+        const pr_step_partition partition = { .partition   = lane->index,
+                                              .numa_node   = lane->numa_node,
+                                              .num_inputs  = row.num_inputs,
+                                              .bytes_bound = PR_NULL_INT,
+                                              .lane_ns     = row.step_ns };
+        pr_steplog_step(log, &row, &partition, 1);
+    }
+done:
+    return st;
+}
+
+pr_status pri_evaluate_sampled(pri_lane *const *lanes, uint32_t num_lanes, pri_step_input input,
+                               pr_vids nodes, uint32_t batch_size, uint64_t *step,
+                               const volatile int *stop, pr_steplog *log, pri_metrics *metrics)
+{
+    pr_status         st  = PR_OK;
+    double            sum = 0;
+    pr_step           row;
+    pr_step_partition partition[PR_MAX_LANES];
+
+    *metrics        = (pri_metrics){ .num_nodes = nodes.n };
+    input.phase     = PR_PHASE_EVAL;
+    input.optimizer = NULL;
+    for (size_t at = 0; at < nodes.n; at += batch_size) {
+        PR_CHECK(!stop || !*stop, PR_E_INTERRUPTED, "interrupted during evaluation");
+        const size_t left = nodes.n - at;
+        input.seeds       = (pr_vids){ nodes.at + at, left < batch_size ? left : batch_size };
+        input.step        = (*step)++;
+        PR_TRY(pri_step_run(lanes, num_lanes, &input, &row, partition));
+        if (log) pr_steplog_step(log, &row, partition, num_lanes);
+        sum += row.loss * (double)input.seeds.n;
+        metrics->num_correct += (uint64_t)row.num_correct;
+    }
+    const double count = (double)nodes.n;
+    metrics->loss      = nodes.n ? sum / count : (double)NAN;
+    metrics->accuracy  = nodes.n ? (double)metrics->num_correct / count : (double)NAN;
+    metrics->micro_f1  = metrics->accuracy;
+done:
+    return st;
+}
+
+/* Which split the checkpoint was trained on, by the options it carries. */
+static int trained_split(const pr_checkpoint_info *info)
+{
+    pr_json *json  = NULL;
+    int      split = PR_SPLIT_MAIN;
+
+    if (pri_json_parse(info->options, strlen(info->options), "options", &json) == PR_OK) {
+        const char *name = pri_json_as_string(pri_json_find(json, "split"));
+        if (name && !strcmp(name, "alt")) split = PR_SPLIT_ALT;
+    }
+    pr_json_free(json);
+    return split;
+}
+
+/* List the nodes to score; `all` is heap memory for the case of all labelled nodes. */
+static pr_status choose_nodes(const pr_eval_options *options, const pr_dataset *dataset,
+                              const pr_checkpoint_info *info, pr_vid **all, pr_vids *out)
+{
+    pr_status st    = PR_OK;
+    const int split = options->split ? options->split - 1 : trained_split(info);
+
+    PR_CHECK(dataset->labels, PR_E_INPUT, "%s: has no label.npy, nothing to evaluate against",
+             dataset->path);
+    if (options->which == 3) {
+        size_t n = 0;
+        PR_NEW(*all, dataset->graph.num_nodes);
+        for (pr_vid v = 0; v < dataset->graph.num_nodes; v++)
+            if (dataset->labels[v] >= 0) (*all)[n++] = v;
+        *out = (pr_vids){ *all, n };
+        return PR_OK;
+    }
+    PR_CHECK(dataset->has_split[split], PR_E_INPUT, "%s: has no %s split", dataset->path,
+             split == PR_SPLIT_ALT ? "alt" : "main");
+    const pr_split *parts = &dataset->split[split];
+    *out = options->which == 0 ? parts->train : options->which == 1 ? parts->val : parts->test;
+done:
+    return st;
+}
+
+pr_status pr_evaluate(const pr_eval_setup *setup, const pr_hooks *hooks, pr_eval_result *result)
+{
+    pr_status   st      = PR_OK;
+    pri_session session = { 0 };
+    pr_steplog *log     = NULL;
+    float      *logits  = NULL;
+    pr_vid     *all     = NULL;
+    pr_vids     nodes;
+    pri_metrics metrics;
+
+    *result =
+        (pr_eval_result){ .loss = (double)NAN, .accuracy = (double)NAN, .micro_f1 = (double)NAN };
+    const int64_t start = pr_now_ns();
+    PR_TRY(pri_session_open(&session, &setup->dataset, &setup->machine, setup->eval.checkpoint));
+    PR_TRY(choose_nodes(&setup->eval, session.dataset, &session.info, &all, &nodes));
+    const pr_option_group groups[] = {
+        { &pr_dataset_option_table, (void *)(uintptr_t)&setup->dataset },
+        { &pr_machine_option_table, (void *)(uintptr_t)&setup->machine },
+        { &pr_eval_option_table, (void *)(uintptr_t)&setup->eval }
+    };
+    PR_TRY(pri_runlog_open(setup->eval.log, "eval", groups, 3, session.topo,
+                           session.plan.num_threads, session.dataset->name, session.info.seed,
+                           &log));
+    if (log) result->run = pr_steplog_run(log);
+    PR_NEW(logits, (size_t)session.dataset->graph.num_nodes * session.dataset->num_classes);
+    const pri_exact_input input = { .phase    = PR_PHASE_EVAL,
+                                    .dataset  = session.dataset,
+                                    .model    = session.model,
+                                    .scored   = nodes,
+                                    .one_node = true,
+                                    .stop     = hooks ? hooks->stop : NULL };
+    PR_TRY(pri_evaluate_exact(session.lane, &input, logits, &metrics, log));
+    result->num_nodes                     = nodes.n;
+    result->loss                          = nodes.n ? metrics.loss : (double)NAN;
+    result->accuracy                      = nodes.n ? metrics.accuracy : (double)NAN;
+    result->micro_f1                      = nodes.n ? metrics.micro_f1 : (double)NAN;
+    static const char *const split_name[] = { "train", "val", "test", "all" };
+    const pr_epoch           epoch        = { .split      = split_name[setup->eval.which],
+                                              .loss       = result->loss,
+                                              .accuracy   = result->accuracy,
+                                              .micro_f1   = result->micro_f1,
+                                              .elapsed_ns = pr_now_ns() - start };
+    if (log) pr_steplog_epoch(log, &epoch);
+done:
+    st                 = pri_runlog_close(log, st, hooks ? hooks->stop : NULL, &result->rows_lost);
+    result->elapsed_ns = pr_now_ns() - start;
+    pri_free(all);
+    pri_free(logits);
+    pri_session_close(&session);
+    return st;
+}

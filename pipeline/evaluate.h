@@ -1,0 +1,45 @@
+/* evaluate.h: scoring a model on parts of a dataset, exactly or by sampling. */
+#ifndef PIPELINE_EVALUATE_H
+#define PIPELINE_EVALUATE_H
+
+#include <packrat/loaders.h>
+#include <packrat/log.h>
+
+#include "pipeline/lane.h"
+#include "pipeline/metrics.h"
+#include "pipeline/step.h"
+
+/* Run exact layer-wise inference on one lane's team and log it as one step.
+ *
+ *   phase    PR_PHASE_EVAL or PR_PHASE_INFER
+ *   step     number of the step within its phase
+ *   scored   nodes the row's loss and num_correct speak of; n = 0: none
+ *   logits   out [num_nodes, num_classes]
+ *   metrics  out, of `scored`; may be NULL
+ *   log      may be NULL
+ */
+typedef struct pri_exact_input {
+    pr_phase            phase;
+    uint64_t            step;
+    uint32_t            epoch;
+    const pr_dataset   *dataset;
+    const pr_model     *model;
+    pr_vids             scored;
+    bool                one_node;
+    const volatile int *stop;
+} pri_exact_input;
+
+pr_status pri_evaluate_exact(pri_lane *lane, const pri_exact_input *input, float *logits,
+                             pri_metrics *metrics, pr_steplog *log);
+
+/* Score nodes in sampled batches through the lanes' samplers and caches; every batch is a step of
+ * phase eval in the log.
+ *
+ *   input   epoch, labels, model, seed; phase, step, seeds and optimizer are set here
+ *   step    in and out: number of the next eval step
+ */
+pr_status pri_evaluate_sampled(pri_lane *const *lanes, uint32_t num_lanes, pri_step_input input,
+                               pr_vids nodes, uint32_t batch_size, uint64_t *step,
+                               const volatile int *stop, pr_steplog *log, pri_metrics *metrics);
+
+#endif

@@ -1,0 +1,61 @@
+/* lane.h: everything one NUMA node needs to work alone: a thread that masters a pinned team, and
+ * the sampler, cache partition and tape it works with. Work is posted to a lane's thread, so that
+ * memory is first touched, and OpenMP pools are kept, where they are used. */
+#ifndef PIPELINE_LANE_H
+#define PIPELINE_LANE_H
+
+#include <packrat/cache.h>
+#include <packrat/sampler.h>
+
+#include "numa/team.h"
+#include "pipeline/nn/nn.h"
+
+typedef struct pri_lane pri_lane;
+
+/* Work for a lane; runs on the lane's thread. */
+typedef pr_status (*pri_lane_job)(pri_lane *lane, void *argument);
+
+typedef struct pri_lane_thread pri_lane_thread;
+
+struct pri_lane {
+    uint32_t         index, num_lanes;
+    int32_t          numa_node; /* -1: spans the machine */
+    pri_binding      binding;
+    pri_team        *team;
+    pri_lane_thread *thread;
+    pr_sampler      *sampler; /* NULL until pri_lane_equip */
+    pr_cache        *cache;
+    pri_tape        *tape;
+};
+
+/* Start the lane's thread and pin its team. `topo` and `plan` must outlive the lane. */
+pr_status pri_lane_create(const pr_topo *topo, const pr_plan *plan, uint32_t index,
+                          pr_numa_mode mode, pri_lane **out);
+
+/* End the thread, free everything; NULL is fine. */
+void pri_lane_free(pri_lane *lane);
+
+/* What a lane needs to work on mini-batches. */
+typedef struct pri_lane_kit {
+    const pr_graph         *graph;
+    const pr_fanout        *fanout;
+    const pr_store         *store;
+    const pr_model         *model;
+    const pr_cache_options *cache;
+    uint64_t                seed;
+    uint32_t                max_seeds;       /* of the lane's part of a step */
+    uint32_t                sampler_threads; /* 0: the team's */
+} pri_lane_kit;
+
+/* Create sampler, cache partition and tape on the lane's thread. */
+pr_status pri_lane_equip(pri_lane *lane, const pri_lane_kit *kit);
+
+/* Run one job on every lane at once and wait for all. arguments[i] goes to lane i. The first
+ * failing lane's error, by index, becomes the caller's. */
+pr_status pri_lanes_run(pri_lane *const *lanes, uint32_t num_lanes, pri_lane_job job,
+                        void *const *arguments);
+
+/* Run one job on one lane and wait. */
+pr_status pri_lane_run(pri_lane *lane, pri_lane_job job, void *argument);
+
+#endif

@@ -1,0 +1,52 @@
+/* session.c: checkpoint, dataset and machine put together. */
+#include "pipeline/session.h"
+
+pr_status pri_session_open(pri_session *session, const pr_dataset_options *dataset,
+                           const pr_machine_options *machine, const char *checkpoint)
+{
+    pr_status          st      = PR_OK;
+    pr_dataset_options options = *dataset;
+    pr_model_shape     shape;
+
+    *session = (pri_session){ 0 };
+    PR_TRY(pr_options_check(&pr_machine_option_table, machine));
+    PR_CHECK(checkpoint[0], PR_E_ARG, "--checkpoint is missing: the file that training wrote");
+    PR_CHECK(dataset->data[0], PR_E_ARG, "--data is missing: a dataset directory");
+    PR_TRY(pr_checkpoint_load(checkpoint, &session->model, &session->info));
+    const int trained = session->info.feature_norm;
+    if (options.feature_norm == PR_NORM_AUTO) options.feature_norm = trained;
+    if (options.feature_norm != trained)
+        pr_diag(PR_WARN, "%s was trained with another --feature-norm than asked for", checkpoint);
+    PR_TRY(pr_dataset_open(&options, &session->dataset));
+    pr_model_describe(session->model, &shape);
+    PR_CHECK(shape.width[0] == session->dataset->features.num_cols, PR_E_MISMATCH,
+             "%s wants %u features, %s has %u", checkpoint, shape.width[0], dataset->data,
+             session->dataset->features.num_cols);
+    const uint32_t classes = shape.width[shape.num_layers];
+    PR_CHECK(!session->dataset->labels || classes == session->dataset->num_classes, PR_E_MISMATCH,
+             "%s knows %u classes, %s has %u", checkpoint, classes, dataset->data,
+             session->dataset->num_classes);
+    if (session->info.dataset_fingerprint != session->dataset->fingerprint)
+        pr_diag(PR_WARN,
+                "%s was trained on another graph (%s, fingerprint %016llx) than %s "
+                "(%016llx)",
+                checkpoint, session->info.dataset_name,
+                (unsigned long long)session->info.dataset_fingerprint, dataset->data,
+                (unsigned long long)session->dataset->fingerprint);
+    PR_TRY(pr_topo_discover(&session->topo));
+    PR_TRY(pr_topo_plan(session->topo, machine->threads, PR_NUMA_OFF, &session->plan));
+    PR_TRY(pri_lane_create(session->topo, &session->plan, 0, (pr_numa_mode)machine->numa,
+                           &session->lane));
+done:
+    if (st != PR_OK) pri_session_close(session);
+    return st;
+}
+
+void pri_session_close(pri_session *session)
+{
+    pri_lane_free(session->lane);
+    pr_dataset_close(session->dataset);
+    pr_model_free(session->model);
+    pr_topo_free(session->topo);
+    *session = (pri_session){ 0 };
+}

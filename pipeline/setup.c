@@ -1,0 +1,94 @@
+/* setup.c: the option tables of train, eval and infer. */
+#include <packrat/pipeline.h>
+
+#define COUNT(array)  (sizeof(array) / sizeof *(array))
+#define TRAIN(member) offsetof(pr_train_options, member)
+#define EVAL(member)  offsetof(pr_eval_options, member)
+#define INFER(member) offsetof(pr_infer_options, member)
+
+static const pr_option train_options[] = {
+    { "split", "", "which split of the dataset", "main", PR_OPT_CHOICE, TRAIN(split), 0, 0,
+      "main|alt" },
+    { "layers", "layers", "depth of the model; 0: as many as --fanout names, else 2", "0",
+      PR_OPT_U32, TRAIN(layers), 0, PR_MAX_LAYERS, NULL },
+    { "fanout", "list|all",
+      "neighbours drawn for each hop, the seeds' hop first: 15,10,5; one value repeats with "
+      "--layers; all: every neighbour; auto: 15,10,5,5,... cut to the layers",
+      "auto", PR_OPT_TEXT, TRAIN(fanout), 0, 0, NULL },
+    { "batch-size", "seeds", "seeds of a step", "1024", PR_OPT_U32, TRAIN(batch_size), 1, 1 << 24,
+      NULL },
+    { "epochs", "epochs", "passes over the training nodes; 0: 10, or as many as make 200 steps",
+      "0", PR_OPT_U32, TRAIN(epochs), 0, 1000000, NULL },
+    { "steps", "steps",
+      "stop after this many steps, without evaluation unless --eval asks for it; "
+      "0: no limit",
+      "0", PR_OPT_U64, TRAIN(steps), 0, 1e15, NULL },
+    { "eval", "",
+      "evaluation on val and test: exact (every neighbour, all nodes), sampled (as in training), "
+      "none; auto: exact, or none with --steps",
+      "auto", PR_OPT_CHOICE, TRAIN(eval), 0, 0, "auto|exact|sampled|none" },
+    { "eval-every", "epochs", "evaluate after every so many epochs and after the last", "1",
+      PR_OPT_U32, TRAIN(eval_every), 1, 1000000, NULL },
+    { "patience", "evaluations",
+      "stop after so many evaluations without a better validation accuracy; 0: never", "0",
+      PR_OPT_U32, TRAIN(patience), 0, 1000000, NULL },
+    { "sampler.threads", "threads",
+      "threads that draw neighbours; 0: the lane's; batches do not depend on it", "0", PR_OPT_U32,
+      TRAIN(sampler_threads), 0, 4096, NULL },
+    { "seed", "number", "seed of weights, order, sampling and dropout", "1", PR_OPT_U64,
+      TRAIN(seed), 0, 9.2e18, NULL },
+    { "log", "file", "the step log, appended to; none: no log", "packrat.db", PR_OPT_TEXT,
+      TRAIN(log), 0, 0, NULL },
+    { "checkpoint", "file", "where to keep the best model (the last without evaluation)", "",
+      PR_OPT_TEXT, TRAIN(checkpoint), 0, 0, NULL },
+};
+const pr_option_table pr_train_option_table = { "Training", train_options, COUNT(train_options) };
+
+static const pr_option machine_options[] = {
+    { "threads", "threads",
+      "compute threads of the whole process; 0: one a core, within cpuset and CPU quota", "0",
+      PR_OPT_U32, offsetof(pr_machine_options, threads), 0, 4096, NULL },
+    { "numa", "",
+      "auto: pin one lane of threads per NUMA node, best effort; strict: refusals are errors; "
+      "off: one lane",
+      "auto", PR_OPT_CHOICE, offsetof(pr_machine_options, numa), 0, 0, "auto|strict|off" },
+};
+const pr_option_table pr_machine_option_table = { "Machine", machine_options,
+                                                  COUNT(machine_options) };
+
+static const pr_option eval_options[] = {
+    { "checkpoint", "file", "the model", "", PR_OPT_TEXT, EVAL(checkpoint), 0, 0, NULL },
+    { "split", "", "which nodes to score", "test", PR_OPT_CHOICE, EVAL(which), 0, 0,
+      "train|val|test|all" },
+    { "split-set", "", "which split of the dataset they belong to; auto: the one trained on",
+      "auto", PR_OPT_CHOICE, EVAL(split), 0, 0, "auto|main|alt" },
+    { "log", "file", "a step log to append to; none: no log", "none", PR_OPT_TEXT, EVAL(log), 0, 0,
+      NULL },
+};
+const pr_option_table pr_eval_option_table = { "Evaluation", eval_options, COUNT(eval_options) };
+
+static const pr_option infer_options[] = {
+    { "checkpoint", "file", "the model", "", PR_OPT_TEXT, INFER(checkpoint), 0, 0, NULL },
+    { "out", "file", "predictions, .npy or .csv by its ending", "", PR_OPT_TEXT, INFER(out), 0, 0,
+      NULL },
+    { "nodes", "file", "a .npy of node ids; without it all nodes in order", "", PR_OPT_TEXT,
+      INFER(nodes), 0, 0, NULL },
+    { "output", "", "what to write", "class", PR_OPT_CHOICE, INFER(output), 0, 0,
+      "class|logits|probabilities" },
+    { "log", "file", "a step log to append to; none: no log", "none", PR_OPT_TEXT, INFER(log), 0, 0,
+      NULL },
+};
+const pr_option_table pr_infer_option_table = { "Inference", infer_options, COUNT(infer_options) };
+
+void pr_train_groups(pr_train_setup *setup, pr_option_group out[PR_TRAIN_GROUPS])
+{
+    const pr_option_group groups[PR_TRAIN_GROUPS] = {
+        { &pr_dataset_option_table, &setup->dataset },
+        { &pr_train_option_table, &setup->train },
+        { &pr_model_option_table, &setup->model },
+        { &pr_optimizer_option_table, &setup->optimizer },
+        { &pr_cache_option_table, &setup->cache },
+        { &pr_machine_option_table, &setup->machine },
+    };
+    for (int i = 0; i < PR_TRAIN_GROUPS; i++) out[i] = groups[i];
+}

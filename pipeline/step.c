@@ -1,0 +1,175 @@
+/* step.c: one mini-batch from seeds to log row. Read lane_step first: it names every hand-over
+ * between the rooms in the order in which they happen. The rest adds lanes up. */
+#include "pipeline/step.h"
+
+#include <math.h>
+
+/* One lane's part of a step: its slice of the seeds in, its share of the row out. */
+typedef struct lane_part {
+    const pri_step_input *input;
+    pr_vids               seeds;
+    uint32_t              first_position;
+    pr_batch              batch;
+    pr_cache_plan         plan;
+    pri_nn_times          times;
+    int64_t               wait_ns, prepare_ns, fetch_ns, place_ns, lane_ns;
+    double                loss_sum;
+    uint64_t              num_correct;
+} lane_part;
+
+static pr_status lane_step(pri_lane *lane, void *argument)
+{
+    pr_status             st   = PR_OK;
+    lane_part            *part = argument;
+    const pri_step_input *in   = part->input;
+    const pr_draw         draw = { in->phase, in->epoch, in->step, part->first_position };
+    const pr_cache_plan  *plan;
+    pr_slab               slab;
+
+    const int64_t start = pr_now_ns();
+    PR_TRY(pr_sampler_draw(lane->sampler, part->seeds, draw, &part->batch));
+    const int64_t sampled = pr_now_ns();
+    PR_TRY(pr_cache_prepare(lane->cache, part->batch.nodes, &plan));
+    const int64_t prepared = pr_now_ns();
+    PR_TRY(pr_cache_fetch(lane->cache));
+    const int64_t fetched = pr_now_ns();
+    PR_TRY(pr_cache_place(lane->cache, &slab));
+    const int64_t placed = pr_now_ns();
+    st = pri_nn_forward(in->model, lane->tape, &part->batch, &slab, in->optimizer != NULL, in->seed,
+                        &part->times);
+    pr_cache_release(lane->cache);
+    if (st != PR_OK) goto done;
+
+    const int64_t forward = pr_now_ns();
+    pri_nn_loss(lane->tape, &part->batch, in->labels, in->seeds.n, &part->loss_sum,
+                &part->num_correct);
+    part->times.backward_ns += pr_now_ns() - forward;
+    if (in->optimizer) PR_TRY(pri_nn_backward(in->model, lane->tape, &part->batch, &part->times));
+
+    part->plan       = *plan;
+    part->wait_ns    = sampled - start + (fetched - prepared); /* both are done in line */
+    part->prepare_ns = prepared - sampled;
+    part->fetch_ns   = fetched - prepared;
+    part->place_ns   = placed - fetched;
+    part->lane_ns    = pr_now_ns() - start;
+done:
+    return st;
+}
+
+/* Add one lane's counts to the row. */
+static void add_counts(pr_step *row, const lane_part *part, bool one_node)
+{
+    const pr_cache_plan *plan = &part->plan;
+
+    row->num_inputs += plan->num_wanted;
+    row->num_edges += part->batch.num_edges;
+    row->batch_hash += part->batch.hash;
+    row->rows_hit += plan->rows_hit;
+    row->rows_added += plan->rows_added;
+    row->rows_bypassed += plan->rows_bypassed;
+    row->rows_direct += plan->rows_direct;
+    row->rows_victim += plan->rows_victim;
+    row->rows_compacted += plan->rows_compacted;
+    row->rows_moved += plan->rows_moved;
+    row->rows_first += plan->rows_first;
+    row->bytes_moved += plan->bytes_moved;
+    row->bytes_gather += plan->bytes_gather;
+    if (one_node) row->bytes_local += plan->bytes_moved;
+    if (plan->bytes_bound == PR_NULL_INT)
+        row->bytes_bound = PR_NULL_INT;
+    else if (row->bytes_bound != PR_NULL_INT)
+        row->bytes_bound += plan->bytes_bound;
+    row->loss += part->loss_sum;
+    row->num_correct += (int64_t)part->num_correct;
+}
+
+/* Take the slowest lane's times: the step waited for it. */
+static void take_times(pr_step *row, const lane_part *part)
+{
+    row->wait_ns      = part->wait_ns;
+    row->prepare_ns   = part->prepare_ns;
+    row->place_ns     = part->place_ns;
+    row->aggregate_ns = part->times.aggregate_ns;
+    row->gemm_ns      = part->times.gemm_ns;
+    row->backward_ns  = part->times.backward_ns;
+    row->sample_ns    = part->batch.sample_ns;
+    row->fetch_ns     = part->fetch_ns;
+}
+
+static void fill_partition(pr_step_partition *out, const pri_lane *lane, const lane_part *part,
+                           bool one_node)
+{
+    *out = (pr_step_partition){
+        .partition     = lane->index,
+        .numa_node     = lane->numa_node,
+        .num_inputs    = part->plan.num_wanted,
+        .rows_hit      = part->plan.rows_hit,
+        .rows_added    = part->plan.rows_added,
+        .rows_bypassed = part->plan.rows_bypassed,
+        .rows_victim   = part->plan.rows_victim,
+        .bytes_moved   = part->plan.bytes_moved,
+        .bytes_bound   = part->plan.bytes_bound,
+        .bytes_local   = one_node ? part->plan.bytes_moved : 0,
+        .prepare_ns    = part->prepare_ns,
+        .place_ns      = part->place_ns,
+        .fetch_ns      = part->fetch_ns,
+        .lane_ns       = part->lane_ns,
+    };
+}
+
+/* Slice the step's seeds over the lanes, in order and as evenly as whole seeds allow. */
+static void slice_seeds(lane_part *part, const pri_step_input *input, uint32_t index,
+                        uint32_t num_lanes)
+{
+    const size_t begin = input->seeds.n * index / num_lanes;
+    const size_t end   = input->seeds.n * (index + 1) / num_lanes;
+
+    *part = (lane_part){ .input          = input,
+                         .seeds          = { input->seeds.at + begin, end - begin },
+                         .first_position = (uint32_t)begin };
+}
+
+pr_status pri_step_run(pri_lane *const *lanes, uint32_t num_lanes, const pri_step_input *input,
+                       pr_step *row, pr_step_partition *partition)
+{
+    pr_status    st = PR_OK;
+    lane_part    part[PR_MAX_LANES];
+    void        *argument[PR_MAX_LANES];
+    float       *gradient[PR_MAX_LANES];
+    pri_nn_times update  = { 0 };
+    uint32_t     slowest = 0;
+
+    const int64_t start = pr_now_ns();
+    for (uint32_t i = 0; i < num_lanes; i++) {
+        slice_seeds(&part[i], input, i, num_lanes);
+        argument[i] = &part[i];
+        gradient[i] = pri_nn_gradient(lanes[i]->tape);
+    }
+    PR_TRY(pri_lanes_run(lanes, num_lanes, lane_step, argument));
+    if (input->optimizer)
+        pri_nn_update(input->model, gradient, num_lanes, input->optimizer, &update);
+
+    *row = (pr_step){ .phase        = input->phase,
+                      .step         = input->step,
+                      .epoch        = input->epoch,
+                      .num_seeds    = input->seeds.n,
+                      .mode         = pr_cache_mode_name(lanes[0]->cache),
+                      .path         = part[0].plan.path,
+                      .policy       = pr_cache_policy_name(lanes[0]->cache),
+                      .cycles       = PR_NULL_INT,
+                      .instructions = PR_NULL_INT,
+                      .llc_misses   = PR_NULL_INT };
+    for (uint32_t i = 0; i < num_lanes; i++) {
+        add_counts(row, &part[i], input->one_node);
+        fill_partition(&partition[i], lanes[i], &part[i], input->one_node);
+        if (part[i].lane_ns > part[slowest].lane_ns) slowest = i;
+    }
+    take_times(row, &part[slowest]);
+    row->loss      = input->seeds.n ? row->loss / (double)input->seeds.n : (double)NAN;
+    row->update_ns = update.update_ns;
+    row->step_ns   = pr_now_ns() - start;
+    row->other_ns  = row->step_ns - row->wait_ns - row->prepare_ns - row->place_ns -
+                    row->aggregate_ns - row->gemm_ns - row->backward_ns - row->update_ns;
+done:
+    return st;
+}

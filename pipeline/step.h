@@ -1,0 +1,29 @@
+/* step.h: one mini-batch, from seeds to a row of the log. */
+#ifndef PIPELINE_STEP_H
+#define PIPELINE_STEP_H
+
+#include "pipeline/lane.h"
+
+/* What a step works on; borrowed. */
+typedef struct pri_step_input {
+    pr_phase                    phase;
+    uint32_t                    epoch;
+    uint64_t                    step;
+    pr_vids                     seeds;  /* of the whole step, distinct, labelled */
+    const int32_t              *labels; /* [num_nodes] */
+    pr_model                   *model;
+    const pr_optimizer_options *optimizer; /* NULL: forward and loss only */
+    uint64_t                    seed;      /* of dropout */
+    bool                        one_node;  /* the machine has one NUMA node: all bytes are local */
+} pri_step_input;
+
+/* Do one step on all lanes: each samples its slice of the seeds, updates its own cache partition
+ * and computes; gradients are summed in lane order. No heap call after the first steps.
+ *
+ *   row         out, the step's row of the log
+ *   partition   out [num_lanes]
+ */
+pr_status pri_step_run(pri_lane *const *lanes, uint32_t num_lanes, const pri_step_input *input,
+                       pr_step *row, pr_step_partition *partition);
+
+#endif

@@ -1,0 +1,285 @@
+/* train.c: `packrat train`: epochs of steps, evaluation, the best model kept. */
+#include <packrat/pipeline.h>
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/rng.h"
+#include "pipeline/evaluate.h"
+#include "pipeline/runlog.h"
+#include "pipeline/trainer.h"
+
+enum { KEPT_TIMES = 65536, WARM_STEPS = 3 };
+static const int64_t save_every_ns = 10000000000; /* checkpoints in between, at most so often */
+
+/* Where a run stands. */
+typedef struct course {
+    pri_trainer     *trainer;
+    const pr_hooks  *hooks;
+    pr_train_result *result;
+    int64_t          start_ns, last_save_ns;
+    uint64_t         step, eval_step;
+    int64_t         *step_ns; /* [KEPT_TIMES] of the latest steps, a ring */
+    uint64_t         rows_moved, rows_wanted, rows_hit, rows_direct;
+    uint64_t         heap_calls;
+    double           epoch_loss; /* sum over the epoch's seeds */
+    uint64_t         epoch_seeds, epoch_correct;
+    uint32_t         bad_evals; /* in a row */
+    double           last_val;
+} course;
+
+static bool interrupted(const course *c)
+{
+    return c->hooks && c->hooks->stop && *c->hooks->stop;
+}
+
+static void tell(const course *c, const char *stage, uint32_t epoch, double loss, bool epoch_end)
+{
+    if (!c->hooks || !c->hooks->progress) return;
+    const pr_progress progress = { .stage        = stage,
+                                   .epoch        = epoch,
+                                   .epochs       = c->trainer->epochs,
+                                   .step         = c->step,
+                                   .steps        = c->trainer->max_steps,
+                                   .loss         = loss,
+                                   .val_accuracy = c->last_val,
+                                   .elapsed_ns   = pr_now_ns() - c->start_ns,
+                                   .epoch_end    = epoch_end };
+    c->hooks->progress(c->hooks->context, &progress);
+}
+
+static pri_step_input step_input(const course *c, uint32_t epoch)
+{
+    const pri_trainer *t = c->trainer;
+    return (pri_step_input){ .phase    = PR_PHASE_TRAIN,
+                             .epoch    = epoch,
+                             .labels   = t->dataset->labels,
+                             .model    = t->model,
+                             .seed     = t->setup->train.seed,
+                             .one_node = t->one_node };
+}
+
+/* Do one training step, log it and keep its figures. */
+static pr_status train_step(course *c, uint32_t epoch, pr_vids seeds)
+{
+    pr_status         st    = PR_OK;
+    pri_trainer      *t     = c->trainer;
+    pri_step_input    input = step_input(c, epoch);
+    pr_step           row;
+    pr_step_partition partition[PR_MAX_LANES];
+
+    input.seeds          = seeds;
+    input.step           = c->step;
+    input.optimizer      = &t->setup->optimizer;
+    const uint64_t calls = pri_mem_calls();
+    PR_TRY(pri_step_run(t->lane, t->num_lanes, &input, &row, partition));
+    if (t->log) pr_steplog_step(t->log, &row, partition, t->num_lanes);
+    if (c->step >= WARM_STEPS) c->heap_calls += pri_mem_calls() - calls;
+
+    c->step_ns[c->step % KEPT_TIMES] = row.step_ns;
+    c->step++;
+    c->rows_moved += row.rows_moved;
+    c->rows_wanted += row.num_inputs;
+    c->rows_hit += row.rows_hit;
+    c->rows_direct += row.rows_direct;
+    c->epoch_loss += row.loss * (double)row.num_seeds;
+    c->epoch_seeds += row.num_seeds;
+    c->epoch_correct += (uint64_t)row.num_correct;
+    c->result->batch_hash = pri_mix64(c->result->batch_hash ^ row.batch_hash);
+    tell(c, "train", epoch, row.loss, false);
+done:
+    return st;
+}
+
+static void log_epoch(const course *c, uint32_t epoch, const char *split, double loss,
+                      double accuracy)
+{
+    const pr_epoch row = { .epoch      = epoch,
+                           .split      = split,
+                           .loss       = loss,
+                           .accuracy   = accuracy,
+                           .micro_f1   = accuracy,
+                           .elapsed_ns = pr_now_ns() - c->start_ns };
+    if (c->trainer->log) pr_steplog_epoch(c->trainer->log, &row);
+}
+
+/* Score val and test, exactly or by sampling. */
+static pr_status score(course *c, uint32_t epoch, pri_metrics *val, pri_metrics *test)
+{
+    pr_status           st   = PR_OK;
+    pri_trainer        *t    = c->trainer;
+    const volatile int *stop = c->hooks ? c->hooks->stop : NULL;
+
+    if (t->eval == PR_EVAL_EXACT) {
+        const pri_exact_input input = { .phase    = PR_PHASE_EVAL,
+                                        .step     = c->eval_step++,
+                                        .epoch    = epoch,
+                                        .dataset  = t->dataset,
+                                        .model    = t->model,
+                                        .scored   = t->split->val,
+                                        .one_node = t->one_node,
+                                        .stop     = stop };
+        PR_TRY(pri_evaluate_exact(t->lane[0], &input, t->logits, NULL, t->log));
+        *val =
+            pri_metrics_of(t->logits, t->dataset->num_classes, t->dataset->labels, t->split->val);
+        *test =
+            pri_metrics_of(t->logits, t->dataset->num_classes, t->dataset->labels, t->split->test);
+    } else {
+        const pri_step_input input = step_input(c, epoch);
+        const uint32_t       size  = t->setup->train.batch_size;
+        PR_TRY(pri_evaluate_sampled(t->lane, t->num_lanes, input, t->split->val, size,
+                                    &c->eval_step, stop, t->log, val));
+        PR_TRY(pri_evaluate_sampled(t->lane, t->num_lanes, input, t->split->test, size,
+                                    &c->eval_step, stop, t->log, test));
+    }
+done:
+    return st;
+}
+
+/* Evaluate and keep the model if it is the best so far. Without validation nodes the latest model
+ * counts as the best. */
+static pr_status evaluate(course *c, uint32_t epoch)
+{
+    pr_status    st = PR_OK;
+    pri_trainer *t  = c->trainer;
+    pri_metrics  val, test;
+
+    PR_TRY(score(c, epoch, &val, &test));
+    if (t->split->val.n) log_epoch(c, epoch, "val", val.loss, val.accuracy);
+    if (t->split->test.n) log_epoch(c, epoch, "test", test.loss, test.accuracy);
+    c->last_val       = val.accuracy;
+    const double best = c->result->best_val_accuracy;
+    if (!t->split->val.n || isnan(best) || val.accuracy > best) {
+        c->bad_evals                 = 0;
+        c->result->best_val_accuracy = val.accuracy;
+        c->result->test_accuracy     = test.accuracy;
+        c->result->best_epoch        = epoch;
+        t->info.best_val_accuracy    = val.accuracy;
+        t->info.epoch                = epoch;
+        t->info.step                 = c->step;
+        pri_model_copy(t->best, t->model);
+        if (pr_now_ns() - c->last_save_ns > save_every_ns) {
+            if (pri_trainer_save(t) != PR_OK) /* the one at the end decides */
+                pr_diag(PR_WARN, "%s", pr_error_message());
+            c->last_save_ns = pr_now_ns();
+        }
+    } else {
+        c->bad_evals++;
+    }
+done:
+    return st;
+}
+
+/* Run one epoch, or what the step limit leaves of it. */
+static pr_status train_epoch(course *c, uint32_t epoch)
+{
+    pr_status               st    = PR_OK;
+    pri_trainer            *t     = c->trainer;
+    const pr_train_options *train = &t->setup->train;
+    const size_t            n     = t->split->train.n;
+
+    c->epoch_loss  = 0;
+    c->epoch_seeds = c->epoch_correct = 0;
+    pr_seed_order(t->split->train, train->seed, epoch, t->order);
+    for (size_t at = 0; at < n && c->step < t->max_steps; at += train->batch_size) {
+        const size_t left = n - at;
+        PR_CHECK(!interrupted(c), PR_E_INTERRUPTED, "interrupted after step %llu",
+                 (unsigned long long)c->step);
+        PR_TRY(train_step(
+            c, epoch,
+            (pr_vids){ t->order + at, left < train->batch_size ? left : train->batch_size }));
+    }
+    c->result->epochs     = epoch + 1;
+    c->result->train_loss = c->epoch_loss / (double)c->epoch_seeds;
+    log_epoch(c, epoch, "train", c->result->train_loss,
+              (double)c->epoch_correct / (double)c->epoch_seeds);
+done:
+    return st;
+}
+
+static pr_status run_epochs(course *c)
+{
+    pr_status               st    = PR_OK;
+    pri_trainer            *t     = c->trainer;
+    const pr_train_options *train = &t->setup->train;
+
+    for (uint32_t epoch = 0; epoch < t->epochs && c->step < t->max_steps; epoch++) {
+        PR_TRY(train_epoch(c, epoch));
+        const bool last = epoch + 1 == t->epochs || c->step == t->max_steps;
+        if (t->eval != PR_EVAL_NONE && ((epoch + 1) % train->eval_every == 0 || last))
+            PR_TRY(evaluate(c, epoch));
+        tell(c, "train", epoch, c->result->train_loss, true);
+        if (train->patience && c->bad_evals >= train->patience) break;
+        PR_CHECK(last || !interrupted(c), PR_E_INTERRUPTED, "interrupted after step %llu",
+                 (unsigned long long)c->step);
+    }
+done:
+    return st;
+}
+
+static int compare_ns(const void *a, const void *b)
+{
+    const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Fill the result from the course; sorts step_ns. */
+static void sum_up(course *c)
+{
+    pr_train_result   *result = c->result;
+    const pri_trainer *t      = c->trainer;
+    const size_t       kept   = c->step < KEPT_TIMES ? (size_t)c->step : KEPT_TIMES;
+    const double       steps  = (double)c->step;
+
+    result->steps      = c->step;
+    result->threads    = t->plan.num_threads;
+    result->lanes      = t->num_lanes;
+    result->heap_calls = c->heap_calls;
+    if (kept) {
+        qsort(c->step_ns, kept, sizeof *c->step_ns, compare_ns);
+        result->step_ns_median       = c->step_ns[kept / 2];
+        result->rows_moved_per_step  = (double)c->rows_moved / steps;
+        result->rows_wanted_per_step = (double)c->rows_wanted / steps;
+        if (c->rows_wanted > c->rows_direct)
+            result->hit_rate = (double)c->rows_hit / (double)(c->rows_wanted - c->rows_direct);
+    }
+    for (uint32_t i = 0; i < t->num_lanes; i++)
+        result->capacity_rows += pr_cache_capacity_rows(t->lane[i]->cache);
+    result->elapsed_ns = pr_now_ns() - c->start_ns;
+}
+
+pr_status pr_train(const pr_train_setup *setup, const pr_hooks *hooks, pr_train_result *result)
+{
+    pr_status   st      = PR_OK;
+    pri_trainer trainer = { 0 };
+    course      c       = { .trainer = &trainer, .hooks = hooks, .result = result };
+
+    *result    = (pr_train_result){ .train_loss        = (double)NAN,
+                                    .best_val_accuracy = (double)NAN,
+                                    .test_accuracy     = (double)NAN,
+                                    .hit_rate          = (double)NAN };
+    c.last_val = (double)NAN;
+    c.start_ns = c.last_save_ns = pr_now_ns();
+    PR_TRY(pri_trainer_open(&trainer, setup));
+    PR_NEW(c.step_ns, KEPT_TIMES);
+    if (trainer.log) result->run = pr_steplog_run(trainer.log);
+    st = run_epochs(&c);
+    sum_up(&c);
+    if (isnan(trainer.info.best_val_accuracy)) {
+        trainer.info.step  = c.step;
+        trainer.info.epoch = result->epochs;
+    }
+    if (st == PR_OK) {
+        PR_TRY(pri_trainer_save(&trainer));
+    } else if (st == PR_E_INTERRUPTED && c.step) {
+        PR_TRY(pri_trainer_save(&trainer));
+        st = pri_error_set(PR_E_INTERRUPTED, __FILE__, __LINE__, __func__,
+                           "interrupted after step %llu", (unsigned long long)c.step);
+    }
+done:
+    st = pri_runlog_close(trainer.log, st, hooks ? hooks->stop : NULL, &result->rows_lost);
+    pri_free(c.step_ns);
+    pri_trainer_close(&trainer);
+    return st;
+}

@@ -1,0 +1,186 @@
+/* trainer.c: opening and closing a training run. */
+#include "pipeline/trainer.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/outfile.h"
+#include "pipeline/runlog.h"
+
+enum { AUTO_EPOCHS = 10, AUTO_STEPS = 200 };
+
+static pr_status check_options(const pr_train_setup *setup)
+{
+    pr_status       st = PR_OK;
+    pr_option_group groups[PR_TRAIN_GROUPS];
+    pr_train_setup *mine = (pr_train_setup *)(uintptr_t)setup;
+
+    pr_train_groups(mine, groups);
+    for (int i = 0; i < PR_TRAIN_GROUPS; i++)
+        PR_TRY(pr_options_check(groups[i].table, groups[i].target));
+    PR_CHECK(setup->dataset.data[0], PR_E_ARG, "--data is missing: a dataset directory");
+done:
+    return st;
+}
+
+/* Find out now, not after hours of training, that the checkpoint cannot be written. */
+static pr_status check_checkpoint_path(const char *path)
+{
+    pr_status   st   = PR_OK;
+    pri_outfile file = { 0 };
+
+    if (path[0]) {
+        st = pri_outfile_open(&file, path);
+        if (st != PR_OK) pri_error_prefix("--checkpoint ");
+        pri_outfile_abort(&file);
+    }
+    return st;
+}
+
+static pr_status open_data(pri_trainer *t)
+{
+    pr_status               st    = PR_OK;
+    const pr_train_options *train = &t->setup->train;
+    const char             *name  = train->split == PR_SPLIT_ALT ? "alt" : "main";
+
+    PR_TRY(pr_dataset_open(&t->setup->dataset, &t->dataset));
+    PR_CHECK(t->dataset->labels, PR_E_INPUT, "%s: has no label.npy, nothing to train on",
+             t->dataset->path);
+    PR_CHECK(t->dataset->has_split[train->split], PR_E_INPUT, "%s: has no %s split",
+             t->dataset->path, name);
+    t->split = &t->dataset->split[train->split];
+    PR_CHECK(t->split->train.n > 0, PR_E_INPUT, "%s: the %s split has no training nodes",
+             t->dataset->path, name);
+    PR_CHECK(t->dataset->num_classes > 0, PR_E_INPUT, "%s: num_classes is 0, must be at least 1",
+             t->dataset->path);
+    PR_NEW(t->order, t->split->train.n);
+    PR_TRY(pr_store_memory(&t->dataset->features, &t->store));
+done:
+    return st;
+}
+
+/* Decide what the options leave to the run: epochs, steps and the kind of evaluation. */
+static void decide_length(pri_trainer *t)
+{
+    const pr_train_options *train = &t->setup->train;
+    const uint64_t          spe   = (t->split->train.n + train->batch_size - 1) / train->batch_size;
+
+    t->steps_per_epoch = spe;
+    t->epochs          = train->epochs;
+    if (!t->epochs && train->steps) {
+        const uint64_t wanted = (train->steps + spe - 1) / spe;
+        t->epochs             = wanted < UINT32_MAX ? (uint32_t)wanted : UINT32_MAX;
+    } else if (!t->epochs) {
+        const uint64_t wanted = (AUTO_STEPS + spe - 1) / spe;
+        t->epochs             = wanted > AUTO_EPOCHS ? (uint32_t)wanted : AUTO_EPOCHS;
+    }
+    t->max_steps = spe * t->epochs;
+    if (train->steps && train->steps < t->max_steps) t->max_steps = train->steps;
+    t->eval = (pr_eval_kind)train->eval;
+    if (t->eval == PR_EVAL_AUTO) t->eval = train->steps ? PR_EVAL_NONE : PR_EVAL_EXACT;
+    if (t->split->val.n == 0 && t->split->test.n == 0) t->eval = PR_EVAL_NONE;
+}
+
+static pr_status open_model(pri_trainer *t)
+{
+    pr_status             st    = PR_OK;
+    const pr_train_setup *setup = t->setup;
+    const pr_dataset     *data  = t->dataset;
+
+    PR_TRY(pr_fanout_parse(setup->train.fanout, setup->train.layers, &t->fanout));
+    PR_TRY(pr_model_create(&setup->model, t->fanout.num_layers, data->features.num_cols,
+                           data->num_classes, setup->train.seed, &t->model));
+    PR_TRY(pr_model_create(&setup->model, t->fanout.num_layers, data->features.num_cols,
+                           data->num_classes, setup->train.seed, &t->best));
+    if (t->eval == PR_EVAL_EXACT)
+        PR_NEW(t->logits, (size_t)data->graph.num_nodes * data->num_classes);
+done:
+    return st;
+}
+
+static pr_status open_lanes(pri_trainer *t)
+{
+    pr_status             st    = PR_OK;
+    const pr_train_setup *setup = t->setup;
+    const pr_numa_mode    mode  = (pr_numa_mode)setup->machine.numa;
+    const uint32_t        batch = setup->train.batch_size;
+
+    PR_TRY(pr_topo_discover(&t->topo));
+    PR_TRY(pr_topo_plan(t->topo, setup->machine.threads, mode, &t->plan));
+    t->one_node = pr_topo_num_nodes(t->topo) <= 1;
+    for (; t->num_lanes < t->plan.num_lanes; t->num_lanes++)
+        PR_TRY(pri_lane_create(t->topo, &t->plan, t->num_lanes, mode, &t->lane[t->num_lanes]));
+    const pri_lane_kit kit = { .graph           = &t->dataset->graph,
+                               .fanout          = &t->fanout,
+                               .store           = t->store,
+                               .model           = t->model,
+                               .cache           = &setup->cache,
+                               .seed            = setup->train.seed,
+                               .max_seeds       = (batch + t->num_lanes - 1) / t->num_lanes,
+                               .sampler_threads = setup->train.sampler_threads };
+    for (uint32_t i = 0; i < t->num_lanes; i++) PR_TRY(pri_lane_equip(t->lane[i], &kit));
+done:
+    return st;
+}
+
+/* Fill what a checkpoint says about its run. */
+static void describe_run(pri_trainer *t, const pr_option_group *groups)
+{
+    pr_checkpoint_info *info = &t->info;
+    pr_json            *json = pr_options_json(groups, PR_TRAIN_GROUPS);
+    char               *text = json ? pr_json_text(json) : NULL;
+
+    snprintf(info->dataset_name, sizeof info->dataset_name, "%s", t->dataset->name);
+    if (text && strlen(text) < sizeof info->options) /* else empty: names of files too long */
+        snprintf(info->options, sizeof info->options, "%s", text);
+    info->dataset_fingerprint = t->dataset->fingerprint;
+    info->seed                = t->setup->train.seed;
+    info->feature_norm        = t->dataset->feature_norm;
+    info->best_val_accuracy   = (double)NAN;
+    free(text);
+    pr_json_free(json);
+}
+
+pr_status pri_trainer_open(pri_trainer *t, const pr_train_setup *setup)
+{
+    pr_status       st = PR_OK;
+    pr_option_group groups[PR_TRAIN_GROUPS];
+
+    *t       = (pri_trainer){ 0 };
+    t->setup = setup;
+    PR_TRY(check_options(setup));
+    PR_TRY(check_checkpoint_path(setup->train.checkpoint));
+    PR_TRY(open_data(t));
+    decide_length(t);
+    PR_TRY(open_model(t));
+    PR_TRY(open_lanes(t));
+    pr_train_groups((pr_train_setup *)(uintptr_t)setup, groups);
+    describe_run(t, groups);
+    PR_TRY(pri_runlog_open(setup->train.log, "train", groups, PR_TRAIN_GROUPS, t->topo,
+                           t->plan.num_threads, t->dataset->name, setup->train.seed, &t->log));
+done:
+    if (st != PR_OK) pri_trainer_close(t);
+    return st;
+}
+
+void pri_trainer_close(pri_trainer *t)
+{
+    for (uint32_t i = 0; i < t->num_lanes; i++) pri_lane_free(t->lane[i]);
+    pr_model_free(t->best);
+    pr_model_free(t->model);
+    pr_store_free(t->store);
+    pri_free(t->logits);
+    pri_free(t->order);
+    pr_topo_free(t->topo);
+    pr_dataset_close(t->dataset);
+    *t = (pri_trainer){ 0 };
+}
+
+pr_status pri_trainer_save(pri_trainer *t)
+{
+    const bool evaluated = isfinite(t->info.best_val_accuracy);
+
+    if (!t->setup->train.checkpoint[0]) return PR_OK;
+    return pr_checkpoint_save(t->setup->train.checkpoint, evaluated ? t->best : t->model, &t->info);
+}

@@ -1,0 +1,40 @@
+/* trainer.h: everything a training run holds, opened in one place and closed in one place. */
+#ifndef PIPELINE_TRAINER_H
+#define PIPELINE_TRAINER_H
+
+#include <packrat/pipeline.h>
+
+#include "pipeline/lane.h"
+
+typedef struct pri_trainer {
+    const pr_train_setup *setup; /* borrowed */
+    const pr_dataset     *dataset;
+    const pr_split       *split;
+    pr_topo              *topo;
+    pr_plan               plan;
+    pr_fanout             fanout;
+    pr_store             *store;
+    pri_lane             *lane[PR_MAX_LANES];
+    uint32_t              num_lanes;
+    pr_model             *model, *best; /* best: weights at the best validation so far */
+    pr_checkpoint_info    info;   /* of `best` once there was an evaluation, else of `model` */
+    pr_steplog           *log;    /* NULL: none */
+    pr_vid               *order;  /* [training nodes] seeds of the epoch */
+    float                *logits; /* [num_nodes, classes]; NULL without exact evaluation */
+    pr_eval_kind          eval;   /* never auto */
+    uint32_t              epochs;
+    uint64_t              steps_per_epoch, max_steps;
+    bool                  one_node;
+} pri_trainer;
+
+/* Check the options, open dataset, machine, lanes, model and log. On failure everything is closed
+ * again and the error says which option or file. */
+pr_status pri_trainer_open(pri_trainer *trainer, const pr_train_setup *setup);
+
+/* Free everything but the log, which pri_runlog_close has closed before. */
+void pri_trainer_close(pri_trainer *trainer);
+
+/* Write the checkpoint if one was asked for. */
+pr_status pri_trainer_save(pri_trainer *trainer);
+
+#endif
