@@ -73,7 +73,8 @@ typedef struct pr_progress {
 typedef struct pr_hooks {
     void (*progress)(void *context, const pr_progress *progress); /* NULL: silent */
     void               *context;
-    const volatile int *stop; /* NULL, or non-zero to finish the step and end (PR_E_INTERRUPTED) */
+    const volatile int *stop; /* NULL, or non-zero to finish the step and end (PR_E_INTERRUPTED);
+                                 130 and 143 are also the exit status in the log */
 } pr_hooks;
 
 typedef struct pr_train_result {

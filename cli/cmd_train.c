@@ -1,0 +1,118 @@
+/* cmd_train.c: packrat train. */
+#include <math.h>
+#include <stdio.h>
+
+#include <packrat/pipeline.h>
+
+#include "cli/command.h"
+#include "cli/progress.h"
+#include "cli/results.h"
+
+static size_t groups(void *setup, pr_option_group *out)
+{
+    pr_train_groups(setup, out);
+    return PR_TRAIN_GROUPS;
+}
+
+static void print_accuracy(const pr_train_result *r)
+{
+    if (!isfinite(r->best_val_accuracy)) {
+        printf("accuracy    not evaluated (--eval exact would)\n");
+        return;
+    }
+    printf("accuracy    validation %.2f %% at best (epoch %u of %u)", 100 * r->best_val_accuracy,
+           r->best_epoch + 1, r->epochs);
+    if (isfinite(r->test_accuracy)) printf(", test %.2f %% there", 100 * r->test_accuracy);
+    printf("\n");
+}
+
+static void print_cache(const pr_train_setup *setup, const pr_train_result *r)
+{
+    if (setup->cache.mode == PR_CACHE_OFF) {
+        printf("cache       off; %.0f rows a step were read in place\n", r->rows_wanted_per_step);
+        return;
+    }
+    printf("cache       %.1f %% hits; of %.0f rows wanted a step %.0f were moved; room for %llu\n",
+           100 * r->hit_rate, r->rows_wanted_per_step, r->rows_moved_per_step,
+           (unsigned long long)r->capacity_rows);
+}
+
+static void print_summary(const pr_train_setup *setup, const pr_train_result *r)
+{
+    printf("epochs      %u, %llu steps in %.1f s\n", r->epochs, (unsigned long long)r->steps,
+           (double)r->elapsed_ns * 1e-9);
+    print_accuracy(r);
+    if (isfinite(r->train_loss))
+        printf("loss        %.4f, mean of the last epoch\n", r->train_loss);
+    printf("step        %.3f ms in the median, %u thread%s\n", (double)r->step_ns_median * 1e-6,
+           r->threads, r->threads == 1 ? "" : "s");
+    print_cache(setup, r);
+    if (setup->train.checkpoint[0]) printf("checkpoint  %s\n", setup->train.checkpoint);
+    if (log_is_kept(setup->train.log))
+        printf("log         run %lld in %s; to read it: packrat report %s --run %lld\n",
+               (long long)r->run, setup->train.log, setup->train.log, (long long)r->run);
+}
+
+static int print_json(command_call *call, const pr_train_result *r, int exit_status)
+{
+    const pr_train_setup *setup = call->setup;
+    const char           *saved = setup->train.checkpoint[0] ? setup->train.checkpoint : NULL;
+    results               out   = results_begin(call);
+    char                  hash[24];
+
+    snprintf(hash, sizeof hash, "%016llx", (unsigned long long)r->batch_hash);
+    results_run(&out, r->run, setup->train.log);
+    results_text(&out, "checkpoint", saved);
+    results_count(&out, "epochs", r->epochs);
+    results_count(&out, "steps", r->steps);
+    results_real(&out, "train_loss", r->train_loss);
+    results_real(&out, "best_val_accuracy", r->best_val_accuracy);
+    results_real(&out, "test_accuracy", r->test_accuracy);
+    if (isfinite(r->best_val_accuracy)) results_count(&out, "best_epoch", r->best_epoch);
+    results_count(&out, "step_ns_median", (uint64_t)r->step_ns_median);
+    results_real(&out, "rows_moved_per_step", r->rows_moved_per_step);
+    results_real(&out, "rows_wanted_per_step", r->rows_wanted_per_step);
+    results_real(&out, "hit_rate", r->hit_rate);
+    results_count(&out, "capacity_rows", r->capacity_rows);
+    results_text(&out, "batch_hash", hash);
+    results_count(&out, "rows_lost", r->rows_lost);
+    results_count(&out, "heap_calls", r->heap_calls);
+    results_count(&out, "threads", r->threads);
+    results_count(&out, "lanes", r->lanes);
+    results_count(&out, "elapsed_ns", (uint64_t)r->elapsed_ns);
+    results_count(&out, "exit_status", (uint64_t)exit_status);
+    return results_end(&out, call, exit_status);
+}
+
+static int run(command_call *call)
+{
+    const pr_train_setup *setup  = call->setup;
+    pr_train_result       result = { 0 };
+    progress              shown;
+
+    progress_begin(&shown, call->command->name, call->common.quiet);
+    const pr_hooks  hooks = progress_hooks(&shown);
+    const pr_status st    = pr_train(setup, &hooks, &result);
+    progress_end(&shown);
+
+    /* An interrupted run and one whose log lost rows have results all the same. */
+    const bool filled = st == PR_OK || st == PR_E_INTERRUPTED || result.rows_lost > 0;
+    if (filled && !call->common.json) print_summary(setup, &result);
+    const int status = st == PR_OK ? EXIT_DONE : command_fail(call, st);
+    return filled && call->common.json ? print_json(call, &result, status) : status;
+}
+
+const command command_train = {
+    .name        = "train",
+    .summary     = "train a model on a dataset through the feature cache",
+    .usage       = "--data DIR [options]",
+    .about       = "Trains on mini-batches of sampled neighbourhoods. The feature rows of a batch "
+                   "are read in place from a packed cache that every step changes as little as it "
+                   "can. Each step becomes a row of the log, an SQLite database; packrat report "
+                   "prints it. SIGINT and SIGTERM finish the step and write log and checkpoint.",
+    .setup_bytes = sizeof(pr_train_setup),
+    .groups      = groups,
+    .required    = { "data" },
+    .interrupted = "the step was finished; log and checkpoint, where asked for, are written",
+    .run         = run,
+};

@@ -1,0 +1,17 @@
+/* interrupt.h: Ctrl-C and SIGTERM as a flag that long work looks at. */
+#ifndef CLI_INTERRUPT_H
+#define CLI_INTERRUPT_H
+
+/* Catch SIGINT and SIGTERM; ignore SIGPIPE and SIGXFSZ, so that a closed pipe and a file size
+ * limit are failed writes and not deaths. Once, before any thread is made. */
+void interrupt_install(void);
+
+/* Give the flag: 0, or the exit status that tells of the signal that came, 130 or 143. */
+const volatile int *interrupt_flag(void);
+
+/* Give the name of the signal ("SIGINT"), and the exit status that tells of it. Without a
+ * signal "a request" and 130. */
+const char *interrupt_name(void);
+int         interrupt_exit(void);
+
+#endif

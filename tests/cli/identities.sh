@@ -1,0 +1,144 @@
+#!/usr/bin/env bash
+# The identities of the step log (docs/step-log.md) hold in every mode and for small capacities;
+# batches are the same for any number of threads, any mode, with and without a log.
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=support.bash disable=SC1091
+source "$(dirname "$0")/support.bash"
+
+make_demo demo
+train=("$PACKRAT" train --data demo --batch-size 96 --fanout "6,4" --hidden 16 --epochs 3 --seed 5)
+
+# name | options; each a run of its own in one log
+cases='off|--cache.mode off
+packed|--cache.mode packed
+resident|--cache.mode resident
+one row|--cache.mode resident --cache.rows 1
+packed, one row|--cache.mode packed --cache.rows 1
+factor 0|--cache.mode resident --cache.factor 0
+half a batch|--cache.mode resident --cache.factor 0.5
+packed, half a batch|--cache.mode packed --cache.factor 0.5
+few bytes|--cache.mode resident --cache.bytes 64K
+all rows|--cache.mode resident --cache.rows 1200
+more than all|--cache.mode resident --cache.rows 100000
+one thread|--cache.mode resident --threads 1
+two threads|--cache.mode resident --threads 2
+three threads|--cache.mode resident --threads 3
+packed, one thread|--cache.mode packed --threads 1
+packed, three threads|--cache.mode packed --threads 3
+off, three threads|--cache.mode off --threads 3
+sampled evaluation|--cache.mode resident --eval sampled
+sampler threads|--cache.mode resident --sampler.threads 3'
+
+say "-- runs"
+hash=
+while IFS='|' read -r name options; do
+    read -ra words <<< "$options"
+    must "${train[@]}" "${words[@]}" --log run.db --json
+    hash=${hash:-$(json batch_hash)}
+    equal "batch_hash: $name" "$(json batch_hash)" "$hash"
+done <<< "$cases"
+for words in "--cache.mode off --threads 2" "--cache.mode packed --threads 3" \
+    "--cache.mode resident --threads 1"; do
+    read -ra words <<< "$words"
+    must "${train[@]}" "${words[@]}" --log none --json
+    equal "batch_hash: --log none ${words[*]}" "$(json batch_hash)" "$hash"
+    equal "no log" "$(json_type log)$(json_type run)" nullnull
+done
+must "${train[@]}" --log none --json --seed 6
+[[ $(json batch_hash) != "$hash" ]] || fail "another seed gives the same batches"
+
+# none WHAT CONDITION: no row of table step of $log meets it.
+none() {
+    local rows
+    rows=$(sql "$log" "SELECT run || ':' || phase || ':' || step FROM step WHERE $2 LIMIT 1")
+    if [[ -z $rows ]]; then say "ok    $1"; else fail "$1: broken in run:phase:step $rows"; fi
+}
+
+# identities DATABASE ROW_BYTES: what holds in every row of step.
+identities() {
+    local log=$1 row_bytes=$2
+    say "-- identities of $log, over $(sql "$log" 'SELECT count(*) FROM step') rows"
+    none "every wanted row is hit, added, bypassed or direct" \
+        "rows_hit + rows_added + rows_bypassed + rows_direct <> num_inputs"
+    none "rows moved are those added, bypassed and compacted" \
+        "rows_moved <> rows_added + rows_bypassed + rows_compacted"
+    none "bytes moved are rows moved times the row" \
+        "bytes_moved <> rows_moved * $row_bytes AND phase = 'train'"
+    none "bytes of a gather are inputs times the row" \
+        "bytes_gather <> num_inputs * $row_bytes AND phase = 'train'"
+    none "no more is moved than a gather would" \
+        "bytes_moved > bytes_gather"
+    none "packed meets its bound exactly" \
+        "mode = 'packed' AND path = 'paired' AND (bytes_bound IS NULL OR bytes_moved <> bytes_bound)"
+    none "the bound is (A + h) S" \
+        "mode = 'packed' AND bytes_bound <> (rows_added + rows_bypassed + rows_compacted) * $row_bytes"
+    none "other modes have no bound" "mode <> 'packed' AND bytes_bound IS NOT NULL"
+    none "off moves nothing" \
+        "mode = 'off' AND (rows_moved <> 0 OR bytes_moved <> 0 OR rows_direct <> num_inputs)"
+    none "resident writes the misses only" \
+        "mode = 'resident' AND (rows_compacted <> 0 OR rows_moved <> rows_added + rows_bypassed)"
+    none "no more rows are new than are wanted" "rows_first > num_inputs"
+    none "hits and victims stay within the wanted and the resident" \
+        "rows_victim > rows_added AND mode = 'resident'"
+    none "times add up to the step within 2 %" \
+        "abs(wait_ns + prepare_ns + place_ns + aggregate_ns + gemm_ns + backward_ns + update_ns
+             + other_ns - step_ns) > 0.02 * step_ns"
+    none "no time is negative" \
+        "min(wait_ns, prepare_ns, place_ns, aggregate_ns, gemm_ns, backward_ns, update_ns, step_ns,
+             sample_ns, fetch_ns) < 0 OR other_ns < -0.02 * step_ns"
+    none "a training step has a loss and counts" \
+        "phase = 'train' AND (loss IS NULL OR num_correct IS NULL OR num_correct > num_seeds)"
+    none "a step has edges and inputs for its seeds" "num_inputs < num_seeds"
+}
+identities run.db $((16 * 4))
+
+say "-- across tables and runs"
+equal "partitions add up to their step" "$(sql run.db "SELECT count(*) FROM (SELECT s.run FROM step s
+    JOIN step_partition p USING (run, phase, step) GROUP BY s.run, s.phase, s.step
+    HAVING sum(p.num_inputs) <> s.num_inputs OR sum(p.bytes_moved) <> s.bytes_moved
+        OR (s.rows_direct = 0 AND sum(p.rows_hit + p.rows_added + p.rows_bypassed) <> s.num_inputs))")" 0
+equal "every step has a partition" "$(sql run.db "SELECT count(*) FROM step s LEFT JOIN step_partition p
+    USING (run, phase, step) WHERE p.run IS NULL")" 0
+equal "one row a step, none missing" "$(sql run.db "SELECT count(*) FROM (SELECT run FROM step
+    WHERE phase = 'train' GROUP BY run HAVING min(step) <> 0 OR count(*) <> max(step) + 1)")" 0
+equal "as many steps in every run" "$(sql run.db "SELECT count(DISTINCT n) FROM (SELECT count(*) AS n
+    FROM step WHERE phase = 'train' GROUP BY run)")" 1
+equal "batches are the same in every run, step by step" "$(sql run.db "SELECT count(*) FROM (SELECT
+    step FROM step WHERE phase = 'train' GROUP BY step HAVING count(DISTINCT batch_hash) <> 1
+    OR count(DISTINCT num_inputs) <> 1 OR count(DISTINCT num_edges) <> 1)")" 0
+equal "no two steps of a run have the same batch" "$(sql run.db "SELECT count(*) FROM (SELECT run
+    FROM step WHERE phase = 'train' AND run = 1 GROUP BY batch_hash HAVING count(*) > 1)")" 0
+
+# same RUN RUN: the cache did the same in both.
+same() {
+    equal "cache decisions of '$1' and '$2'" "$(sql run.db "SELECT count(*) FROM step a JOIN step b
+        USING (phase, step) WHERE phase = 'train'
+        AND a.run = $(run_of "$1") AND b.run = $(run_of "$2")
+        AND (a.rows_hit <> b.rows_hit OR a.rows_added <> b.rows_added
+             OR a.rows_victim <> b.rows_victim OR a.rows_moved <> b.rows_moved)")" 0
+}
+run_of() { grep -nF -- "$1|" <<< "$cases" | grep -F ":$1|" | cut -d: -f1; }
+same resident "one thread"
+same resident "two threads"
+same resident "three threads"
+same packed "packed, one thread"
+same packed "packed, three threads"
+equal "all rows resident: none is added twice" "$(sql run.db "SELECT sum(rows_added) = sum(rows_first)
+    FROM step WHERE phase = 'train' AND run = $(run_of 'all rows')")" 1
+equal "losses do not depend on the mode" "$(sql run.db "SELECT count(*) FROM (SELECT step FROM step
+    WHERE phase = 'train' GROUP BY step HAVING max(loss) - min(loss) > 1e-3 * max(loss))")" 0
+say "-- a real graph with sparse features"
+cora=${PACKRAT_TEST_DATA:-}/cora
+if [[ -e $cora/meta.json ]]; then
+    hash=
+    for mode in off packed resident; do
+        must "$PACKRAT" train --data "$cora" --epochs 2 --batch-size 32 --hidden 16 --eval none \
+            --cache.mode "$mode" --cache.factor 1.5 --log cora.db --json
+        hash=${hash:-$(json batch_hash)}
+        equal "batch_hash: $mode" "$(json batch_hash)" "$hash"
+    done
+    identities cora.db $((1433 * 4))
+else
+    say "skip  cora: $cora is not there"
+fi
+finish

@@ -1,0 +1,163 @@
+#!/usr/bin/env bash
+# Help, version, unknown commands, absurd options: what is printed where, and the exit status.
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=support.bash disable=SC1091
+source "$(dirname "$0")/support.bash"
+
+# prints PATTERN COMMAND...: exit 0, the pattern on standard output, nothing on standard error.
+prints() {
+    local pattern=$1
+    shift
+    run "$@"
+    if [[ $STATUS -eq 0 && ! -s $ERR ]] && grep -Eq -- "$pattern" "$OUT"; then
+        say "ok    $*"
+    else
+        fail "exit $STATUS, or no '$pattern' on standard output: $*"
+    fi
+}
+
+say "-- help and version"
+prints '^packrat [0-9]+\.[0-9]+\.[0-9]+$' "$PACKRAT" --version
+prints '^commands:' "$PACKRAT"
+prints '^commands:' "$PACKRAT" --help
+prints '^commands:' "$PACKRAT" help
+prints '^\.TH PACKRAT 1' "$PACKRAT" man
+for command in import gen train eval infer report topo; do
+    prints "^usage: packrat $command" "$PACKRAT" help "$command"
+    prints "^  --config" "$PACKRAT" "$command" --help
+    prints "^  --json" "$PACKRAT" "$command" --help
+    prints "PACKRAT ${command^^}" "$PACKRAT" man
+done
+for option in data split fanout batch-size epochs steps lr weight-decay dropout feature-norm \
+    patience eval eval-every cache.mode cache.rows cache.bytes cache.factor cache.policy numa \
+    threads log checkpoint seed hidden model layers; do
+    prints "^  --$option " "$PACKRAT" train --help
+done
+
+say "-- commands that do not exist"
+expect 2 "did you mean 'train'" "$PACKRAT" tarin
+expect 2 "did you mean 'train'" "$PACKRAT" tr
+expect 2 "did you mean 'report'" "$PACKRAT" help repotr
+expect 2 "commands: import gen" "$PACKRAT" zzzzzzzz
+expect 2 "there is no command ''" "$PACKRAT" ""
+expect 2 "unknown option --data" "$PACKRAT" --data x
+expect 2 "there is no command" "$PACKRAT" "$(printf 'x%.0s' {1..5000})"
+
+say "-- what is missing or too much"
+expect 2 "train: --data is missing" "$PACKRAT" train
+expect 2 "gen: --out is missing" "$PACKRAT" gen
+expect 2 "eval: --data is missing" "$PACKRAT" eval --checkpoint m.prc
+expect 2 "eval: --checkpoint is missing" "$PACKRAT" eval --data d
+expect 2 "infer: --out is missing" "$PACKRAT" infer --data d --checkpoint m.prc
+expect 2 "import: --source is missing" "$PACKRAT" import --out d
+expect 2 "import: --out is missing" "$PACKRAT" import edges.txt
+expect 2 "both name the source" "$PACKRAT" import a --source b --out d
+expect 2 "unexpected argument 'x'" "$PACKRAT" train x --data d
+expect 2 "unexpected argument 'x'" "$PACKRAT" topo x
+expect 2 "exclude each other" "$PACKRAT" topo --quiet --verbose
+
+say "-- absurd options: flag | value | what the message names besides the flag"
+while IFS='|' read -r flag value names; do
+    [[ -n $flag ]] || continue
+    expect 2 "--$flag.*$names" "$PACKRAT" train --data d "--$flag=$value"
+done << 'TABLE'
+epochs|-1|whole number
+epochs|many|whole number
+epochs|1e99|whole number
+epochs|99999999999999999999|0 \.\. 1000000
+epochs||whole number
+steps|1.5|whole number
+batch-size|0|1 \.\.
+batch-size|4294967296|1 \.\.
+layers|17|0 \.\. 16
+lr|nan|number
+lr|inf|number
+lr|-0.1|\.\.
+lr|fast|number
+dropout|1.5|\.\.
+dropout|-0.1|\.\.
+hidden|0|\.\.
+hidden|99999999999|\.\.
+weight-decay|-1|\.\.
+seed|-3|whole number
+seed|0x10|whole number
+threads|5000|0 \.\. 4096
+numa|maybe|auto\|strict\|off
+model|transformer|sage
+cache.mode|turbo|resident
+cache.policy|magic|lru
+cache.factor|-1|\.\.
+cache.bytes|2X|whole number
+cache.bytes|-2G|whole number
+cache.rows|1e9|whole number
+eval|often|exact
+eval-every|0|1 \.\.
+split|both|main\|alt
+feature-norm|l3|l2
+json|maybe|true or false
+TABLE
+expect 2 "--data has .* bytes, at most" "$PACKRAT" train "--data=$(printf 'x%.0s' {1..5000})"
+expect 2 "--data needs a value" "$PACKRAT" train --data
+expect 2 "unknown option -d" "$PACKRAT" train -d x
+expect 2 "unknown option --nonsense" "$PACKRAT" train --data d --nonsense=1
+
+say "-- fanouts, which are read with the dataset known"
+make_demo demo
+while IFS='|' read -r fanout layers; do
+    [[ -n $fanout ]] || continue
+    expect 2 "--fanout|--layers" "$PACKRAT" train --data demo --log none --fanout "$fanout" \
+        --layers "$layers"
+done << 'TABLE'
+0|0
+-1|0
+15,,10|0
+15,10,|0
+some|0
+15,10,5|2
+99999999999|0
+1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1|0
+TABLE
+
+say "-- absurd datasets to make"
+while IFS='|' read -r flag value; do
+    [[ -n $flag ]] || continue
+    expect 2 "--$flag" "$PACKRAT" gen --out never "--$flag=$value"
+done << 'TABLE'
+nodes|0
+nodes|5000000000
+edges|-5
+features|0
+classes|0
+homophily|1.5
+noise|-1
+kind|random
+degree-exponent|nan
+TABLE
+[[ ! -e never ]] || fail "gen made a directory that it refused"
+
+say "-- --config"
+echo '{"epochs": 2, "batch-size": 64, "eval": "none", "log": "none", "data": "demo"}' > good.json
+must "$PACKRAT" train --config good.json --epochs 1 --json
+equal "the command line wins over --config" "$(json epochs)" 1
+equal "--config sets the rest" "$(json 'options."batch-size"')" 64
+echo '{"epochs": "many"}' > bad_value.json
+echo '{"epoch": 1}' > bad_name.json
+echo '{"epochs": 1' > bad_json.json
+echo '[1]' > bad_type.json
+echo '{"epochs": [1]}' > bad_member.json
+expect 2 "bad_value.json.*--epochs" "$PACKRAT" train --data demo --config bad_value.json
+expect 2 "bad_name.json.*epoch" "$PACKRAT" train --data demo --config bad_name.json
+expect 2 "bad_json.json" "$PACKRAT" train --data demo --config bad_json.json
+expect 2 "bad_type.json.*object" "$PACKRAT" train --data demo --config bad_type.json
+expect 2 "bad_member.json.*epochs" "$PACKRAT" train --data demo --config bad_member.json
+expect 2 "no_such.json" "$PACKRAT" train --data demo --config no_such.json
+
+say "-- standard output that refuses"
+run bash -c '"$1" topo > /dev/full' - "$PACKRAT"
+equal "topo > /dev/full" "$STATUS" 1
+run bash -c '"$1" topo --json >&-' - "$PACKRAT"
+equal "topo with standard output closed" "$STATUS" 1
+run bash -c '"$1" gen --out made --nodes 50 --edges 100 > /dev/full' - "$PACKRAT"
+equal "gen > /dev/full" "$STATUS" 1
+grep -q "standard output" "$ERR" || fail "the message does not name standard output"
+finish
