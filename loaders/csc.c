@@ -86,25 +86,24 @@ static void count_pairs(const pr_vid *pair, uint64_t num_pairs, const pri_csc_ho
     csc->self_loops_dropped = loops;
 }
 
-/* Put every arc into its list; afterwards indptr[v] is the end of list v. */
-static void fill_lists(const pr_vid *pair, uint64_t num_pairs, const pri_csc_how *how,
-                       pri_csc *csc)
+/* Take the next place of a list. */
+static pr_eid take_place(pr_eid *next)
 {
-    pr_eid *next    = csc->indptr;
-    pr_vid *indices = csc->indices;
+    pr_eid at;
+#pragma omp atomic capture
+    at = (*next)++;
+    return at;
+}
 
+/* Put every arc into its list; afterwards indptr[v] is the end of list v. */
+static void fill_lists(const pr_vid *pair, uint64_t num_pairs, const pri_csc_how *how, pri_csc *csc)
+{
 #pragma omp parallel for num_threads(team_of(how))
     for (uint64_t i = 0; i < num_pairs; i++) {
         const pr_vid src = pair[2 * i], dst = pair[2 * i + 1];
-        pr_eid       at;
         if (src == dst) continue;
-#pragma omp atomic capture
-        at = next[dst]++;
-        indices[at] = src;
-        if (!how->undirected) continue;
-#pragma omp atomic capture
-        at = next[src]++;
-        indices[at] = dst;
+        csc->indices[take_place(&csc->indptr[dst])] = src;
+        if (how->undirected) csc->indices[take_place(&csc->indptr[src])] = dst;
     }
 }
 
@@ -136,9 +135,8 @@ static pr_status canonical(pri_csc *csc, pr_vid num_nodes, const pri_csc_how *ho
     }
     csc->self_loops_dropped += loops;
     csc->duplicates_dropped = given - loops - kept;
-    csc->graph              = (pr_graph){
-                     .num_nodes = num_nodes, .num_edges = kept, .indptr = indptr, .indices = index
-    };
+    csc->graph =
+        (pr_graph){ .num_nodes = num_nodes, .num_edges = kept, .indptr = indptr, .indices = index };
 done:
     return st;
 }

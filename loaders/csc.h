@@ -8,10 +8,10 @@
 #include "base/check.h"
 
 typedef struct pri_csc {
-    pr_graph  graph;   /* borrows the two arrays */
-    pr_eid   *indptr;  /* [num_nodes + 1] */
-    pr_vid   *indices; /* [num_edges], room for every arc given */
-    uint64_t  self_loops_dropped, duplicates_dropped;
+    pr_graph graph;   /* borrows the two arrays */
+    pr_eid  *indptr;  /* [num_nodes + 1] */
+    pr_vid  *indices; /* [num_edges], room for every arc given */
+    uint64_t self_loops_dropped, duplicates_dropped;
 } pri_csc;
 
 /* How to build: threads 0 is as many as OpenMP gives; stop may be NULL. */

@@ -88,11 +88,11 @@ done:
 /* State the peak memory, and refuse what this machine cannot hold before any work is done. */
 static pr_status check_memory(const pri_gen *gen, const pri_gen_kind *kind, uint64_t *peak_bytes)
 {
-    pr_status      st     = PR_OK;
-    const uint64_t N      = gen->num_nodes;
-    const uint64_t pairs  = gen->num_pairs * 2 * sizeof(pr_vid);
-    const uint64_t csc    = pri_csc_bytes(gen->num_pairs, N, true);
-    const uint64_t labels = N * sizeof(int32_t);
+    pr_status      st      = PR_OK;
+    const uint64_t N       = gen->num_nodes;
+    const uint64_t pairs   = gen->num_pairs * 2 * sizeof(pr_vid);
+    const uint64_t csc     = pri_csc_bytes(gen->num_pairs, N, true);
+    const uint64_t labels  = N * sizeof(int32_t);
     const uint64_t phase[] = {
         pairs + kind->pairs_bytes(gen),
         pairs + csc,
@@ -131,8 +131,9 @@ static void start(pri_gen *gen, const pr_gen_options *o, const volatile int *sto
 static pr_status make(pri_gen *gen, const pri_gen_kind *kind)
 {
     pr_status         st  = PR_OK;
-    const pri_csc_how how = { .undirected = true, .threads = (uint32_t)gen->threads,
-                              .stop = gen->stop };
+    const pri_csc_how how = { .undirected = true,
+                              .threads    = (uint32_t)gen->threads,
+                              .stop       = gen->stop };
 
     PR_NEW(gen->pair, 2 * gen->num_pairs);
     PR_TRY(kind->pairs(gen));
@@ -194,8 +195,7 @@ pr_status pr_generate(const pr_gen_options *given, const volatile int *stop, pr_
             pr_diag(PR_INFO,
                     "planted: %" PRIu64 " communities of %" PRIu64
                     " sub-communities; the graph is too small for %u of %u",
-                    gen.communities, gen.subcommunities, given->communities,
-                    given->subcommunities);
+                    gen.communities, gen.subcommunities, given->communities, given->subcommunities);
     }
     PR_TRY(check_memory(&gen, kind, &peak_bytes));
     PR_TRY(make(&gen, kind));

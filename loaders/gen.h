@@ -42,7 +42,7 @@ typedef struct pri_gen {
 
     uint64_t communities, subcommunities; /* planted: as many as there is room for */
 
-    pr_vid  *pair;   /* [2 num_pairs] until the arcs are built */
+    pr_vid  *pair; /* [2 num_pairs] until the arcs are built */
     pri_csc  csc;
     int32_t *labels; /* [num_nodes] */
 } pri_gen;

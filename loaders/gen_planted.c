@@ -91,7 +91,7 @@ static uint64_t draw_place(const uint64_t *sum, uint64_t low, uint64_t high, pri
 /* Draw where pair i, which starts at `place`, ends; the start itself when all attempts gave it. */
 static uint64_t draw_end(const pri_gen *gen, const uint64_t *sum, uint64_t i, uint64_t place)
 {
-    const pr_gen_options *o    = gen->options;
+    const pr_gen_options *o = gen->options;
     const pri_rand4 kind = pri_philox(gen->key, (uint32_t)i, (uint32_t)(i >> 32), 0, PRI_GEN_PAIR);
     const double    t    = (double)kind.at[0] * 0x1p-32;
     const uint64_t  subs = gen->subcommunities, block = block_of(gen, place);
@@ -106,9 +106,9 @@ static uint64_t draw_end(const pri_gen *gen, const uint64_t *sum, uint64_t i, ui
     }
     for (uint32_t attempt = 1; end == place && attempt <= MAX_ATTEMPTS; attempt++) {
         if (attempt > NEAR_ATTEMPTS) low = 0, high = gen->num_nodes;
-        end = draw_place(sum, low, high,
-                         pri_philox(gen->key, (uint32_t)i, (uint32_t)(i >> 32), attempt,
-                                    PRI_GEN_PAIR));
+        end = draw_place(
+            sum, low, high,
+            pri_philox(gen->key, (uint32_t)i, (uint32_t)(i >> 32), attempt, PRI_GEN_PAIR));
     }
     return end;
 }
@@ -175,8 +175,8 @@ static void planted_rows(void *context, pr_vid first, pr_vid count, float *rows)
             pri_gen_normal(gen, PRI_GEN_SUB_CENTRE, block, f / 4, in_sub);
             pri_gen_normal(gen, PRI_GEN_NOISE, v, f / 4, own);
             for (uint32_t j = 0; j < 4 && f + j < F; j++)
-                row[f + j] = scale * (class_part * in_class[j] + sub_part * in_sub[j]) +
-                             noise * own[j];
+                row[f + j] =
+                    scale * (class_part * in_class[j] + sub_part * in_sub[j]) + noise * own[j];
         }
     }
 }

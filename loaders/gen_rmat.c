@@ -148,9 +148,9 @@ static uint32_t best_class(const pri_gen *gen, const float *score, uint64_t v, f
 
 static pr_status rmat_labels(pri_gen *gen)
 {
-    pr_status      st = PR_OK;
-    const size_t   K = gen->num_classes, F = gen->num_feats;
-    float         *centre = NULL, *score = NULL, *sums = NULL;
+    pr_status    st = PR_OK;
+    const size_t K = gen->num_classes, F = gen->num_feats;
+    float       *centre = NULL, *score = NULL, *sums = NULL;
 
     PR_NEW(centre, K * F);
     PR_NEW(sums, K * (size_t)gen->threads);

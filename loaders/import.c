@@ -23,8 +23,9 @@ static const pr_option options[] = {
       "auto", PR_OPT_CHOICE, MEMBER(format), 0, 0, "auto|dir|edges" },
     { "features", "file", "feature rows of an edge list: .npy [nodes, columns], or csv", "",
       PR_OPT_TEXT, MEMBER(features), 0, 0, NULL },
-    { "labels", "file", "labels of an edge list: .npy [nodes], or csv of label or id,label; -1: none",
-      "", PR_OPT_TEXT, MEMBER(labels), 0, 0, NULL },
+    { "labels", "file",
+      "labels of an edge list: .npy [nodes], or csv of label or id,label; -1: none", "",
+      PR_OPT_TEXT, MEMBER(labels), 0, 0, NULL },
     { "nodes", "nodes", "number of nodes of an edge list; 0 takes the number of feature rows", "0",
       PR_OPT_U64, MEMBER(nodes), 0, PR_MAX_NODES, NULL },
     { "undirected", "", "store the reverse of every edge too", "false", PR_OPT_FLAG,
@@ -48,17 +49,17 @@ const pr_option_table pr_import_option_table = { "Import", options,
 typedef struct import_job {
     const pr_import_options *options;
     const volatile int      *stop;
-    char                     nodes_from[PR_TEXT_BYTES + 64]; /* what says how many nodes there are */
-    pri_feature_table        features;
-    pri_edges                edges;
-    int64_t                 *ids; /* with remap */
-    pr_npy                   source_ids;
-    const pr_dataset        *dataset; /* of a directory */
-    pri_csc                  csc;
-    int32_t                 *labels;
-    pr_vid                  *split_memory;
-    uint64_t                 peak_bytes;
-    pri_dataset_arrays       arrays;
+    char               nodes_from[PR_TEXT_BYTES + 64]; /* what says how many nodes there are */
+    pri_feature_table  features;
+    pri_edges          edges;
+    int64_t           *ids; /* with remap */
+    pr_npy             source_ids;
+    const pr_dataset  *dataset; /* of a directory */
+    pri_csc            csc;
+    int32_t           *labels;
+    pr_vid            *split_memory;
+    uint64_t           peak_bytes;
+    pri_dataset_arrays arrays;
 } import_job;
 
 static void note_bytes(import_job *job, uint64_t bytes)
@@ -187,8 +188,7 @@ static pr_status import_edges(import_job *job)
         if (o->remap)
             snprintf(job->nodes_from, sizeof job->nodes_from, "the %u node ids of %s", N,
                      o->source);
-        const pri_label_owner owner = { .num_nodes = N, .ids = job->ids,
-                                        .from = job->nodes_from };
+        const pri_label_owner owner = { .num_nodes = N, .ids = job->ids, .from = job->nodes_from };
         PR_TRY(pri_labels_read(o->labels, &owner, job->stop, &job->labels, &a->num_classes));
         a->labels = job->labels;
     }
@@ -218,9 +218,9 @@ done:
 
 static pr_status import_dir(import_job *job)
 {
-    pr_status           st  = PR_OK;
-    const pri_csc_how   how = { .stop = job->stop };
-    pri_dataset_arrays *a   = &job->arrays;
+    pr_status           st   = PR_OK;
+    const pri_csc_how   how  = { .stop = job->stop };
+    pri_dataset_arrays *a    = &job->arrays;
     pr_dataset_options  from = { .feature_norm = PR_NORM_NONE };
 
     memcpy(from.data, job->options->source, sizeof from.data);
@@ -279,8 +279,8 @@ done:
 
 pr_status pr_import(const pr_import_options *given, const volatile int *stop, pr_made *made)
 {
-    pr_status   st = PR_OK;
-    import_job *job = NULL;
+    pr_status   st     = PR_OK;
+    import_job *job    = NULL;
     int         format = FORMAT_AUTO;
 
     PR_CHECK(made, PR_E_ARG, "made is NULL");

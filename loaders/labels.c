@@ -30,7 +30,7 @@ done:
 /* Give the node that a labels file calls `id`, or num_nodes. */
 static uint64_t node_of(const pri_label_owner *owner, int64_t id)
 {
-    const uint64_t N = owner->num_nodes;
+    const uint64_t N   = owner->num_nodes;
     uint64_t       low = 0, high = N;
 
     if (!owner->ids) return id >= 0 && (uint64_t)id < N ? (uint64_t)id : N;
@@ -59,7 +59,7 @@ static int64_t element(const pr_npy *npy, uint64_t i)
 
 static pr_status read_npy(label_reader *reader)
 {
-    pr_status  st   = PR_OK;
+    pr_status   st   = PR_OK;
     const char *path = reader->path;
     pr_npy      npy  = { 0 };
     char        shape[PRI_SHAPE_BYTES];
@@ -130,7 +130,7 @@ static pr_status take(label_reader *reader, const pri_lines *lines, int columns,
     pr_status              st    = PR_OK;
     const pri_label_owner *owner = reader->owner;
     const int64_t          label = value[columns - 1];
-    const uint64_t         v = columns == 1 ? reader->num_lines : node_of(owner, value[0]);
+    const uint64_t         v     = columns == 1 ? reader->num_lines : node_of(owner, value[0]);
 
     PR_CHECK(label >= -1 && label < PRI_MAX_CLASSES, PR_E_INPUT,
              "%s: line %" PRIu64 ": label %" PRId64 ", must be in -1 .. %d", reader->path,
@@ -203,8 +203,8 @@ done:
     return st;
 }
 
-pr_status pri_labels_read(const char *path, const pri_label_owner *owner,
-                          const volatile int *stop, int32_t **labels, uint32_t *num_classes)
+pr_status pri_labels_read(const char *path, const pri_label_owner *owner, const volatile int *stop,
+                          int32_t **labels, uint32_t *num_classes)
 {
     pr_status    st     = PR_OK;
     pri_lines    lines  = { 0 };

@@ -14,10 +14,10 @@ typedef struct found {
 } found;
 
 typedef struct id_set {
-    uint64_t  key;      /* scrambles the hash, so that no file can be made to collide */
-    uint32_t *slot;     /* [num_slots] place in `list` + 1, 0: free */
+    uint64_t  key;       /* scrambles the hash, so that no file can be made to collide */
+    uint32_t *slot;      /* [num_slots] place in `list` + 1, 0: free */
     uint64_t  num_slots; /* a power of two */
-    found    *list;     /* [capacity], half of num_slots */
+    found    *list;      /* [capacity], half of num_slots */
     uint64_t  n;
 } id_set;
 
@@ -99,18 +99,23 @@ done:
 
 /* Turn the wide pairs, now orders of discovery, into ranks in place, and shrink them. Entry i is
  * written to bytes that were read before. */
-static void narrow(pri_edges *edges, const pr_vid *rank)
+static pr_status narrow(pri_edges *edges, const pr_vid *rank)
 {
-    char *bytes = (char *)edges->wide;
+    pr_status st    = PR_OK;
+    char     *bytes = (char *)edges->wide;
 
     for (uint64_t i = 0; i < 2 * edges->num_pairs; i++) {
         uint64_t order;
         memcpy(&order, bytes + i * sizeof order, sizeof order);
         memcpy(bytes + i * sizeof *rank, &rank[order], sizeof *rank);
     }
-    edges->wide = NULL;
-    edges->pair = pri_realloc(bytes, edges->num_pairs, 2 * sizeof *rank);
-    if (!edges->pair) edges->pair = (pr_vid *)(void *)bytes; /* the larger block does as well */
+    pr_vid *pair = pri_realloc(bytes, edges->num_pairs, 2 * sizeof *pair);
+    PR_CHECK(pair, PR_E_NOMEM, "cannot shrink %" PRIu64 " edges", edges->num_pairs);
+    edges->wide     = NULL;
+    edges->pair     = pair;
+    edges->capacity = edges->num_pairs;
+done:
+    return st;
 }
 
 pr_status pri_edges_remap(pri_edges *edges, const char *path, const volatile int *stop,
@@ -130,10 +135,15 @@ pr_status pri_edges_remap(pri_edges *edges, const char *path, const volatile int
         rank[set.list[i].order] = (pr_vid)i;
         (*ids)[i]               = (int64_t)set.list[i].id;
     }
-    narrow(edges, rank);
+    PR_TRY(narrow(edges, rank));
     edges->max_id = set.n ? set.n - 1 : 0;
     *num_ids      = set.n;
 done:
+    if (st != PR_OK) {
+        pri_free(*ids);
+        *ids     = NULL;
+        *num_ids = 0;
+    }
     pri_free(set.slot);
     pri_free(set.list);
     pri_free(rank);

@@ -34,7 +34,7 @@ static uint64_t first_not_finite(const pr_npy *npy, uint64_t num_values)
 
 static pr_status read_npy(const char *path, pri_feature_table *table)
 {
-    pr_status st = PR_OK;
+    pr_status st  = PR_OK;
     pr_npy   *npy = &table->npy;
     char      shape[PRI_SHAPE_BYTES];
 
@@ -46,8 +46,8 @@ static pr_status read_npy(const char *path, pri_feature_table *table)
              path, shape);
     PR_CHECK(npy->shape[0] >= 1 && npy->shape[0] <= PR_MAX_NODES && npy->shape[1] >= 1 &&
                  npy->shape[1] <= PRI_MAX_FEATS,
-             PR_E_INPUT, "%s: features have shape %s, must be 1 .. %u rows of 1 .. %d columns", path,
-             shape, PR_MAX_NODES, PRI_MAX_FEATS);
+             PR_E_INPUT, "%s: features have shape %s, must be 1 .. %u rows of 1 .. %d columns",
+             path, shape, PR_MAX_NODES, PRI_MAX_FEATS);
     table->num_rows = npy->shape[0];
     table->num_cols = (uint32_t)npy->shape[1];
 
@@ -146,7 +146,7 @@ static bool is_heading(char *text)
 
 static pr_status read_csv(pri_lines *lines, pri_feature_table *table, csv_values *values)
 {
-    pr_status st = PR_OK;
+    pr_status st    = PR_OK;
     bool      first = true;
     char     *text;
     size_t    bytes;
@@ -173,8 +173,7 @@ done:
     return st;
 }
 
-pr_status pri_feature_table_read(const char *path, const volatile int *stop,
-                                 pri_feature_table *out)
+pr_status pri_feature_table_read(const char *path, const volatile int *stop, pri_feature_table *out)
 {
     pr_status         st     = PR_OK;
     pri_feature_table table  = { 0 };

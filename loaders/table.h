@@ -35,7 +35,7 @@ void pri_feature_table_clear(pri_feature_table *table); /* zeroed and cleared on
 /* Who the labels belong to. */
 typedef struct pri_label_owner {
     pr_vid         num_nodes;
-    const int64_t *ids;  /* [num_nodes] ascending: the ids a labels file speaks of; NULL: 0, 1, ... */
+    const int64_t *ids;  /* [num_nodes] what a labels file calls them, ascending; NULL: 0, 1, ... */
     const char    *from; /* where num_nodes comes from, for errors */
 } pri_label_owner;
 
@@ -47,7 +47,7 @@ typedef struct pri_label_owner {
  *
  * PR_E_INPUT for a bad value, PR_E_MISMATCH when the nodes are not the owner's; both name the file
  * and what was found. Takes 4 bytes a node. */
-pr_status pri_labels_read(const char *path, const pri_label_owner *owner,
-                          const volatile int *stop, int32_t **labels, uint32_t *num_classes);
+pr_status pri_labels_read(const char *path, const pri_label_owner *owner, const volatile int *stop,
+                          int32_t **labels, uint32_t *num_classes);
 
 #endif

@@ -1,0 +1,352 @@
+/* test_edges.c: edge text to pairs, scattered ids to 0, 1, ..., and pairs to canonical arcs. */
+#include "support/support.h"
+
+#include <inttypes.h>
+#include <unistd.h>
+
+#include "loaders/csc.h"
+#include "loaders/edges.h"
+
+static const pri_edge_rules plain = { 0 }, any_id = { .any_id = true };
+
+static pr_status read_text(const char *text, size_t bytes, const pri_edge_rules *rules,
+                           pri_edges *out)
+{
+    pri_lines lines;
+    assert_ok(pri_lines_memory(&lines, "edges.txt", text, bytes));
+    const pr_status st = pri_edges_read(&lines, rules, out);
+    pri_lines_close(&lines);
+    return st;
+}
+
+/* Expect pairs 0->1, 7->2. */
+static void expect_two(const char *text)
+{
+    pri_edges e;
+    assert_ok(read_text(text, strlen(text), &plain, &e));
+    assert_int_equal(e.num_pairs, 2);
+    assert_int_equal(e.max_id, 7);
+    const pr_vid want[] = { 0, 1, 7, 2 };
+    assert_memory_equal(e.pair, want, sizeof want);
+    pri_edges_clear(&e);
+}
+
+static void edges_are_read_in_every_allowed_dress(void **state)
+{
+    (void)state;
+    expect_two("0 1\n7 2\n");
+    expect_two("0 1\n7 2");
+    expect_two("0\t1\r\n7\t2\r\n");
+    expect_two("0,1\n7,2\n");
+    expect_two("  0 , 1  \n\t7  \t 2\n");
+    expect_two("# a comment\n% another\n\n   \n0 1\n  # indented\n7 2\n\n");
+    expect_two("source,target\n0,1\n7,2\n");
+    expect_two("\"from id\",\"to_id\"\n0,1\n7,2\n");
+    expect_two("# comment first\nFromNodeId\tToNodeId\n0\t1\n7\t2\n");
+    expect_two("\xef\xbb\xbf"
+               "src,dst\r\n0,1\r\n7,2\r\n");
+    expect_two("000 00001\n07 2\n");
+}
+
+static void further_columns_are_ignored(void **state)
+{
+    (void)state;
+    pr_diag_set_level(PR_ERROR);
+    expect_two("0 1 0.5\n7 2 1370000000 x\n");
+    expect_two("0,1,0.5\n7,2,\n");
+    expect_two("src,dst,weight\n0,1,0.5\n7,2,3\n");
+    pr_diag_set_level(PR_INFO);
+}
+
+static const struct bad_line {
+    const char *text, *words;
+} bad_lines[] = {
+    { "0 1\nx 2\n", "edges.txt: line 2: found 'x 2', must be two node ids" },
+    { "hello\n", "line 1: found 'hello'" },
+    { "0\n", "line 1: found '0'" },
+    { "0 \n", "line 1: found '0 '" },
+    { ",1\n", "line 1: found ',1'" },
+    { "0,,1\n", "line 1: found '0,,1'" },
+    { "0;1\n", "line 1: found '0;1'" },
+    { "0 -1\n", "line 1: found '0 -1'" },
+    { "+0 1\n", "line 1: found '+0 1'" },
+    { "0 1.5\n", "line 1: found '0 1.5'" },
+    { "0 1e3\n", "line 1: found '0 1e3'" },
+    { "0 1x\n", "line 1: found '0 1x'" },
+    { "0x1 2\n", "line 1: found '0x1 2'" },
+    { "0 1\nsource target\n", "line 2: found 'source target'" },
+    { "src dst\nsrc dst\n", "line 2: found 'src dst'" },
+    { "# c\n\n0 1\r\n0 y\r\n", "line 4: found '0 y'" },
+    { "0 99999999999999999999\n", "line 1: found '0 99999999999999999999'" },
+    { "9223372036854775808 0\n", "from 0 to 9223372036854775807" },
+    { "4294967294 0\n", "line 1: node id 4294967294, must be in 0 .. 4294967293 (--remap" },
+    { "\x01\x02\x7f\xff\t\n", "line 1: found '???? '" },
+    { "0 z23456789012345678901234567890123456789012345678901234567890123456789\n",
+      "found '0 z234567890123456789012345678901234567890123456789012345678...', must" },
+};
+
+static void a_malformed_line_is_named_with_its_number_and_text(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof bad_lines / sizeof bad_lines[0]; i++) {
+        pri_edges e;
+        assert_fails(PR_E_INPUT, bad_lines[i].words,
+                     read_text(bad_lines[i].text, strlen(bad_lines[i].text), &plain, &e));
+        assert_null(e.pair);
+        assert_int_equal(e.num_pairs, 0);
+    }
+}
+
+static void a_zero_byte_in_a_line_is_malformed(void **state)
+{
+    (void)state;
+    pri_edges e;
+    assert_fails(PR_E_INPUT, "found '0 1?2'",
+                 read_text("0 1\0"
+                           "2\n",
+                           6, &plain, &e));
+    assert_fails(PR_E_INPUT, "found '0?1'",
+                 read_text("0\0"
+                           "1\n",
+                           4, &plain, &e));
+}
+
+static void ids_must_be_below_the_number_of_nodes(void **state)
+{
+    (void)state;
+    const pri_edge_rules five = { .num_nodes = 5, .nodes_from = "the 5 rows of F.npy" };
+    pri_edges            e;
+
+    assert_ok(read_text("4 0\n", 4, &five, &e));
+    pri_edges_clear(&e);
+    assert_fails(PR_E_INPUT, "line 2: node id 5, must be in 0 .. 4 for the 5 rows of F.npy",
+                 read_text("4 0\n0 5\n", 8, &five, &e));
+}
+
+static void files_of_any_size_and_pipes_read_like_memory(void **state)
+{
+    (void)state;
+    enum { PAIRS = 200000 }; /* more than two buffers */
+    const char *directory = test_directory();
+    char       *text      = malloc(PAIRS * 24 + (3 << 20));
+    size_t      bytes     = 0;
+    test_rng    rng       = { .key = test_seed() };
+    pri_lines   lines;
+    pri_edges   memory, file;
+
+    assert_non_null(text);
+    text[bytes++] = '#'; /* a comment longer than the buffer */
+    memset(text + bytes, 'c', 5 << 19);
+    bytes += 5 << 19;
+    text[bytes++] = '\n';
+    for (int i = 0; i < PAIRS; i++)
+        bytes += (size_t)sprintf(text + bytes, "%u %u\n", test_random(&rng) % 1000000000,
+                                 test_below(&rng, 100));
+    const char *path = test_file(directory, "edges.txt", text, bytes);
+    assert_ok(read_text(text, bytes, &plain, &memory));
+    assert_int_equal(memory.num_pairs, PAIRS);
+    assert_ok(pri_lines_open(&lines, path, NULL));
+    assert_ok(pri_edges_read(&lines, &plain, &file));
+    pri_lines_close(&lines);
+    assert_int_equal(file.num_pairs, PAIRS);
+    assert_memory_equal(file.pair, memory.pair, 2 * PAIRS * sizeof *file.pair);
+    pri_edges_clear(&file);
+    pri_edges_clear(&memory);
+    free(text);
+
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(write(ends[1], "1 2\n3 4\n", 8), 8);
+    close(ends[1]);
+    char name[64];
+    snprintf(name, sizeof name, "/dev/fd/%d", ends[0]);
+    assert_ok(pri_lines_open(&lines, name, NULL));
+    assert_ok(pri_edges_read(&lines, &plain, &file));
+    assert_int_equal(file.num_pairs, 2);
+    pri_lines_close(&lines);
+    pri_edges_clear(&file);
+    close(ends[0]);
+}
+
+static void what_is_no_file_is_refused(void **state)
+{
+    (void)state;
+    pri_lines lines;
+    assert_fails(PR_E_INPUT, "/nowhere/edges: cannot be read: No such file",
+                 pri_lines_open(&lines, "/nowhere/edges", NULL));
+    assert_fails(PR_E_INPUT, "is a directory", pri_lines_open(&lines, test_directory(), NULL));
+}
+
+static void reading_ends_when_asked_to_stop(void **state)
+{
+    (void)state;
+    const volatile int stop = 1;
+    const char        *path = test_file(test_directory(), "edges.txt", "0 1\n", 4);
+    pri_lines          lines;
+    pri_edges          e;
+
+    assert_ok(pri_lines_open(&lines, path, &stop));
+    assert_fails(PR_E_INTERRUPTED, "interrupted", pri_edges_read(&lines, &plain, &e));
+    pri_lines_close(&lines);
+}
+
+static void remap_numbers_ids_in_ascending_order(void **state)
+{
+    (void)state;
+    const char *text = "9223372036854775807 5\n5 1000000000000\n1000000000000 0\n5 5\n";
+    pri_edges   e;
+    int64_t    *ids;
+    uint64_t    n;
+
+    assert_ok(read_text(text, strlen(text), &any_id, &e));
+    assert_ok(pri_edges_remap(&e, "edges.txt", NULL, &ids, &n));
+    const int64_t want_ids[] = { 0, 5, 1000000000000, INT64_MAX };
+    const pr_vid  want[]     = { 3, 1, 1, 2, 2, 0, 1, 1 };
+    assert_int_equal(n, 4);
+    assert_memory_equal(ids, want_ids, sizeof want_ids);
+    assert_int_equal(e.num_pairs, 4);
+    assert_memory_equal(e.pair, want, sizeof want);
+    assert_null(e.wide);
+    pri_free(ids);
+    pri_edges_clear(&e);
+}
+
+/* Many random ids: equal ids get equal numbers, and numbers ascend with ids. */
+static void remap_agrees_with_the_ids_it_gives(void **state)
+{
+    (void)state;
+    enum { PAIRS = 30000, RANGE = 20000 };
+    test_rng  rng   = { .key = test_seed() };
+    char     *text  = malloc(PAIRS * 48);
+    uint64_t *want  = malloc(2 * PAIRS * sizeof *want);
+    size_t    bytes = 0;
+    pri_edges e;
+    int64_t  *ids;
+    uint64_t  n;
+
+    assert_true(text && want);
+    for (int i = 0; i < 2 * PAIRS; i++) {
+        want[i] = pri_mix64(test_below(&rng, RANGE)) >> 1;
+        bytes += (size_t)sprintf(text + bytes, "%" PRIu64 "%c", want[i], i % 2 ? '\n' : ',');
+    }
+    assert_ok(read_text(text, bytes, &any_id, &e));
+    assert_ok(pri_edges_remap(&e, "edges.txt", NULL, &ids, &n));
+    assert_true(n <= RANGE && n > RANGE / 2);
+    for (uint64_t i = 1; i < n; i++) assert_true(ids[i - 1] < ids[i]);
+    for (int i = 0; i < 2 * PAIRS; i++) {
+        assert_true(e.pair[i] < n);
+        assert_true((uint64_t)ids[e.pair[i]] == want[i]);
+    }
+    pri_free(ids);
+    pri_edges_clear(&e);
+    free(text);
+    free(want);
+}
+
+/* Random pairs against a matrix of bits. */
+static void arcs_are_canonical_whatever_the_pairs(void **state)
+{
+    (void)state;
+    enum { N = 40, PAIRS = 900 };
+    test_rng rng = { .key = test_seed() };
+
+    for (int round = 0; round < 40; round++) {
+        const bool     undirected   = round % 2;
+        bool           wanted[N][N] = { { false } }; /* [destination][source] */
+        pr_vid         pair[2 * PAIRS];
+        uint64_t       loops = 0, num_arcs = 0, kept = 0;
+        const uint32_t few = round < 20 ? N : 3; /* long lists of equal ids too */
+        for (int i = 0; i < PAIRS; i++) {
+            const pr_vid s = test_below(&rng, N), d = test_below(&rng, few);
+            pair[2 * i] = s, pair[2 * i + 1] = d;
+            loops += s == d;
+            num_arcs += s == d ? 0 : undirected ? 2 : 1;
+            if (s != d) wanted[d][s] = true;
+            if (s != d && undirected) wanted[s][d] = true;
+        }
+        for (uint32_t threads = 1; threads <= 3; threads++) {
+            const pri_csc_how how = { .undirected = undirected, .threads = threads };
+            pri_csc           csc;
+            assert_ok(pri_csc_from_pairs(pair, PAIRS, N, &how, &csc));
+            pr_eid e = 0;
+            for (pr_vid d = 0; d < N; d++) {
+                assert_int_equal(csc.graph.indptr[d], e);
+                for (pr_vid s = 0; s < N; s++)
+                    if (wanted[d][s]) assert_int_equal(csc.graph.indices[e++], s);
+            }
+            kept = e;
+            assert_int_equal(csc.graph.indptr[N], kept);
+            assert_int_equal(csc.graph.num_edges, kept);
+            assert_int_equal(csc.self_loops_dropped, loops);
+            assert_int_equal(csc.duplicates_dropped, num_arcs - kept);
+            bool symmetric, expected = true;
+            for (pr_vid d = 0; d < N; d++)
+                for (pr_vid s = 0; s < N; s++) expected &= wanted[d][s] == wanted[s][d];
+            assert_ok(pri_csc_is_symmetric(&csc.graph, &symmetric));
+            assert_int_equal(symmetric, expected);
+            pri_csc_clear(&csc);
+        }
+    }
+}
+
+static void a_graph_in_any_order_becomes_canonical(void **state)
+{
+    (void)state;
+    const pr_eid      indptr[]   = { 0, 5, 5, 7 };
+    const pr_vid      indices[]  = { 2, 1, 0, 2, 1, 2, 0 };
+    const pr_graph    graph      = { 3, 7, indptr, indices };
+    const pri_csc_how how        = { .threads = 2 };
+    const pr_eid      want_ptr[] = { 0, 2, 2, 3 };
+    const pr_vid      want[]     = { 1, 2, 0 };
+    pri_csc           csc;
+
+    assert_ok(pri_csc_from_graph(&graph, &how, &csc));
+    assert_memory_equal(csc.graph.indptr, want_ptr, sizeof want_ptr);
+    assert_memory_equal(csc.graph.indices, want, sizeof want);
+    assert_int_equal(csc.self_loops_dropped, 2);
+    assert_int_equal(csc.duplicates_dropped, 2);
+    pri_csc_clear(&csc);
+}
+
+/* One hub with far more arcs than an insertion sort should see, and a list of equals. */
+static void long_lists_are_sorted(void **state)
+{
+    (void)state;
+    enum { PAIRS = 300000, N = 200000 };
+    test_rng rng  = { .key = test_seed() };
+    pr_vid  *pair = malloc(2 * PAIRS * sizeof *pair);
+    pri_csc  csc;
+
+    assert_non_null(pair);
+    for (uint32_t i = 0; i < PAIRS; i++) {
+        pair[2 * i]     = i % 3 ? test_below(&rng, N) : 199999;
+        pair[2 * i + 1] = i % 3 ? 0 : 1;
+    }
+    assert_ok(pri_csc_from_pairs(pair, PAIRS, N, &(pri_csc_how){ .threads = 2 }, &csc));
+    const pr_eid *p = csc.graph.indptr;
+    for (pr_eid e = 1; e < p[1]; e++) assert_true(csc.graph.indices[e - 1] < csc.graph.indices[e]);
+    assert_int_equal(p[2] - p[1], 1);
+    assert_int_equal(csc.graph.indices[p[1]], 199999);
+    pri_csc_clear(&csc);
+    free(pair);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(edges_are_read_in_every_allowed_dress),
+        cmocka_unit_test(further_columns_are_ignored),
+        cmocka_unit_test(a_malformed_line_is_named_with_its_number_and_text),
+        cmocka_unit_test(a_zero_byte_in_a_line_is_malformed),
+        cmocka_unit_test(ids_must_be_below_the_number_of_nodes),
+        cmocka_unit_test(files_of_any_size_and_pipes_read_like_memory),
+        cmocka_unit_test(what_is_no_file_is_refused),
+        cmocka_unit_test(reading_ends_when_asked_to_stop),
+        cmocka_unit_test(remap_numbers_ids_in_ascending_order),
+        cmocka_unit_test(remap_agrees_with_the_ids_it_gives),
+        cmocka_unit_test(arcs_are_canonical_whatever_the_pairs),
+        cmocka_unit_test(a_graph_in_any_order_becomes_canonical),
+        cmocka_unit_test(long_lists_are_sorted),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
