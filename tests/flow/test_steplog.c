@@ -3,7 +3,7 @@
 
 #include <time.h>
 
-/* The columns of design section 7, in its order. */
+/* The columns of docs/step-log.md, in its order. */
 static void the_tables_have_the_columns_of_the_contract(void **state)
 {
     (void)state;

@@ -16,9 +16,10 @@ for file in "$shared" "$static"; do
 done
 command -v nm > /dev/null || { echo "skipped: nm is not installed"; exit 77; }
 
-# Names the compiler makes itself: of sanitizers, coverage, and OpenMP's named critical sections.
+# Names the compiler makes itself: of sanitizers, coverage, OpenMP's named critical sections, and
+# clang's resolvers of static functions with target clones.
 ours() {
-    grep -Ev '^(__(asan|odr_asan|ubsan|tsan|lsan|msan|sancov|gcov|llvm|start___|stop___)|\.)' || true
+    grep -Ev '^(__(asan|odr_asan|ubsan|tsan|lsan|msan|sancov|gcov|llvm|start___|stop___)|\.)|\.resolver$' || true
 }
 
 exported=$(nm -D --defined-only "$shared" | awk '{ print $3 }' | sed 's/@.*//' | ours | sort -u)

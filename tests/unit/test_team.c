@@ -217,6 +217,11 @@ static void the_users_places_do_not_hide_the_other_cpus(void **state)
     cpu_set_t set;
     char      count[16];
 
+#ifdef __clang__
+    printf("skipped: libomp runs beside the libgomp of libdnnl, which binds the first thread "
+           "before libomp looks; neither can tell the other CPUs\n");
+    skip();
+#endif
     assert_int_equal(sched_getaffinity(0, sizeof set, &set), 0);
     snprintf(count, sizeof count, "%d", CPU_COUNT(&set));
     setenv("TEST_TEAM_CPUS", count, 1);
