@@ -1,7 +1,6 @@
 /* bind.c: see bind.h. */
 #include "numa/bind.h"
 
-#include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
 
@@ -49,17 +48,18 @@ static hwloc_bitmap_t only(int32_t os_index)
     return NULL;
 }
 
-bool pri_bind_pages(const pr_topo *topo, int32_t os_index, void *ptr, size_t bytes, bool strict)
+bool pri_bind_thread_memory(const pr_topo *topo, int32_t os_index, bool strict)
 {
-    hwloc_bitmap_t node  = only(os_index);
-    const int      flags = HWLOC_MEMBIND_BYNODESET | (strict ? HWLOC_MEMBIND_STRICT : 0);
+    const int flags =
+        HWLOC_MEMBIND_THREAD | HWLOC_MEMBIND_BYNODESET | (strict ? HWLOC_MEMBIND_STRICT : 0);
 
-    errno = ENOMEM;
-    const bool done =
-        node && hwloc_set_area_membind(topo->hw, ptr, bytes, node, HWLOC_MEMBIND_BIND, flags) == 0;
-    const int reason = errno;
+    if (os_index < 0)
+        return hwloc_set_membind(topo->hw, hwloc_topology_get_topology_nodeset(topo->hw),
+                                 HWLOC_MEMBIND_DEFAULT,
+                                 HWLOC_MEMBIND_THREAD | HWLOC_MEMBIND_BYNODESET) == 0;
+    hwloc_bitmap_t node = only(os_index);
+    const bool     done = node && hwloc_set_membind(topo->hw, node, HWLOC_MEMBIND_BIND, flags) == 0;
     hwloc_bitmap_free(node);
-    errno = reason;
     return done;
 }
 

@@ -19,9 +19,9 @@ bool pri_bind_thread_read(const pr_topo *topo, hwloc_bitmap_t out);
 /* True when the calling thread runs on one of these CPUs and may run on no other. */
 bool pri_bind_thread_is_on(const pr_topo *topo, hwloc_const_bitmap_t cpuset);
 
-/* Ask for pages on one node; false, with errno set, when the kernel refuses. Whole pages: what
- * else lies on the first and the last comes along. `strict`: no other node may serve them. */
-bool pri_bind_pages(const pr_topo *topo, int32_t os_index, void *ptr, size_t bytes, bool strict);
+/* Ask for the pages that the calling thread touches first on one node; -1: wherever the kernel
+ * likes. False when the kernel refuses. */
+bool pri_bind_thread_memory(const pr_topo *topo, int32_t os_index, bool strict);
 
 /* True when touched pages lie on this node and nowhere else. */
 bool pri_bind_pages_are_on(const pr_topo *topo, int32_t os_index, const void *ptr, size_t bytes);

@@ -89,15 +89,25 @@ done:
     return st;
 }
 
+/* True when the lane asks for memory of its node at all. */
+static bool wants_memory(const pri_team *team)
+{
+    return team->numa_node >= 0 && team->topo->num_nodes > 1;
+}
+
 /* Give the master and its workers the CPUs back that they had, so that a later team, or whatever
  * threads they start, is not confined to this lane. */
 static void leave(pri_team *team)
 {
     const pr_topo       *topo   = team->topo;
     hwloc_const_bitmap_t before = team->before;
+    const bool           memory = wants_memory(team);
 
 #pragma omp parallel num_threads(team->num_threads)
-    (void)pri_bind_thread(topo, before);
+    {
+        (void)pri_bind_thread(topo, before);
+        if (memory) (void)pri_bind_thread_memory(topo, -1, false);
+    }
 }
 
 void pri_team_free(pri_team *team)
@@ -111,13 +121,8 @@ void pri_team_free(pri_team *team)
     pri_free(team);
 }
 
-/* True when the lane asks for memory of its node at all. */
-static bool wants_memory(const pri_team *team)
-{
-    return team->numa_node >= 0 && team->topo->num_nodes > 1;
-}
-
-/* Bind a few pages, touch them and ask where they are. */
+/* Touch a few pages, as everything of a lane is touched first by its team, and ask where they
+ * are. */
 static pr_status probe_memory(const pri_team *team, bool *bound)
 {
     pr_status st    = PR_OK;
@@ -125,10 +130,8 @@ static pr_status probe_memory(const pri_team *team, bool *bound)
 
     *bound = false;
     PR_CHECK(pages, PR_E_NOMEM, "cannot map %d bytes", PROBE_BYTES);
-    if (pri_bind_pages(team->topo, team->numa_node, pages, PROBE_BYTES, team->strict)) {
-        memset(pages, 1, PROBE_BYTES);
-        *bound = pri_bind_pages_are_on(team->topo, team->numa_node, pages, PROBE_BYTES);
-    }
+    memset(pages, 1, PROBE_BYTES);
+    *bound = pri_bind_pages_are_on(team->topo, team->numa_node, pages, PROBE_BYTES);
 done:
     pri_pages_unmap(pages, PROBE_BYTES);
     return st;
@@ -138,13 +141,15 @@ done:
 static void start(pri_team *team, bool pin, uint32_t *num_started, uint32_t *num_placed)
 {
     uint32_t       started = 0, placed = 0;
-    const pr_topo *topo = team->topo;
+    const pr_topo *topo   = team->topo;
+    const bool     memory = pin && wants_memory(team);
 
 #pragma omp parallel num_threads(team->num_threads) reduction(+ : started, placed)
     {
         const int            i   = omp_get_thread_num();
         hwloc_const_bitmap_t set = team->core ? team->core[i] : team->cpuset;
         if (pin) (void)pri_bind_thread(topo, set);
+        if (memory) (void)pri_bind_thread_memory(topo, team->numa_node, team->strict);
         started += 1;
         placed += team->can_bind && pri_bind_thread_is_on(topo, pin ? set : team->cpuset);
     }
@@ -201,23 +206,6 @@ pr_status pri_team_enter(pri_team *team, pri_binding *binding)
     binding->memory_bound  = team->can_bind && team->topo->num_nodes == 1;
     if (team->can_bind && wants_memory(team)) PR_TRY(probe_memory(team, &binding->memory_bound));
     PR_TRY(report(team, binding, placed, by_user));
-done:
-    return st;
-}
-
-pr_status pri_team_bind_memory(pri_team *team, void *ptr, size_t bytes)
-{
-    pr_status st = PR_OK;
-
-    PR_CHECK(team, PR_E_ARG, "team is NULL");
-    if (!wants_memory(team) || !team->can_bind || !ptr || bytes == 0) goto done;
-    if (!pri_bind_pages(team->topo, team->numa_node, ptr, bytes, team->strict)) {
-        const int reason = errno;
-        PR_CHECK(!team->strict, PR_E_UNSUPPORTED, "cannot bind %zu bytes to NUMA node %d: %s",
-                 bytes, team->numa_node, strerror(reason));
-        pr_diag(PR_DEBUG, "cannot bind %zu bytes to NUMA node %d: %s", bytes, team->numa_node,
-                strerror(reason));
-    }
 done:
     return st;
 }

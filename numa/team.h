@@ -25,14 +25,11 @@ void pri_team_free(pri_team *team);
 
 /* Make the calling thread the team's master: sets the OpenMP team size, starts the workers and
  * binds all of them, each to a core of its own when there are as many threads as cores, else to
- * the lane's cores; not when OMP_PROC_BIND or OMP_PLACES says that the user did. Best effort; with
+ * the lane's cores; not when OMP_PROC_BIND or OMP_PLACES says that the user did. Whatever they
+ * touch first from then on (arenas, slabs, tapes) lies on the lane's node. Best effort; with
  * PR_NUMA_STRICT a refusal is PR_E_UNSUPPORTED. Call once, on the lane's own thread; threads that
  * are to run elsewhere (log writer, sampler) start before, as they inherit the master's core. */
 pr_status pri_team_enter(pri_team *team, pri_binding *binding);
-
-/* Bind not yet touched whole pages to the team's node. Does nothing when the team spans the
- * machine, or the machine has one node. Best effort unless strict. */
-pr_status pri_team_bind_memory(pri_team *team, void *ptr, size_t bytes);
 
 uint32_t pri_team_num_threads(const pri_team *team);
 

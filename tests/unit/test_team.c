@@ -102,7 +102,6 @@ static int enter_with(uint32_t threads, pr_numa_mode mode)
         EXPECT(now.most_cpus == 1);
         EXPECT(CPU_COUNT(&now.may) == (int)n); /* no two on one core */
     }
-    EXPECT(pri_team_bind_memory(team, NULL, 0) == PR_OK);
     pri_team_free(team);
     EXPECT(sched_getaffinity(0, sizeof after, &after) == 0);
     EXPECT(CPU_EQUAL(&before, &after));
@@ -241,7 +240,6 @@ static int on_a_made_up_machine(void)
     pri_team   *team;
     pri_binding binding;
     cpu_set_t   before, after;
-    char        page[4096];
 
     EXPECT(sched_getaffinity(0, sizeof before, &before) == 0);
     EXPECT(pr_topo_synthetic("numa:4 core:1 pu:1", &topo) == PR_OK);
@@ -250,7 +248,6 @@ static int on_a_made_up_machine(void)
     EXPECT(pri_team_enter(team, &binding) == PR_OK);
     EXPECT(binding.num_threads == 2 && !binding.threads_bound && !binding.memory_bound);
     EXPECT(look().num_threads == 2);
-    EXPECT(pri_team_bind_memory(team, page, sizeof page) == PR_OK);
     EXPECT(sched_getaffinity(0, sizeof after, &after) == 0);
     EXPECT(CPU_EQUAL(&before, &after));
     pri_team_free(team);
@@ -390,7 +387,7 @@ static void bad_lanes_are_named(void **state)
     in_child(with_bad_requests);
 }
 
-/* Needs a machine with at least two NUMA nodes: pages asked for are on the lane's node. */
+/* Needs a machine with at least two NUMA nodes: what a team touches first is on the lane's node. */
 static int with_memory_of_each_node(void)
 {
     enum { BYTES = 8 << 20 };
@@ -408,7 +405,6 @@ static int with_memory_of_each_node(void)
         EXPECT(binding.threads_bound && binding.memory_bound);
         char *pages = pri_pages_map(BYTES, 1);
         EXPECT(pages);
-        EXPECT(pri_team_bind_memory(team, pages, BYTES) == PR_OK);
         memset(pages, 1, BYTES);
         hwloc_bitmap_t seen = hwloc_bitmap_alloc();
         EXPECT(hwloc_get_area_memlocation(topo->hw, pages, BYTES, seen, HWLOC_MEMBIND_BYNODESET) ==
