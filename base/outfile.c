@@ -34,6 +34,15 @@ done:
     return st;
 }
 
+pr_status pri_outfile_probe(const char *path)
+{
+    pri_outfile     file = { 0 };
+    const pr_status st   = pri_outfile_open(&file, path);
+
+    pri_outfile_abort(&file);
+    return st;
+}
+
 pr_status pri_outfile_write(pri_outfile *file, const void *data, size_t bytes)
 {
     pr_status st = PR_OK;

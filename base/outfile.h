@@ -22,6 +22,9 @@ pr_status pri_outfile_commit(pri_outfile *file);
 /* Remove the temporary; does nothing after a commit or for a zeroed file. */
 void pri_outfile_abort(pri_outfile *file);
 
+/* Find out, before work is done, that `path` can be written; leaves nothing behind. */
+pr_status pri_outfile_probe(const char *path);
+
 /* Write bytes; PR_E_IO names path and reason. */
 pr_status pri_outfile_write(pri_outfile *file, const void *data, size_t bytes);
 

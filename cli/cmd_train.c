@@ -17,7 +17,11 @@ static size_t groups(void *setup, pr_option_group *out)
 static void print_accuracy(const pr_train_result *r)
 {
     if (!isfinite(r->best_val_accuracy)) {
-        printf("accuracy    not evaluated (--eval exact would)\n");
+        if (isfinite(r->test_accuracy))
+            printf("accuracy    test %.2f %% after the last epoch; no nodes to validate on\n",
+                   100 * r->test_accuracy);
+        else
+            printf("accuracy    not evaluated\n");
         return;
     }
     printf("accuracy    validation %.2f %% at best (epoch %u of %u)", 100 * r->best_val_accuracy,
@@ -47,7 +51,7 @@ static void print_summary(const pr_train_setup *setup, const pr_train_result *r)
     printf("step        %.3f ms in the median, %u thread%s\n", (double)r->step_ns_median * 1e-6,
            r->threads, r->threads == 1 ? "" : "s");
     print_cache(setup, r);
-    if (setup->train.checkpoint[0]) printf("checkpoint  %s\n", setup->train.checkpoint);
+    if (r->checkpoint_saved) printf("checkpoint  %s\n", setup->train.checkpoint);
     if (log_is_kept(setup->train.log))
         printf("log         run %lld in %s; to read it: packrat report %s --run %lld\n",
                (long long)r->run, setup->train.log, setup->train.log, (long long)r->run);
@@ -56,7 +60,7 @@ static void print_summary(const pr_train_setup *setup, const pr_train_result *r)
 static int print_json(command_call *call, const pr_train_result *r, int exit_status)
 {
     const pr_train_setup *setup = call->setup;
-    const char           *saved = setup->train.checkpoint[0] ? setup->train.checkpoint : NULL;
+    const char           *saved = r->checkpoint_saved ? setup->train.checkpoint : NULL;
     results               out   = results_begin(call);
     char                  hash[24];
 
@@ -99,6 +103,9 @@ static int run(command_call *call)
     const bool filled = st == PR_OK || st == PR_E_INTERRUPTED || result.rows_lost > 0;
     if (filled && !call->common.json) print_summary(setup, &result);
     const int status = st == PR_OK ? EXIT_DONE : command_fail(call, st);
+    if (st == PR_E_INTERRUPTED && result.rows_lost)
+        pr_diag(PR_WARN, "%s: %llu rows of the log could not be written", setup->train.log,
+                (unsigned long long)result.rows_lost);
     return filled && call->common.json ? print_json(call, &result, status) : status;
 }
 
@@ -113,6 +120,6 @@ const command command_train = {
     .setup_bytes = sizeof(pr_train_setup),
     .groups      = groups,
     .required    = { "data" },
-    .interrupted = "the step was finished; log and checkpoint, where asked for, are written",
+    .interrupted = "finished steps are in the log and the model in the checkpoint, where asked for",
     .run         = run,
 };

@@ -4,11 +4,12 @@
 #include <packrat/pipeline.h>
 
 #include <math.h>
-#include <string.h>
 
-#include "base/json.h"
 #include "pipeline/runlog.h"
 #include "pipeline/session.h"
+
+enum { WHICH_TRAIN, WHICH_VAL, WHICH_TEST, WHICH_ALL }; /* pr_eval_options.which */
+static const char *const part_name[] = { "train", "val", "test", "all" };
 
 typedef struct exact_job {
     const pri_exact_input *input;
@@ -37,7 +38,7 @@ static pr_step exact_row(const pri_exact_input *input, const pri_nn_times *times
         .phase        = input->phase,
         .step         = input->step,
         .epoch        = input->epoch,
-        .num_seeds    = rows,
+        .num_seeds    = input->num_answers,
         .num_inputs   = rows,
         .num_edges    = dataset->graph.num_edges * shape.num_layers,
         .rows_direct  = rows,
@@ -118,41 +119,31 @@ done:
     return st;
 }
 
-/* Which split the checkpoint was trained on, by the options it carries. */
-static int trained_split(const pr_checkpoint_info *info)
-{
-    pr_json *json  = NULL;
-    int      split = PR_SPLIT_MAIN;
-
-    if (pri_json_parse(info->options, strlen(info->options), "options", &json) == PR_OK) {
-        const char *name = pri_json_as_string(pri_json_find(json, "split"));
-        if (name && !strcmp(name, "alt")) split = PR_SPLIT_ALT;
-    }
-    pr_json_free(json);
-    return split;
-}
-
 /* List the nodes to score; `all` is heap memory for the case of all labelled nodes. */
 static pr_status choose_nodes(const pr_eval_options *options, const pr_dataset *dataset,
                               const pr_checkpoint_info *info, pr_vid **all, pr_vids *out)
 {
     pr_status st    = PR_OK;
-    const int split = options->split ? options->split - 1 : trained_split(info);
+    const int split = options->split ? options->split - 1 : info->split;
 
     PR_CHECK(dataset->labels, PR_E_INPUT, "%s: has no label.npy, nothing to evaluate against",
              dataset->path);
-    if (options->which == 3) {
+    if (options->which == WHICH_ALL) {
         size_t n = 0;
         PR_NEW(*all, dataset->graph.num_nodes);
         for (pr_vid v = 0; v < dataset->graph.num_nodes; v++)
             if (dataset->labels[v] >= 0) (*all)[n++] = v;
         *out = (pr_vids){ *all, n };
-        return PR_OK;
+    } else {
+        PR_CHECK(dataset->has_split[split], PR_E_INPUT, "%s: has no %s split", dataset->path,
+                 split == PR_SPLIT_ALT ? "alt" : "main");
+        const pr_split *parts = &dataset->split[split];
+        *out                  = options->which == WHICH_TRAIN ? parts->train
+                                : options->which == WHICH_VAL ? parts->val
+                                                              : parts->test;
     }
-    PR_CHECK(dataset->has_split[split], PR_E_INPUT, "%s: has no %s split", dataset->path,
-             split == PR_SPLIT_ALT ? "alt" : "main");
-    const pr_split *parts = &dataset->split[split];
-    *out = options->which == 0 ? parts->train : options->which == 1 ? parts->val : parts->test;
+    PR_CHECK(out->n > 0, PR_E_INPUT, "%s: there are no nodes to score in part %s", dataset->path,
+             part_name[options->which]);
 done:
     return st;
 }
@@ -170,6 +161,7 @@ pr_status pr_evaluate(const pr_eval_setup *setup, const pr_hooks *hooks, pr_eval
     *result =
         (pr_eval_result){ .loss = (double)NAN, .accuracy = (double)NAN, .micro_f1 = (double)NAN };
     const int64_t start = pr_now_ns();
+    PR_TRY(pr_options_check(&pr_eval_option_table, &setup->eval));
     PR_TRY(pri_session_open(&session, &setup->dataset, &setup->machine, setup->eval.checkpoint));
     PR_TRY(choose_nodes(&setup->eval, session.dataset, &session.info, &all, &nodes));
     const pr_option_group groups[] = {
@@ -182,23 +174,22 @@ pr_status pr_evaluate(const pr_eval_setup *setup, const pr_hooks *hooks, pr_eval
                            &log));
     if (log) result->run = pr_steplog_run(log);
     PR_NEW(logits, (size_t)session.dataset->graph.num_nodes * session.dataset->num_classes);
-    const pri_exact_input input = { .phase    = PR_PHASE_EVAL,
-                                    .dataset  = session.dataset,
-                                    .model    = session.model,
-                                    .scored   = nodes,
-                                    .one_node = true,
-                                    .stop     = hooks ? hooks->stop : NULL };
+    const pri_exact_input input = { .phase       = PR_PHASE_EVAL,
+                                    .dataset     = session.dataset,
+                                    .model       = session.model,
+                                    .scored      = nodes,
+                                    .num_answers = nodes.n,
+                                    .stop        = hooks ? hooks->stop : NULL };
     PR_TRY(pri_evaluate_exact(session.lane, &input, logits, &metrics, log));
-    result->num_nodes                     = nodes.n;
-    result->loss                          = nodes.n ? metrics.loss : (double)NAN;
-    result->accuracy                      = nodes.n ? metrics.accuracy : (double)NAN;
-    result->micro_f1                      = nodes.n ? metrics.micro_f1 : (double)NAN;
-    static const char *const split_name[] = { "train", "val", "test", "all" };
-    const pr_epoch           epoch        = { .split      = split_name[setup->eval.which],
-                                              .loss       = result->loss,
-                                              .accuracy   = result->accuracy,
-                                              .micro_f1   = result->micro_f1,
-                                              .elapsed_ns = pr_now_ns() - start };
+    result->num_nodes    = nodes.n;
+    result->loss         = metrics.loss;
+    result->accuracy     = metrics.accuracy;
+    result->micro_f1     = metrics.micro_f1;
+    const pr_epoch epoch = { .split      = part_name[setup->eval.which],
+                             .loss       = result->loss,
+                             .accuracy   = result->accuracy,
+                             .micro_f1   = result->micro_f1,
+                             .elapsed_ns = pr_now_ns() - start };
     if (log) pr_steplog_epoch(log, &epoch);
 done:
     st                 = pri_runlog_close(log, st, hooks ? hooks->stop : NULL, &result->rows_lost);

@@ -14,6 +14,7 @@
  *   phase    PR_PHASE_EVAL or PR_PHASE_INFER
  *   step     number of the step within its phase
  *   scored   nodes the row's loss and num_correct speak of; n = 0: none
+ *   answers  nodes the pass is for: its num_seeds
  *   logits   out [num_nodes, num_classes]
  *   metrics  out, of `scored`; may be NULL
  *   log      may be NULL
@@ -25,7 +26,7 @@ typedef struct pri_exact_input {
     const pr_dataset   *dataset;
     const pr_model     *model;
     pr_vids             scored;
-    bool                one_node;
+    uint64_t            num_answers;
     const volatile int *stop;
 } pri_exact_input;
 

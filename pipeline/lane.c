@@ -124,7 +124,6 @@ pr_status pri_lane_create(const pr_topo *topo, const pr_plan *plan, uint32_t ind
     *out = NULL;
     PR_NEW(lane, 1);
     lane->index     = index;
-    lane->num_lanes = plan->num_lanes;
     lane->numa_node = plan->lane[index].numa_node;
     PR_TRY(pri_team_create(topo, plan, index, mode, &lane->team));
     PR_NEW(lane->thread, 1);

@@ -18,7 +18,7 @@ typedef pr_status (*pri_lane_job)(pri_lane *lane, void *argument);
 typedef struct pri_lane_thread pri_lane_thread;
 
 struct pri_lane {
-    uint32_t         index, num_lanes;
+    uint32_t         index;
     int32_t          numa_node; /* -1: spans the machine */
     pri_binding      binding;
     pri_team        *team;

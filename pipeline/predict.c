@@ -33,7 +33,8 @@ static pr_status read_nodes(const char *path, pr_vid num_nodes, pr_vid **out, si
     } else {
         PR_TRY(pr_npy_open(path, &npy));
         PR_CHECK(npy.num_dims == 1 && npy.dtype != PR_F32 && npy.dtype != PR_F64, PR_E_INPUT,
-                 "%s: must be a list of whole numbers (one dimension)", path);
+                 "%s: has %u dimensions of %s, must be one dimension of whole numbers", path,
+                 npy.num_dims, npy.dtype == PR_F32 || npy.dtype == PR_F64 ? "reals" : "integers");
         *n = (size_t)npy.shape[0];
         PR_NEW(ids, *n);
         for (size_t i = 0; i < *n; i++) {
@@ -42,7 +43,10 @@ static pr_status read_nodes(const char *path, pr_vid num_nodes, pr_vid **out, si
             case PR_I64: id = ((const int64_t *)npy.data)[i]; break;
             case PR_U64: {
                 const uint64_t wide = ((const uint64_t *)npy.data)[i];
-                id                  = wide > INT64_MAX ? -1 : (int64_t)wide;
+                PR_CHECK(wide < num_nodes, PR_E_INPUT,
+                         "%s: entry %zu is %" PRIu64 ", must be a node in 0 .. %u", path, i, wide,
+                         num_nodes - 1);
+                id = (int64_t)wide;
                 break;
             }
             case PR_I32: id = ((const int32_t *)npy.data)[i]; break;
@@ -120,13 +124,13 @@ done:
 
 static pr_status predict(const pr_infer_setup *setup, const pr_hooks *hooks,
                          const pri_session *session, pr_steplog *log, float *logits,
-                         uint32_t classes)
+                         uint32_t classes, uint64_t num_answers)
 {
-    const pri_exact_input input = { .phase    = PR_PHASE_INFER,
-                                    .dataset  = session->dataset,
-                                    .model    = session->model,
-                                    .one_node = true,
-                                    .stop     = hooks ? hooks->stop : NULL };
+    const pri_exact_input input = { .phase       = PR_PHASE_INFER,
+                                    .dataset     = session->dataset,
+                                    .model       = session->model,
+                                    .num_answers = num_answers,
+                                    .stop        = hooks ? hooks->stop : NULL };
 
     const pr_status st = pri_evaluate_exact(session->lane, &input, logits, NULL, log);
     if (st == PR_OK && setup->infer.output == OUTPUT_PROBABILITIES)
@@ -148,10 +152,12 @@ pr_status pr_infer(const pr_infer_setup *setup, const pr_hooks *hooks, pr_infer_
 
     *result             = (pr_infer_result){ 0 };
     const int64_t start = pr_now_ns();
+    PR_TRY(pr_options_check(&pr_infer_option_table, options));
     PR_CHECK(options->out[0], PR_E_ARG, "--out is missing: the file to write, .npy or .csv");
     const bool csv = ends_with(options->out, ".csv");
     PR_CHECK(csv || ends_with(options->out, ".npy"), PR_E_ARG,
              "--out is '%s', must end in .npy or .csv", options->out);
+    PR_TRY(pri_outfile_probe(options->out));
     PR_TRY(pri_session_open(&session, &setup->dataset, &setup->machine, options->checkpoint));
     PR_TRY(read_nodes(options->nodes, session.dataset->graph.num_nodes, &ids, &n));
     const pr_option_group groups[] = {
@@ -165,7 +171,7 @@ pr_status pr_infer(const pr_infer_setup *setup, const pr_hooks *hooks, pr_infer_
     pr_model_describe(session.model, &shape);
     const uint32_t classes = shape.width[shape.num_layers];
     PR_NEW(logits, (size_t)session.dataset->graph.num_nodes * classes);
-    PR_TRY(predict(setup, hooks, &session, log, logits, classes));
+    PR_TRY(predict(setup, hooks, &session, log, logits, classes, n));
     PR_TRY(csv ? write_csv(options->out, options->output, logits, classes, ids, n)
                : write_npy(options->out, options->output, logits, classes, ids, n));
     result->num_nodes   = n;

@@ -36,7 +36,7 @@ static const pr_option train_options[] = {
       "threads that draw neighbours; 0: the lane's; batches do not depend on it", "0", PR_OPT_U32,
       TRAIN(sampler_threads), 0, 4096, NULL },
     { "seed", "number", "seed of weights, order, sampling and dropout", "1", PR_OPT_U64,
-      TRAIN(seed), 0, 9.2e18, NULL },
+      TRAIN(seed), 0, 1.8446744073709552e19, NULL },
     { "log", "file", "the step log, appended to; none: no log", "packrat.db", PR_OPT_TEXT,
       TRAIN(log), 0, 0, NULL },
     { "checkpoint", "file", "where to keep the best model (the last without evaluation)", "",

@@ -74,7 +74,8 @@ static void add_counts(pr_step *row, const lane_part *part, bool one_node)
     row->rows_first += plan->rows_first;
     row->bytes_moved += plan->bytes_moved;
     row->bytes_gather += plan->bytes_gather;
-    if (one_node) row->bytes_local += plan->bytes_moved;
+    row->bytes_local = one_node ? row->bytes_local + (int64_t)plan->bytes_moved : PR_NULL_INT;
+    if (!one_node) row->bytes_remote = PR_NULL_INT; /* not measured yet */
     if (plan->bytes_bound == PR_NULL_INT)
         row->bytes_bound = PR_NULL_INT;
     else if (row->bytes_bound != PR_NULL_INT)
@@ -109,7 +110,8 @@ static void fill_partition(pr_step_partition *out, const pri_lane *lane, const l
         .rows_victim   = part->plan.rows_victim,
         .bytes_moved   = part->plan.bytes_moved,
         .bytes_bound   = part->plan.bytes_bound,
-        .bytes_local   = one_node ? part->plan.bytes_moved : 0,
+        .bytes_local   = one_node ? (int64_t)part->plan.bytes_moved : PR_NULL_INT,
+        .bytes_remote  = one_node ? 0 : PR_NULL_INT,
         .prepare_ns    = part->prepare_ns,
         .place_ns      = part->place_ns,
         .fetch_ns      = part->fetch_ns,

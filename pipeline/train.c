@@ -26,6 +26,7 @@ typedef struct course {
     double           epoch_loss; /* sum over the epoch's seeds */
     uint64_t         epoch_seeds, epoch_correct;
     uint32_t         bad_evals; /* in a row */
+    bool             unsaved;   /* the model to keep is newer than the checkpoint */
     double           last_val;
 } course;
 
@@ -60,6 +61,16 @@ static pri_step_input step_input(const course *c, uint32_t epoch)
                              .one_node = t->one_node };
 }
 
+/* Save the model to keep if it is newer than the checkpoint and that one is old enough. What fails
+ * here is said; the save at the end decides. */
+static void save_sometimes(course *c)
+{
+    if (!c->unsaved || pr_now_ns() - c->last_save_ns < save_every_ns) return;
+    c->unsaved = false;
+    if (pri_trainer_save(c->trainer) != PR_OK) pr_diag(PR_WARN, "%s", pr_error_message());
+    c->last_save_ns = pr_now_ns();
+}
+
 /* Do one training step, log it and keep its figures. */
 static pr_status train_step(course *c, uint32_t epoch, pr_vids seeds)
 {
@@ -87,6 +98,12 @@ static pr_status train_step(course *c, uint32_t epoch, pr_vids seeds)
     c->epoch_seeds += row.num_seeds;
     c->epoch_correct += (uint64_t)row.num_correct;
     c->result->batch_hash = pri_mix64(c->result->batch_hash ^ row.batch_hash);
+    if (isnan(t->info.best_val_accuracy)) { /* the latest model is the one to keep */
+        t->info.step  = c->step;
+        t->info.epoch = epoch;
+        c->unsaved    = true;
+    }
+    save_sometimes(c);
     tell(c, "train", epoch, row.loss, false);
 done:
     return st;
@@ -112,14 +129,14 @@ static pr_status score(course *c, uint32_t epoch, pri_metrics *val, pri_metrics 
     const volatile int *stop = c->hooks ? c->hooks->stop : NULL;
 
     if (t->eval == PR_EVAL_EXACT) {
-        const pri_exact_input input = { .phase    = PR_PHASE_EVAL,
-                                        .step     = c->eval_step++,
-                                        .epoch    = epoch,
-                                        .dataset  = t->dataset,
-                                        .model    = t->model,
-                                        .scored   = t->split->val,
-                                        .one_node = t->one_node,
-                                        .stop     = stop };
+        const pri_exact_input input = { .phase       = PR_PHASE_EVAL,
+                                        .step        = c->eval_step++,
+                                        .epoch       = epoch,
+                                        .dataset     = t->dataset,
+                                        .model       = t->model,
+                                        .scored      = t->split->val,
+                                        .num_answers = t->split->val.n,
+                                        .stop        = stop };
         PR_TRY(pri_evaluate_exact(t->lane[0], &input, t->logits, NULL, t->log));
         *val =
             pri_metrics_of(t->logits, t->dataset->num_classes, t->dataset->labels, t->split->val);
@@ -159,11 +176,7 @@ static pr_status evaluate(course *c, uint32_t epoch)
         t->info.epoch                = epoch;
         t->info.step                 = c->step;
         pri_model_copy(t->best, t->model);
-        if (pr_now_ns() - c->last_save_ns > save_every_ns) {
-            if (pri_trainer_save(t) != PR_OK) /* the one at the end decides */
-                pr_diag(PR_WARN, "%s", pr_error_message());
-            c->last_save_ns = pr_now_ns();
-        }
+        c->unsaved = true;
     } else {
         c->bad_evals++;
     }
@@ -266,16 +279,13 @@ pr_status pr_train(const pr_train_setup *setup, const pr_hooks *hooks, pr_train_
     if (trainer.log) result->run = pr_steplog_run(trainer.log);
     st = run_epochs(&c);
     sum_up(&c);
-    if (isnan(trainer.info.best_val_accuracy)) {
-        trainer.info.step  = c.step;
-        trainer.info.epoch = result->epochs;
-    }
-    if (st == PR_OK) {
+    if (st == PR_OK || (st == PR_E_INTERRUPTED && c.step)) {
+        const bool stopped = st == PR_E_INTERRUPTED;
         PR_TRY(pri_trainer_save(&trainer));
-    } else if (st == PR_E_INTERRUPTED && c.step) {
-        PR_TRY(pri_trainer_save(&trainer));
-        st = pri_error_set(PR_E_INTERRUPTED, __FILE__, __LINE__, __func__,
-                           "interrupted after step %llu", (unsigned long long)c.step);
+        result->checkpoint_saved = setup->train.checkpoint[0] != '\0';
+        if (stopped)
+            st = pri_error_set(PR_E_INTERRUPTED, __FILE__, __LINE__, __func__,
+                               "interrupted after step %llu", (unsigned long long)c.step);
     }
 done:
     st = pri_runlog_close(trainer.log, st, hooks ? hooks->stop : NULL, &result->rows_lost);

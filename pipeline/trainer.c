@@ -24,20 +24,6 @@ done:
     return st;
 }
 
-/* Find out now, not after hours of training, that the checkpoint cannot be written. */
-static pr_status check_checkpoint_path(const char *path)
-{
-    pr_status   st   = PR_OK;
-    pri_outfile file = { 0 };
-
-    if (path[0]) {
-        st = pri_outfile_open(&file, path);
-        if (st != PR_OK) pri_error_prefix("--checkpoint ");
-        pri_outfile_abort(&file);
-    }
-    return st;
-}
-
 static pr_status open_data(pri_trainer *t)
 {
     pr_status               st    = PR_OK;
@@ -66,8 +52,7 @@ static void decide_length(pri_trainer *t)
     const pr_train_options *train = &t->setup->train;
     const uint64_t          spe   = (t->split->train.n + train->batch_size - 1) / train->batch_size;
 
-    t->steps_per_epoch = spe;
-    t->epochs          = train->epochs;
+    t->epochs = train->epochs;
     if (!t->epochs && train->steps) {
         const uint64_t wanted = (train->steps + spe - 1) / spe;
         t->epochs             = wanted < UINT32_MAX ? (uint32_t)wanted : UINT32_MAX;
@@ -111,11 +96,14 @@ static pr_status open_lanes(pri_trainer *t)
     t->one_node = pr_topo_num_nodes(t->topo) <= 1;
     for (; t->num_lanes < t->plan.num_lanes; t->num_lanes++)
         PR_TRY(pri_lane_create(t->topo, &t->plan, t->num_lanes, mode, &t->lane[t->num_lanes]));
+    pr_cache_options cache = setup->cache; /* of one lane: its share of what was asked for */
+    if (cache.rows) cache.rows = cache.rows > t->num_lanes ? cache.rows / t->num_lanes : 1;
+    if (cache.bytes) cache.bytes = cache.bytes > t->num_lanes ? cache.bytes / t->num_lanes : 1;
     const pri_lane_kit kit = { .graph           = &t->dataset->graph,
                                .fanout          = &t->fanout,
                                .store           = t->store,
                                .model           = t->model,
-                               .cache           = &setup->cache,
+                               .cache           = &cache,
                                .seed            = setup->train.seed,
                                .max_seeds       = (batch + t->num_lanes - 1) / t->num_lanes,
                                .sampler_threads = setup->train.sampler_threads };
@@ -136,6 +124,7 @@ static void describe_run(pri_trainer *t, const pr_option_group *groups)
         snprintf(info->options, sizeof info->options, "%s", text);
     info->dataset_fingerprint = t->dataset->fingerprint;
     info->seed                = t->setup->train.seed;
+    info->split               = t->setup->train.split;
     info->feature_norm        = t->dataset->feature_norm;
     info->best_val_accuracy   = (double)NAN;
     free(text);
@@ -150,7 +139,7 @@ pr_status pri_trainer_open(pri_trainer *t, const pr_train_setup *setup)
     *t       = (pri_trainer){ 0 };
     t->setup = setup;
     PR_TRY(check_options(setup));
-    PR_TRY(check_checkpoint_path(setup->train.checkpoint));
+    if (setup->train.checkpoint[0]) PR_TRY(pri_outfile_probe(setup->train.checkpoint));
     PR_TRY(open_data(t));
     decide_length(t);
     PR_TRY(open_model(t));

@@ -23,7 +23,7 @@ typedef struct pri_trainer {
     float                *logits; /* [num_nodes, classes]; NULL without exact evaluation */
     pr_eval_kind          eval;   /* never auto */
     uint32_t              epochs;
-    uint64_t              steps_per_epoch, max_steps;
+    uint64_t              max_steps;
     bool                  one_node;
 } pri_trainer;
 

@@ -54,7 +54,8 @@ void pr_steplog_epoch(pr_steplog *log, const pr_epoch *epoch);
 
 /* Flush, write the run's end, checkpoint the WAL, close and free.
  *
- *   rows_lost   out, may be NULL: rows that could not be written
+ *   exit_status   what the command will exit with; 0 becomes 1 in the run's row when rows were lost
+ *   rows_lost     out, may be NULL: rows that could not be written
  *
  * PR_E_IO when anything was lost. NULL is fine. */
 pr_status pr_steplog_close(pr_steplog *log, int exit_status, uint64_t *rows_lost);

@@ -125,7 +125,9 @@ typedef struct pr_step {
     uint64_t    rows_victim, rows_compacted, rows_moved, rows_first;
     uint64_t    bytes_moved;
     int64_t     bytes_bound; /* PR_NULL_INT in modes without a bound */
-    uint64_t    bytes_gather, bytes_local, bytes_remote, bytes_disk;
+    uint64_t    bytes_gather;
+    int64_t     bytes_local, bytes_remote; /* PR_NULL_INT when not known */
+    uint64_t    bytes_disk;
     const char *mode, *path, *policy; /* literals */
     uint32_t    lookahead;
     int64_t     wait_ns, prepare_ns, place_ns, aggregate_ns, gemm_ns, backward_ns, update_ns;
@@ -143,7 +145,8 @@ typedef struct pr_step_partition {
     uint64_t num_inputs, rows_hit, rows_added, rows_bypassed, rows_victim, rows_replicated;
     uint64_t bytes_moved;
     int64_t  bytes_bound;
-    uint64_t bytes_local, bytes_remote, bytes_disk;
+    int64_t  bytes_local, bytes_remote; /* PR_NULL_INT when not known */
+    uint64_t bytes_disk;
     int64_t  prepare_ns, place_ns, fetch_ns, lane_ns;
 } pr_step_partition;
 

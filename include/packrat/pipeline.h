@@ -90,7 +90,8 @@ typedef struct pr_train_result {
     double   hit_rate;   /* rows hit / rows not read in place; NaN in mode off */
     uint64_t batch_hash; /* of all training batches in order: x -> mix(x ^ hash of the batch) */
     uint64_t rows_lost;  /* of the log */
-    uint64_t heap_calls; /* through the heap door in all steps after the third; 0 */
+    bool     checkpoint_saved; /* asked for and written */
+    uint64_t heap_calls;       /* through the heap door in all steps after the third; 0 */
     uint64_t capacity_rows;
     uint32_t threads, lanes;
     int64_t  elapsed_ns;

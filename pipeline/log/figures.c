@@ -248,5 +248,5 @@ const pri_table_spec pri_report_tables[PRI_NUM_REPORT_TABLES] = {
 const pri_table_spec pri_comparison_table = TABLE(
     "comparison", "runs compared",
     "Per step: rows wanted and moved, MB moved; medians of place and step. \"batches of\": the "
-    "first run whose steps have the same batch_hash.",
+    "first run whose steps have the same batch_hash; exact passes have no batches.",
     false, compare_sql, compare_columns);

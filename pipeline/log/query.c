@@ -216,7 +216,7 @@ static bool same_cell(const pri_cell *a, const pri_cell *b)
 }
 
 /* Fill "same batches as": the first earlier row with the same phase, steps and batch fold, over all
- * logs; v_compare knows its own only. */
+ * logs; v_compare knows its own only. Without a fold there are no batches to compare. */
 static pr_status find_same_batches(pri_table *table)
 {
     static const char *const keys[] = { "phase", "steps", "batch_fold" };
@@ -228,7 +228,8 @@ static pr_status find_same_batches(pri_table *table)
     const size_t log = column_named(table, "log"), run = column_named(table, "run");
     const size_t same = column_named(table, "same_batches_as");
 
-    for (size_t i = 1; i < table->num_rows; i++)
+    for (size_t i = 1; i < table->num_rows; i++) {
+        if (pri_table_cell(table, i, at[2])->kind == PRI_CELL_NULL) continue;
         for (size_t j = 0; j < i; j++) {
             bool equal = true;
             for (int k = 0; k < 3; k++)
@@ -243,6 +244,7 @@ static pr_status find_same_batches(pri_table *table)
             PR_TRY(set_text(&table->cells[i * width_of(table) + same], name, strlen(name)));
             break;
         }
+    }
 done:
     return st;
 }

@@ -1,4 +1,5 @@
 /* report.c: packrat report: options, the figures as JSON, and which form goes where. */
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -128,18 +129,36 @@ done:
     return st;
 }
 
+/* Give the page as text; the caller frees it with free. */
+static pr_status page_text(const pri_report *report, char **page, size_t *bytes)
+{
+    pr_status st     = PR_OK;
+    FILE     *memory = open_memstream(page, bytes);
+
+    PR_CHECK(memory, PR_E_NOMEM, "out of memory for the report's page");
+    PR_TRY(pri_report_html(report, memory));
+done:
+    if (memory) (void)fclose(memory);
+    return st;
+}
+
+/* The page is made in memory, so that a write that fails is one write with its reason. */
 static pr_status write_page(const pri_report *report, const char *path)
 {
-    pr_status    st   = PR_OK;
-    pri_outfile *file = NULL;
+    pr_status    st    = PR_OK;
+    pri_outfile *file  = NULL;
+    char        *page  = NULL;
+    size_t       bytes = 0;
 
+    PR_TRY(page_text(report, &page, &bytes));
     PR_NEW(file, 1);
     PR_TRY(pri_outfile_open(file, path));
-    PR_TRY(pri_report_html(report, file->stream));
+    PR_TRY(pri_outfile_write(file, page, bytes));
     PR_TRY(pri_outfile_commit(file));
 done:
     if (file) pri_outfile_abort(file);
     pri_free(file);
+    free(page);
     return st;
 }
 

@@ -203,7 +203,7 @@ pr_status pri_report_html(const pri_report *report, FILE *out)
     fputs("<p>Written by packrat " PR_VERSION ". The same figures in SQL: docs/step-log.md.</p>\n"
           "</body>\n</html>\n",
           out);
-    PR_CHECK(!ferror(out), PR_E_IO, "the report's page cannot be written");
+    PR_CHECK(fflush(out) == 0 && !ferror(out), PR_E_NOMEM, "out of memory for the report's page");
 done:
     return st;
 }

@@ -334,20 +334,30 @@ void pr_steplog_epoch(pr_steplog *log, const pr_epoch *epoch)
     pri_ring_publish(log->ring, 1);
 }
 
-/* Write the run's end. Gives the SQLite code. */
-static int end_run(pr_steplog *log, int exit_status)
+static int run_while_busy(pr_steplog *log, const char *sql)
 {
-    char          sql[256];
     const int64_t give_up = pr_now_ns() + BUSY_NS;
     int           rc;
+
+    do rc = sqlite3_exec(log->db, sql, NULL, NULL, NULL);
+    while ((rc & 0xff) == SQLITE_BUSY && pr_now_ns() < give_up);
+    return rc;
+}
+
+/* Write the run's end; on a full disk once more after emptying the WAL, which may make the room it
+ * needs. Gives the SQLite code. */
+static int end_run(pr_steplog *log, int exit_status)
+{
+    char sql[256];
 
     snprintf(sql, sizeof sql,
              "UPDATE run SET ended_at = %lld, exit_status = %d, rows_lost = %llu WHERE id = %lld",
              (long long)unix_ns(), exit_status, (unsigned long long)log->rows_lost,
              (long long)log->run);
-    do rc = sqlite3_exec(log->db, sql, NULL, NULL, NULL);
-    while ((rc & 0xff) == SQLITE_BUSY && pr_now_ns() < give_up);
-    return rc;
+    const int rc = run_while_busy(log, sql);
+    if ((rc & 0xff) != SQLITE_FULL && (rc & 0xff) != SQLITE_IOERR) return rc;
+    (void)sqlite3_exec(log->db, "PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL);
+    return run_while_busy(log, sql);
 }
 
 pr_status pr_steplog_close(pr_steplog *log, int exit_status, uint64_t *rows_lost)
@@ -359,6 +369,7 @@ pr_status pr_steplog_close(pr_steplog *log, int exit_status, uint64_t *rows_lost
     stop_writer(log);
     log->rows_lost += log->unsent;
     if (rows_lost) *rows_lost = log->rows_lost;
+    if (log->rows_lost > 0 && exit_status == 0) exit_status = pr_status_exit(PR_E_IO);
 
     const int ended = end_run(log, exit_status);
     int64_t   busy  = 0;

@@ -8,6 +8,13 @@
 /* Rows that went through the cache; NULL in mode off, where nothing did. */
 #define HIT_PERCENT "100.0 * sum(rows_hit) / nullif(sum(rows_hit + rows_added + rows_bypassed), 0)"
 
+/* MB of a column that may be NULL; NULL unless every row of the group has a value. */
+#define KNOWN_MB(column) "CASE WHEN count(" column ") = count(*) THEN sum(" column ") / 1e6 END"
+
+#define MB_BOUND  KNOWN_MB("bytes_bound") " AS mb_bound"
+#define MB_LOCAL  KNOWN_MB("bytes_local") " AS mb_local"
+#define MB_REMOTE KNOWN_MB("bytes_remote") " AS mb_remote"
+
 #define ONE_MODE   PRI_ONE_OF("mode")
 #define ONE_POLICY PRI_ONE_OF("policy")
 
@@ -41,7 +48,9 @@ static const char v_run[] =
     "    (SELECT t.accuracy FROM epoch AS t LEFT JOIN epoch AS v\n"
     "        ON v.run = t.run AND v.epoch = t.epoch AND v.split = 'val'\n"
     "        WHERE t.run = r.id AND t.split = 'test' AND t.accuracy IS NOT NULL\n"
-    "        ORDER BY v.accuracy DESC, t.epoch LIMIT 1) AS test_accuracy,\n"
+    "        ORDER BY v.accuracy DESC, /* the first of equal ones; the last without validation */\n"
+    "            CASE WHEN v.accuracy IS NULL THEN -t.epoch ELSE t.epoch END LIMIT 1)\n"
+    "        AS test_accuracy,\n"
     "    rows_lost\n"
     "FROM run AS r";
 
@@ -70,9 +79,11 @@ static const char v_stage_share[] =
 static const char v_bytes[] =
     "SELECT run, phase, count(*) AS steps,\n"
     "    sum(bytes_moved) / 1e6 AS mb_moved,\n"
-    "    CASE WHEN count(bytes_bound) = count(*) THEN sum(bytes_bound) / 1e6 END AS mb_bound,\n"
-    "    sum(bytes_gather) / 1e6 AS mb_gather, sum(bytes_local) / 1e6 AS mb_local,\n"
-    "    sum(bytes_remote) / 1e6 AS mb_remote, sum(bytes_disk) / 1e6 AS mb_disk,\n"
+    "    " MB_BOUND ",\n"
+    "    sum(bytes_gather) / 1e6 AS mb_gather,\n"
+    "    " MB_LOCAL ",\n"
+    "    " MB_REMOTE ",\n"
+    "    sum(bytes_disk) / 1e6 AS mb_disk,\n"
     "    CASE WHEN count(bytes_bound) = count(*)\n"
     "        THEN 1.0 * sum(bytes_moved) / nullif(sum(bytes_bound), 0) END AS moved_per_bound,\n"
     "    100.0 * sum(bytes_moved) / nullif(sum(bytes_gather), 0) AS moved_percent_of_gather,\n"
@@ -101,16 +112,20 @@ static const char v_locality[] =
     "    1.0 * sum(num_inputs) / count(*) AS rows_wanted_per_step,\n"
     "    " HIT_PERCENT " AS hit_percent,\n"
     "    1.0 * sum(rows_replicated) / count(*) AS rows_replicated_per_step,\n"
-    "    sum(bytes_moved) / 1e6 AS mb_moved, sum(bytes_local) / 1e6 AS mb_local,\n"
-    "    sum(bytes_remote) / 1e6 AS mb_remote, sum(bytes_disk) / 1e6 AS mb_disk,\n"
-    "    100.0 * sum(bytes_local) / nullif(sum(bytes_local + bytes_remote), 0)\n"
+    "    sum(bytes_moved) / 1e6 AS mb_moved,\n"
+    "    " MB_LOCAL ",\n"
+    "    " MB_REMOTE ",\n"
+    "    sum(bytes_disk) / 1e6 AS mb_disk,\n"
+    "    CASE WHEN count(bytes_local + bytes_remote) = count(*)\n"
+    "        THEN 100.0 * sum(bytes_local) / nullif(sum(bytes_local + bytes_remote), 0) END\n"
     "        AS local_percent,\n"
     "    sum(place_ns) / 1e6 / count(*) AS place_ms_per_step,\n"
     "    sum(lane_ns) / 1e6 / count(*) AS lane_ms_per_step\n"
     "FROM step_partition GROUP BY run, phase, partition";
 
 /* batch_fold: three sums over the steps' batch_hash, the last one weighted by the step's place.
- * Each term stays below 2^32, so no sum overflows before 2^31 steps. */
+ * Each term stays below 2^32, so no sum overflows before 2^31 steps. NULL when no step has a hash:
+ * exact passes have no batches to compare. */
 static const char v_compare[] =
     "SELECT t.run, t.phase, t.mode, t.policy,\n"
     "    CASE WHEN t.mode = 'off' OR NOT json_valid(r.options) THEN NULL\n"
@@ -124,16 +139,19 @@ static const char v_compare[] =
     "    t.moved_percent_of_gather, t.hit_percent,\n"
     "    place.median / 1e6 AS place_ms_median, step.median / 1e6 AS step_ms_median,\n"
     "    t.batch_fold,\n"
-    "    min(t.run) OVER (PARTITION BY t.phase, t.steps, t.batch_fold) AS same_batches_as\n"
+    "    CASE WHEN t.batch_fold IS NOT NULL\n"
+    "        THEN min(t.run) OVER (PARTITION BY t.phase, t.steps, t.batch_fold) END\n"
+    "        AS same_batches_as\n"
     "FROM (SELECT run, phase, " ONE_MODE " AS mode, " ONE_POLICY " AS policy,\n"
     "        count(*) AS steps, 1.0 * sum(num_inputs) / count(*) AS rows_wanted_per_step,\n"
     "        1.0 * sum(rows_moved) / count(*) AS rows_moved_per_step,\n"
     "        sum(bytes_moved) / 1e6 / count(*) AS mb_moved_per_step,\n"
     "        100.0 * sum(bytes_moved) / nullif(sum(bytes_gather), 0)\n"
     "            AS moved_percent_of_gather, " HIT_PERCENT " AS hit_percent,\n"
-    "        printf('%x-%x-%x', sum(batch_hash & 4294967295),\n"
+    "        CASE WHEN max(batch_hash <> 0)\n"
+    "            THEN printf('%x-%x-%x', sum(batch_hash & 4294967295),\n"
     "            sum((batch_hash >> 32) & 4294967295),\n"
-    "            sum(((batch_hash >> 16) & 65535) * (step % 65521 + 1))) AS batch_fold\n"
+    "            sum(((batch_hash >> 16) & 65535) * (step % 65521 + 1))) END AS batch_fold\n"
     "    FROM step GROUP BY run, phase) AS t\n"
     "    JOIN run AS r ON r.id = t.run\n"
     "    LEFT JOIN (" PLACE_MEDIAN ") AS place\n"

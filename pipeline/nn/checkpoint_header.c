@@ -56,6 +56,7 @@ pr_status pri_checkpoint_describe(const pr_model *model, const pr_checkpoint_inf
     PR_TRY(set_u64(header, "seed", info->seed));
     PR_TRY(set_u64(header, "step", info->step));
     PR_TRY(pr_json_set_int(header, "epoch", info->epoch));
+    PR_TRY(pr_json_set_int(header, "split", info->split));
     PR_TRY(pr_json_set_string(header, "feature_norm", norm_names[info->feature_norm]));
     PR_TRY(set_exact(header, "best_val_accuracy", info->best_val_accuracy));
     PR_TRY(pr_json_set_string(header, "options", info->options));
@@ -160,12 +161,15 @@ static bool is_null(const pr_json *member)
 static pr_status get_info(const reader *r, pr_checkpoint_info *info)
 {
     pr_status st = PR_OK;
+    int64_t   split;
 
     PR_TRY(get_text(r, "dataset_name", info->dataset_name, sizeof info->dataset_name));
     PR_TRY(get_u64(r, "dataset_fingerprint", &info->dataset_fingerprint));
     PR_TRY(get_u64(r, "seed", &info->seed));
     PR_TRY(get_u64(r, "step", &info->step));
     PR_TRY(get_u32(r, "epoch", &info->epoch));
+    PR_TRY(get_int(r, "split", PR_SPLIT_MAIN, PR_SPLIT_ALT, &split));
+    info->split = (int32_t)split;
     PR_TRY(get_norm(r, &info->feature_norm));
     info->best_val_accuracy = NAN;
     if (!is_null(pri_json_find(r->header, "best_val_accuracy")))

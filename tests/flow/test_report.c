@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -334,6 +335,47 @@ static void a_page_that_cannot_be_written_leaves_nothing(void **state)
     (void)fclose(full);
 }
 
+static void a_page_that_finds_no_room_says_why(void **state)
+{
+    (void)state;
+    const char       *directory = test_directory(), *path = path_in(directory, "a.db");
+    const char *const paths[] = { path };
+    struct rlimit     old;
+    fixture_log(path, &fixture_run, 40, "packed");
+    pr_report_options options = options_for("last");
+    snprintf(options.out, sizeof options.out, "%s/r.html", directory);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+    const struct rlimit small = { 2048, old.rlim_max };
+    (void)signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    const pr_status st = pr_report(&options, paths, 1, NULL, NULL);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+    (void)signal(SIGXFSZ, SIG_DFL);
+    assert_int_equal(st, PR_E_IO);
+    expect(pr_error_message(), "r.html: cannot be written: ");
+    expect(pr_error_message(), strerror(EFBIG));
+    assert_int_not_equal(access(options.out, F_OK), 0);
+}
+
+static void exact_passes_and_unmeasured_bytes_show_a_dash(void **state)
+{
+    (void)state;
+    const char       *path    = path_in(test_directory(), "a.db");
+    const char *const paths[] = { path };
+    fixture_log(path, &fixture_run, 3, "off");
+    fixture_log(path, &fixture_run, 3, "off");
+    sqlite3 *db = sql_open(path);
+    sql_run(db, "UPDATE step SET batch_hash = 0, bytes_local = NULL, bytes_remote = NULL;"
+                "UPDATE step_partition SET bytes_local = NULL, bytes_remote = NULL");
+    (void)sqlite3_close(db);
+    char       *text = text_of(paths, 1, "all");
+    const char *line = strstr(text, "  remote ");
+    assert_non_null(line);
+    assert_int_equal(line[strspn(line + 8, " ") + 8], '-');
+    expect_none(text, "batches of\n"); /* the column's heading */
+    free(text);
+}
+
 static void what_is_no_log_is_refused(void **state)
 {
     (void)state;
@@ -537,6 +579,8 @@ int main(void)
         cmocka_unit_test(hostile_text_does_no_harm),
         cmocka_unit_test(the_page_is_whole_and_stands_alone),
         cmocka_unit_test(a_page_that_cannot_be_written_leaves_nothing),
+        cmocka_unit_test(a_page_that_finds_no_room_says_why),
+        cmocka_unit_test(exact_passes_and_unmeasured_bytes_show_a_dash),
         cmocka_unit_test(what_is_no_log_is_refused),
         cmocka_unit_test(a_damaged_log_is_an_error_or_a_report_and_never_a_crash),
         cmocka_unit_test(reading_a_finished_log_leaves_nothing_beside_it),

@@ -142,7 +142,8 @@ static void what_is_not_known_is_null(void **state)
     s.fetch_ns    = PR_NULL_INT;
     pr_step_partition part;
     fixture_partitions(&s, &part, 1);
-    part.numa_node = -1;
+    part.numa_node   = -1;
+    part.bytes_local = part.bytes_remote = s.bytes_local = s.bytes_remote = PR_NULL_INT;
     pr_steplog_step(log, &s, &part, 1);
     pr_steplog_epoch(log, &(pr_epoch){ .split      = "val",
                                        .loss       = (double)NAN,
@@ -160,10 +161,16 @@ static void what_is_not_known_is_null(void **state)
     assert_int_equal(sql_int(db, "SELECT count(*) FROM step WHERE loss IS NULL AND num_correct IS"
                                  " NULL AND policy IS NULL AND fetch_ns IS NULL AND bytes_bound IS"
                                  " NULL AND cycles IS NULL AND instructions IS NULL AND llc_misses"
-                                 " IS NULL AND mode IS NOT NULL"),
+                                 " IS NULL AND mode IS NOT NULL AND bytes_local IS NULL AND"
+                                 " bytes_remote IS NULL"),
                      1);
     assert_int_equal(sql_int(db, "SELECT count(*) FROM step_partition WHERE numa_node IS NULL AND"
-                                 " bytes_bound IS NULL"),
+                                 " bytes_bound IS NULL AND bytes_local IS NULL AND bytes_remote IS"
+                                 " NULL"),
+                     1);
+    assert_int_equal(sql_int(db, "SELECT mb_local IS NULL AND mb_remote IS NULL FROM v_bytes"), 1);
+    assert_int_equal(sql_int(db, "SELECT mb_local IS NULL AND mb_remote IS NULL AND local_percent"
+                                 " IS NULL FROM v_locality"),
                      1);
     assert_string_equal(sql_text(db, "SELECT options || versions FROM run"), "{}{}");
     assert_string_equal(sql_text(db, "SELECT host FROM run"), "NULL");
@@ -271,6 +278,36 @@ static void other_batches_are_told_apart(void **state)
     (void)sqlite3_close(db);
 }
 
+static void exact_passes_have_no_batches_to_share(void **state)
+{
+    (void)state;
+    const char *path = path_in(test_directory(), "a.db");
+    fixture_log(path, &fixture_run, 3, "off");
+    fixture_log(path, &fixture_run, 3, "off");
+    sqlite3 *db = sql_open(path);
+    sql_run(db, "UPDATE step SET batch_hash = 0");
+    assert_int_equal(sql_int(db, "SELECT count(*) FROM v_compare WHERE same_batches_as IS NULL AND"
+                                 " batch_fold IS NULL"),
+                     2);
+    (void)sqlite3_close(db);
+}
+
+/* The fixture's epochs: validation 0.40 + epoch / 100, test 0.30 + epoch / 100. */
+static void the_test_accuracy_is_that_of_the_kept_model(void **state)
+{
+    (void)state;
+    const char *path = path_in(test_directory(), "a.db");
+    fixture_log(path, &fixture_run, 40, "off");
+    sqlite3 *db = sql_open(path);
+    sql_run(db, "UPDATE epoch SET accuracy = 0.9 WHERE split = 'val' AND epoch IN (1, 2)");
+    assert_int_equal(sql_int(db, "SELECT round(1000 * test_accuracy) FROM v_run"), 310);
+    sql_run(db, "UPDATE epoch SET accuracy = NULL WHERE split = 'val'");
+    assert_int_equal(sql_int(db, "SELECT round(1000 * test_accuracy) FROM v_run"), 330);
+    sql_run(db, "DELETE FROM epoch WHERE split = 'val'");
+    assert_int_equal(sql_int(db, "SELECT round(1000 * test_accuracy) FROM v_run"), 330);
+    (void)sqlite3_close(db);
+}
+
 static void a_view_of_one_run_reads_only_that_run(void **state)
 {
     (void)state;
@@ -361,6 +398,8 @@ int main(void)
         cmocka_unit_test(a_run_begins_and_ends_with_its_times_and_status),
         cmocka_unit_test(the_identities_hold_by_sql),
         cmocka_unit_test(other_batches_are_told_apart),
+        cmocka_unit_test(exact_passes_have_no_batches_to_share),
+        cmocka_unit_test(the_test_accuracy_is_that_of_the_kept_model),
         cmocka_unit_test(a_view_of_one_run_reads_only_that_run),
         cmocka_unit_test(forty_thousand_steps_arrive_in_order_and_cost_the_run_no_allocation),
         cmocka_unit_test(no_log_takes_steps_and_closes),

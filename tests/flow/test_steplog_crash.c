@@ -152,7 +152,7 @@ static void child_loses_rows(const char *path, rlim_t limit_bytes, uint64_t *los
         pr_steplog_step(log, &s, parts, 2);
         if (i % 100 == 0) (void)usleep(1000);
     }
-    const pr_status st = pr_steplog_close(log, 1, lost);
+    const pr_status st = pr_steplog_close(log, 0, lost); /* the row says 1 */
     if (st != PR_E_IO || !strstr(pr_error_message(), "rows of run 1 could not be written"))
         _exit(7);
     _exit(0);
@@ -197,6 +197,51 @@ static void a_full_disk_loses_rows_and_the_run_goes_on(void **state)
     lose_rows(path_in(small_disk("768k"), "a.db"), 0);
 }
 
+/* Fill the disk to its last byte. */
+static void fill_disk(const char *path)
+{
+    static const char block[4096];
+    FILE             *file = fopen(path, "wb");
+    assert_non_null(file);
+    setbuf(file, NULL);
+    while (fwrite(block, 1, sizeof block, file) == sizeof block) continue;
+    (void)fclose(file);
+}
+
+/* The database has free pages that the WAL's can go to, so emptying the WAL makes room. */
+static void the_end_of_a_run_is_written_after_emptying_the_wal(void **state)
+{
+    (void)state;
+    const char *directory = small_disk("4m"), *path = path_in(directory, "a.db");
+    pr_steplog *log  = NULL;
+    uint64_t    lost = 0;
+    fixture_log(path, &fixture_run, 2000, "off");
+    sqlite3 *db = sql_open(path);
+    sql_run(db, "DELETE FROM step_partition; DELETE FROM step; DELETE FROM epoch; DELETE FROM run");
+    (void)sqlite3_close(db);
+
+    assert_ok(pr_steplog_open(path, &fixture_run, &log));
+    const int64_t run = pr_steplog_run(log);
+    for (uint64_t i = 0; i < 200; i++) {
+        const pr_step s = fixture_step(i, "off");
+        pr_steplog_step(log, &s, NULL, 0);
+    }
+    (void)usleep(300000); /* written */
+    fill_disk(path_in(directory, "ballast"));
+    for (uint64_t i = 200; i < 2200; i++) {
+        const pr_step s = fixture_step(i, "off");
+        pr_steplog_step(log, &s, NULL, 0);
+    }
+    assert_fails(PR_E_IO, "could not be written", pr_steplog_close(log, 0, &lost));
+    db = sql_open(path);
+    assert_true(lost > 0);
+    assert_int_equal(run, sql_int(db, "SELECT id FROM run"));
+    assert_int_equal(sql_int(db, "SELECT rows_lost FROM run"), (int64_t)lost);
+    assert_int_equal(sql_int(db, "SELECT count(*) FROM step"), 2200 - (int64_t)lost);
+    assert_string_equal(sql_text(db, "SELECT status FROM v_run"), "failed");
+    (void)sqlite3_close(db);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -206,6 +251,7 @@ int main(void)
         cmocka_unit_test(a_locked_database_delays_rows_and_loses_none),
         cmocka_unit_test(a_file_that_may_not_grow_loses_rows_and_the_run_goes_on),
         cmocka_unit_test_teardown(a_full_disk_loses_rows_and_the_run_goes_on, unmount),
+        cmocka_unit_test_teardown(the_end_of_a_run_is_written_after_emptying_the_wal, unmount),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -40,6 +40,7 @@ static pr_checkpoint_info some_info(void)
                                 .seed                = UINT64_MAX,
                                 .step                = 123456789012345u,
                                 .epoch               = 17,
+                                .split               = PR_SPLIT_ALT,
                                 .feature_norm        = PR_NORM_L2,
                                 .best_val_accuracy   = 0.1 + 0.7 / 3.0 };
     snprintf(info.options, sizeof info.options, "{\"lr\":0.01,\"data\":\"/tmp/a b\"}");
@@ -85,6 +86,7 @@ static void what_is_saved_is_loaded_bit_for_bit(void **state)
         assert_string_equal(got.options, info.options);
         assert_true(got.dataset_fingerprint == info.dataset_fingerprint && got.seed == info.seed);
         assert_true(got.step == info.step && got.epoch == info.epoch);
+        assert_int_equal(got.split, info.split);
         assert_int_equal(got.feature_norm, info.feature_norm);
         assert_true(got.best_val_accuracy == info.best_val_accuracy ||
                     (isnan(got.best_val_accuracy) && isnan(info.best_val_accuracy)));
@@ -219,6 +221,7 @@ static void print_header(char *out, size_t bytes, const char *key, const char *v
         { "seed", "\"1\"" },
         { "step", "\"1\"" },
         { "epoch", "1" },
+        { "split", "1" },
         { "feature_norm", "\"none\"" },
         { "best_val_accuracy", "null" },
         { "options", "\"{}\"" },
@@ -269,6 +272,7 @@ static void hostile_headers_with_right_checksums_are_refused(void **state)
         { "seed", "5", "whole number" },
         { "step", "\"\"", "whole number" },
         { "epoch", "4294967296", "epoch is 4294967296" },
+        { "split", "2", "0 .. 1" },
         { "feature_norm", "\"l3\"", "auto, none, l1 or l2" },
         { "feature_norm", "\"auto auto auto auto\"", "at most 15" },
         { "best_val_accuracy", "[]", "number" },
