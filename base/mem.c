@@ -73,11 +73,6 @@ void pri_pages_unmap(void *ptr, size_t bytes)
     (void)munmap(ptr, bytes);
 }
 
-void pri_pages_drop(void *ptr, size_t bytes)
-{
-    if (ptr && bytes) (void)madvise(ptr, bytes, MADV_DONTNEED);
-}
-
 uint64_t pri_mem_calls(void)
 {
     return atomic_load(&num_calls);

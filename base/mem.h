@@ -22,9 +22,6 @@ void pri_free(void *ptr);
 void *pri_pages_map(size_t bytes, int huge);
 void  pri_pages_unmap(void *ptr, size_t bytes); /* the same bytes; NULL is fine */
 
-/* Give committed pages back to the system; they read as zero afterwards. */
-void pri_pages_drop(void *ptr, size_t bytes);
-
 /* What went through the door so far, all threads together. */
 uint64_t pri_mem_calls(void); /* allocations asked for, pages included */
 int64_t  pri_mem_live(void);  /* allocated and not yet freed */

@@ -71,6 +71,14 @@ static bool parse_uint(const char *text, bool suffix, uint64_t *out)
     return true;
 }
 
+/* Compare as integers: as doubles, numbers a little above 2^53 and more equal their bound. */
+static bool is_within(const pr_option *option, uint64_t whole)
+{
+    return (double)whole >= option->min &&
+           (option->max >= 0x1p64 || whole <= (uint64_t)option->max) &&
+           (option->type != PR_OPT_U32 || whole <= UINT32_MAX);
+}
+
 static bool parse_flag(const char *text, bool *out)
 {
     static const char *const yes[] = { "true", "yes", "on", "1" };
@@ -106,9 +114,8 @@ static pr_status set_member(const pr_option *option, void *target, const char *t
     case PR_OPT_BYTES:
         PR_CHECK(parse_uint(text, option->type == PR_OPT_BYTES, &whole), PR_E_ARG,
                  "--%s is '%s', must be a whole number in %s", option->name, text, allowed);
-        PR_CHECK((double)whole >= option->min && (double)whole <= option->max &&
-                     (option->type != PR_OPT_U32 || whole <= UINT32_MAX),
-                 PR_E_ARG, "--%s is %s, must be in %s", option->name, text, allowed);
+        PR_CHECK(is_within(option, whole), PR_E_ARG, "--%s is %s, must be in %s", option->name,
+                 text, allowed);
         if (option->type == PR_OPT_U32)
             *(uint32_t *)at = (uint32_t)whole;
         else

@@ -47,14 +47,17 @@ void pri_option_allowed(const pr_option *option, char *out, size_t bytes)
     case PR_OPT_FLAG: snprintf(out, bytes, "true|false"); break;
     case PR_OPT_TEXT: snprintf(out, bytes, "text"); break;
     default:
-        if (option->type != PR_OPT_REAL && option->max < 1e18) {
+        if (option->type != PR_OPT_REAL) {
+            const uint64_t limit = option->type == PR_OPT_U32 ? UINT32_MAX : UINT64_MAX;
+            const uint64_t most  = option->max >= (double)limit ? limit : (uint64_t)option->max;
             snprintf(low, sizeof low, "%.0f", option->min);
-            snprintf(high, sizeof high, "%.0f", option->max);
+            snprintf(high, sizeof high, "%llu", (unsigned long long)most);
         } else {
             real_text(option->min, low, sizeof low);
             real_text(option->max, high, sizeof high);
         }
-        snprintf(out, bytes, "%s .. %s", low, high);
+        snprintf(out, bytes, "%s .. %s%s", low, high,
+                 option->type == PR_OPT_BYTES ? " (K, M, G, T allowed)" : "");
     }
 }
 

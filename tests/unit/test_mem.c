@@ -181,24 +181,6 @@ static void reserving_is_not_committing(void **state)
     }
 }
 
-static void dropped_pages_read_as_zero(void **state)
-{
-    (void)state;
-    const size_t bytes = 8 * 4096;
-    char        *p     = pri_pages_map(bytes, 0);
-
-    memset(p, 7, bytes);
-    pri_pages_drop(p + 4096, 2 * 4096);
-    assert_int_equal(p[4095], 7);
-    assert_int_equal(p[4096], 0);
-    assert_int_equal(p[3 * 4096 - 1], 0);
-    assert_int_equal(p[3 * 4096], 7);
-    pri_pages_drop(NULL, 4096);
-    pri_pages_drop(p, 0);
-    assert_int_equal(p[0], 7);
-    pri_pages_unmap(p, bytes);
-}
-
 static void *allocate_often(void *unused)
 {
     (void)unused;
@@ -232,7 +214,6 @@ int main(void)
         cmocka_unit_test(PR_NEW_names_the_array_and_its_size),
         cmocka_unit_test(large_page_ranges_start_on_two_megabytes),
         cmocka_unit_test(reserving_is_not_committing),
-        cmocka_unit_test(dropped_pages_read_as_zero),
         cmocka_unit_test(counts_are_right_with_several_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

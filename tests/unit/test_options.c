@@ -195,6 +195,7 @@ static void bad_values_are_refused_and_change_nothing(void **state)
         { "cache.bytes", "9223372036854775808K", "whole number" },
         { "cache.bytes", "99999999999999999999999999T", "whole number" },
         { "cache.bytes", "9000000T", "whole number" },
+        { "cache.bytes", "4611686018427387905", "must be in 0 .. 4611686018427387904 (K" },
         { "cache.bytes", "5000000T", "--cache.bytes is 5000000T, must be in 0 .." },
         { "rate", "", "--rate is '', must be a number in -1 .. " },
         { "rate", "nan", "must be a number" },
@@ -477,6 +478,9 @@ static void help_names_every_option_with_unit_bounds_and_default(void **state)
     assert_non_null(strstr(text, "--mode resident|packed|off\n"));
     assert_non_null(strstr(text, "(default packed)"));
     assert_non_null(strstr(text, "--config file"));
+    assert_non_null(strstr(text, "random seed; 0 .. 18446744073709551615 (default 1)\n"));
+    assert_non_null(strstr(text, "budget; 0 .. 4611686018427387904 (K, M, G, T allowed)"));
+    assert_non_null(strstr(text, "threads; 0 .. 4294967295 (default 0)\n"));
     for (size_t i = 0; i < demo_table.num_options; i++)
         assert_non_null(strstr(text, demo_options[i].name));
     for (const char *line = text; *line; line += strcspn(line, "\n"), line += *line == '\n')
