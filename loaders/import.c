@@ -196,6 +196,26 @@ done:
     return st;
 }
 
+/* Refuse options of the split by hash where there is nothing for them to split. */
+static pr_status refuse_split_options(const import_job *job)
+{
+    pr_status                st = PR_OK;
+    const pr_import_options *o  = job->options;
+    const pr_dataset        *d  = job->dataset;
+    pr_import_options        usual;
+
+    if (d->labels && !d->has_split[PR_SPLIT_MAIN]) return PR_OK;
+    pr_options_init(&(pr_option_group){ &pr_import_option_table, &usual }, 1);
+    const char *flag = o->train_percent != usual.train_percent ? "train-percent"
+                       : o->val_percent != usual.val_percent   ? "val-percent"
+                       : o->seed != usual.seed                 ? "seed"
+                                                               : NULL;
+    PR_CHECK(!flag, PR_E_ARG, "--%s goes with labels that bring no split, %s has %s", flag,
+             o->source, d->labels ? "its own split" : "no labels");
+done:
+    return st;
+}
+
 /* Keep ids.npy of a source directory, if it is one number a node. */
 static pr_status take_source_ids(import_job *job)
 {
@@ -226,6 +246,7 @@ static pr_status import_dir(import_job *job)
     memcpy(from.data, job->options->source, sizeof from.data);
     PR_TRY(pr_dataset_open(&from, &job->dataset));
     const pr_dataset *d = job->dataset;
+    PR_TRY(refuse_split_options(job));
     PR_TRY(pri_csc_from_graph(&d->graph, &how, &job->csc));
     PR_TRY(take_source_ids(job));
     const uint64_t arcs = pri_csc_bytes(d->graph.num_edges, d->graph.num_nodes, false);

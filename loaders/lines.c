@@ -17,12 +17,13 @@ pr_status pri_lines_open(pri_lines *lines, const char *path, const volatile int 
     struct stat info;
 
     *lines    = (pri_lines){ .path = path, .stop = stop, .capacity = FIRST_CAPACITY };
-    lines->fd = open(path, O_RDONLY | O_CLOEXEC);
+    lines->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe must not hang us */
     PR_CHECK(lines->fd >= 0, pri_input_status(errno), "%s: cannot be read: %s", path,
              strerror(errno));
     PR_CHECK(fstat(lines->fd, &info) == 0, PR_E_IO, "%s: cannot be read: %s", path,
              strerror(errno));
     PR_CHECK(!S_ISDIR(info.st_mode), PR_E_INPUT, "%s: is a directory, must be a text file", path);
+    PR_CHECK(S_ISREG(info.st_mode), PR_E_INPUT, "%s: is not a regular file", path);
     PR_NEW(lines->buffer, lines->capacity);
 done:
     if (st != PR_OK) pri_lines_close(lines);

@@ -1,5 +1,5 @@
-/* lines.h: a text file one line at a time, for edge lists and tables. Reads anything that can be
- * read once from front to back, pipes included. One thread at a time. */
+/* lines.h: a text file one line at a time, for edge lists and tables. One thread at a
+ * time. */
 #ifndef LOADERS_LINES_H
 #define LOADERS_LINES_H
 
@@ -20,7 +20,8 @@ typedef struct pri_lines {
     uint64_t            number;               /* of the last line given, 1, 2, ... */
 } pri_lines;
 
-/* Open a file. PR_E_INPUT when it is missing, unreadable or a directory; nothing is kept then. */
+/* Open a file. PR_E_INPUT when it is missing, unreadable or no regular file (a directory, a
+ * pipe); nothing is kept then. */
 pr_status pri_lines_open(pri_lines *lines, const char *path, const volatile int *stop);
 
 /* Read a copy of `text` instead; `name` is named in errors. */

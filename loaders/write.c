@@ -84,9 +84,9 @@ static pr_status check_clean_target(const char dir[DIR_BYTES])
     struct stat info;
 
     parent_of(dir, parent);
-    PR_CHECK(stat(parent, &info) == 0, pri_input_status(errno) == PR_E_INPUT ? PR_E_ARG : PR_E_IO,
-             "%s: cannot be made: %s: %s", dir, parent, strerror(errno));
-    PR_CHECK(S_ISDIR(info.st_mode), PR_E_ARG, "%s: cannot be made: %s is not a directory", dir,
+    PR_CHECK(stat(parent, &info) == 0, PR_E_IO, "%s: cannot be made: %s: %s", dir, parent,
+             strerror(errno));
+    PR_CHECK(S_ISDIR(info.st_mode), PR_E_IO, "%s: cannot be made: %s is not a directory", dir,
              parent);
     if (lstat(dir, &info) == 0) {
         PR_CHECK(S_ISDIR(info.st_mode), PR_E_ARG,

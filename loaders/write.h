@@ -27,8 +27,8 @@ typedef struct pri_dataset_arrays {
 } pri_dataset_arrays;
 
 /* Check, before any long work, that `dir` can become a dataset: it must not exist or be an empty
- * directory, and its parent must exist and be writable. PR_E_ARG for what the user can name
- * better, PR_E_IO for what the system refuses. */
+ * directory, and its parent must exist and be writable. PR_E_ARG when the name is bad or
+ * taken, PR_E_IO when the parent is missing or refuses. */
 pr_status pri_dataset_target_check(const char *dir);
 
 /* Write indptr.npy (i64), indices.npy (u32), feat.npy or feat_*.npy, label.npy (i64), the splits

@@ -5,9 +5,14 @@ import math
 import os
 import re
 import shutil
+import sys
 import zlib
 
-import numpy as np
+try:
+    import numpy as np
+except ImportError:
+    print("python3-numpy is missing: apt-get install python3-numpy", file=sys.stderr)
+    sys.exit(2)
 
 WORD = re.compile(r"[a-z]+")
 COMMON = 0.2  # words in a larger share of the texts say nothing

@@ -167,8 +167,8 @@ static void a_target_that_cannot_be_is_refused(void **state)
         { PR_E_ARG, full, "is not empty; the output must not exist or be an empty directory" },
         { PR_E_ARG, file, "exists and is not a directory" },
         { PR_E_ARG, link, "exists and is not a directory" },
-        { PR_E_ARG, "/no/such/new", "/no/such: No such file" },
-        { PR_E_ARG, inside(file, "new"), "is not a directory" },
+        { PR_E_IO, "/no/such/new", "/no/such: No such file" },
+        { PR_E_IO, inside(file, "new"), "is not a directory" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         assert_fails(cases[i].st, cases[i].words, pri_dataset_target_check(cases[i].dir));

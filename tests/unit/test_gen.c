@@ -412,7 +412,7 @@ static void absurd_options_are_refused(void **state)
     REFUSED(o.out[0] = '\0', PR_E_ARG, "--out is empty");
     (void)test_file(directory, "something", "", 0);
     REFUSED(snprintf(o.out, sizeof o.out, "%s", directory), PR_E_ARG, "is not empty");
-    REFUSED(snprintf(o.out, sizeof o.out, "/nowhere/graph"), PR_E_ARG, "/nowhere");
+    REFUSED(snprintf(o.out, sizeof o.out, "/nowhere/graph"), PR_E_IO, "/nowhere");
 #undef REFUSED
 }
 

@@ -528,6 +528,42 @@ static void bad_options_are_refused(void **state)
     assert_fails(PR_E_ARG, "made is NULL", pr_import(&o, NULL, NULL));
 }
 
+static void a_pipe_is_refused_and_not_waited_for(void **state)
+{
+    (void)state;
+    pr_import_options o;
+    pr_made           made;
+    const char       *directory = small(&o);
+
+    assert_int_equal(mkfifo(in(directory, "pipe"), 0666), 0);
+    set(o.source, in(directory, "pipe"));
+    assert_fails(PR_E_INPUT, "pipe: is not a regular file", pr_import(&o, NULL, &made));
+    small(&o);
+    set(o.features, in(directory, "pipe"));
+    assert_fails(PR_E_INPUT, "pipe: is not a regular file", pr_import(&o, NULL, &made));
+}
+
+static void split_options_are_refused_where_there_is_a_split(void **state)
+{
+    (void)state;
+    pr_import_options o;
+    pr_made           made;
+    const char       *directory = small(&o);
+
+    assert_ok(pr_import(&o, NULL, &made));
+    for (int i = 0; i < 3; i++) {
+        init(&o);
+        set(o.source, in(directory, "out"));
+        set(o.out, in(directory, "again"));
+        if (i == 0) o.train_percent = 50;
+        if (i == 1) o.val_percent = 10;
+        if (i == 2) o.seed = 7;
+        static const char *const words[] = { "--train-percent goes with", "--val-percent goes with",
+                                             "--seed goes with" };
+        assert_fails(PR_E_ARG, words[i], pr_import(&o, NULL, &made));
+    }
+}
+
 static void an_interrupted_import_leaves_nothing(void **state)
 {
     (void)state;
@@ -556,6 +592,8 @@ int main(void)
         cmocka_unit_test(bad_files_are_refused_and_leave_nothing),
         cmocka_unit_test(bad_arrays_are_refused),
         cmocka_unit_test(bad_options_are_refused),
+        cmocka_unit_test(a_pipe_is_refused_and_not_waited_for),
+        cmocka_unit_test(split_options_are_refused_where_there_is_a_split),
         cmocka_unit_test(an_interrupted_import_leaves_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
