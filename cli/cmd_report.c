@@ -44,6 +44,5 @@ const command command_report = {
     .setup_bytes    = sizeof(pr_report_options),
     .groups         = groups,
     .max_positional = 1024,
-    .interrupted    = "the report is not complete",
     .run            = run,
 };

@@ -52,6 +52,5 @@ const command command_topo = {
                    "sees them, and the lanes it would make: one for each memory node with cores.",
     .setup_bytes = sizeof(pr_machine_options),
     .groups      = groups,
-    .interrupted = "there is no result",
     .run         = run,
 };

@@ -40,7 +40,8 @@ typedef struct command {
     const char *required[COMMAND_MAX_REQUIRED];          /* text options that must be given */
     const char *positional;         /* the text option that a lone argument sets; NULL: none */
     size_t      max_positional;     /* arguments run() takes itself, when positional is NULL */
-    const char *interrupted;        /* what a run that was interrupted leaves */
+    const char *interrupted;        /* what a run that was interrupted leaves; NULL: run() looks at
+                                     * no flag, a signal ends it at once */
     int (*run)(command_call *call); /* gives the exit status; errors are said by then */
 } command;
 

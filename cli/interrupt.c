@@ -19,18 +19,23 @@ static void on_signal(int number)
 
 void interrupt_install(void)
 {
-    struct sigaction catch, ignore;
+    struct sigaction catch;
 
     memset(&catch, 0, sizeof catch);
     catch.sa_handler = on_signal;
     catch.sa_flags   = SA_RESTART;
     sigemptyset(&catch.sa_mask);
+    (void)sigaction(SIGINT, &catch, NULL);
+    (void)sigaction(SIGTERM, &catch, NULL);
+}
+
+void interrupt_outlive_writes(void)
+{
+    struct sigaction ignore;
+
     memset(&ignore, 0, sizeof ignore);
     ignore.sa_handler = SIG_IGN;
     sigemptyset(&ignore.sa_mask);
-
-    (void)sigaction(SIGINT, &catch, NULL);
-    (void)sigaction(SIGTERM, &catch, NULL);
     (void)sigaction(SIGPIPE, &ignore, NULL);
     (void)sigaction(SIGXFSZ, &ignore, NULL);
 }

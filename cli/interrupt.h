@@ -2,9 +2,13 @@
 #ifndef CLI_INTERRUPT_H
 #define CLI_INTERRUPT_H
 
-/* Catch SIGINT and SIGTERM; ignore SIGPIPE and SIGXFSZ, so that a closed pipe and a file size
- * limit are failed writes and not deaths. Once, before any thread is made. */
+/* Catch SIGINT and SIGTERM, for a command that looks at the flag. Once, before any thread is made.
+ */
 void interrupt_install(void);
+
+/* Ignore SIGPIPE and SIGXFSZ, so that a closed pipe and a file size limit are failed writes and
+ * not deaths. */
+void interrupt_outlive_writes(void);
 
 /* Give the flag: 0, or the exit status that tells of the signal that came, 130 or 143. */
 const volatile int *interrupt_flag(void);

@@ -117,6 +117,7 @@ static int dispatch(int argc, const char *const *argv)
     if (!strcmp(word, "man") && argc == 2) return print_man(stdout);
 
     const command *cmd = find_command(word);
+    if (cmd && cmd->interrupted) interrupt_install();
     if (cmd) return command_main(cmd, argc - 2, argv + 2);
     if (word[0] != '-') return unknown_command(word);
     fprintf(stderr, "packrat: unknown option %.100s before a command (see packrat --help)\n", word);
@@ -137,7 +138,7 @@ static void take_standard_streams(void)
 int main(int argc, char **argv)
 {
     take_standard_streams();
-    interrupt_install();
+    interrupt_outlive_writes();
     const int status = dispatch(argc, (const char *const *)argv);
 
     bool        refused = ferror(stdout) != 0; /* earlier: the reason is gone by now */

@@ -6,6 +6,8 @@
 #include "cli/command.h"
 #include "cli/examples.h"
 
+#define RELEASE_DATE "2026-11-23" /* of PR_VERSION; fixed, so that a build can be repeated */
+
 /* Print words so that roff shows them as they are. */
 static void plain(FILE *out, const char *text)
 {
@@ -50,7 +52,7 @@ static bool print_command(const command *cmd, FILE *out)
 static void print_head(FILE *out)
 {
     fprintf(out,
-            ".TH PACKRAT 1 \"\" \"packrat %s\" \"User Commands\"\n"
+            ".TH PACKRAT 1 \"" RELEASE_DATE "\" \"packrat %s\" \"User Commands\"\n"
             ".SH NAME\npackrat \\- GNN training on CPUs through a paired feature cache\n"
             ".SH SYNOPSIS\n\\fBpackrat\\fR \\fIcommand\\fR [\\fIoptions\\fR]\n"
             ".SH DESCRIPTION\n",

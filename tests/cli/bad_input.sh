@@ -142,6 +142,11 @@ refused 2 "no_such.db" "${program[@]}" report no_such.db
 refused 2 "packrat.db" "${program[@]}" report
 refused 2 "no_such.txt" "${program[@]}" import no_such.txt --out new \
     --features demo/feat.npy
+mkfifo edges.pipe
+refused 2 "edges.pipe.*regular" "${program[@]}" import edges.pipe --out new --features demo/feat.npy
+for option in train-percent=50 val-percent=10 seed=2; do
+    refused 2 "--${option%=*}.*own split" "${program[@]}" import demo --out new "--$option"
+done
 
 say "-- edge lists and what comes with them: name | edges | features | labels | names"
 while IFS='|' read -r name edges features labels names; do
@@ -213,6 +218,8 @@ refused 2 "demo" "${program[@]}" import wide --out demo
 echo text > file
 refused 2 "file" "${program[@]}" gen --nodes 100 --edges 200 --out file
 refused 2 "demo" "${train[@]}" --data demo --checkpoint demo
+refused 1 "no_such_dir" "${program[@]}" gen --nodes 100 --edges 200 --out no_such_dir/new
+refused 1 "no_such_dir" "${program[@]}" import demo --out no_such_dir/new
 
 say "-- logs that are not ours"
 logged=("${program[@]}" train --epochs 1 --hidden 8 --data demo --fanout "4,4")

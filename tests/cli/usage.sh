@@ -21,7 +21,7 @@ prints '^packrat [0-9]+\.[0-9]+\.[0-9]+$' "$PACKRAT" --version
 prints '^commands:' "$PACKRAT"
 prints '^commands:' "$PACKRAT" --help
 prints '^commands:' "$PACKRAT" help
-prints '^\.TH PACKRAT 1' "$PACKRAT" man
+prints '^\.TH PACKRAT 1 "[0-9]{4}-[0-9]{2}-[0-9]{2}"' "$PACKRAT" man
 for command in import gen train eval infer report topo; do
     prints "^usage: packrat $command" "$PACKRAT" help "$command"
     prints "^  --config" "$PACKRAT" "$command" --help
@@ -151,6 +151,26 @@ expect 2 "bad_json.json" "$PACKRAT" train --data demo --config bad_json.json
 expect 2 "bad_type.json.*object" "$PACKRAT" train --data demo --config bad_type.json
 expect 2 "bad_member.json.*epochs" "$PACKRAT" train --data demo --config bad_member.json
 expect 2 "no_such.json" "$PACKRAT" train --data demo --config no_such.json
+
+say "-- commands that end at once on the first signal"
+mkfifo full
+exec 7<> full
+for command in topo "report log.db"; do
+    read -ra words <<< "$command"
+    if [[ $command != topo ]]; then
+        must "$PACKRAT" train --data demo --epochs 1 --hidden 4 --fanout 2 --log log.db
+    fi
+    dd if=/dev/zero of=full bs=4096 oflag=nonblock status=none 2> /dev/null || true
+    timeout -s KILL 20 "$PACKRAT" "${words[@]}" >&7 &
+    CHILD=$!
+    sleep 0.3
+    kill -TERM "$CHILD" # timeout passes it on
+    STATUS=0
+    wait "$CHILD" || STATUS=$?
+    CHILD=
+    equal "exit status of $command" "$STATUS" 143
+done
+exec 7>&-
 
 say "-- standard output that refuses"
 run bash -c '"$1" topo > /dev/full' - "$PACKRAT"
