@@ -15,6 +15,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include <omp.h>
+
 #if defined(__SSE2__)
 #    include <emmintrin.h>
 #endif
@@ -163,7 +165,7 @@ static void run_case(const bench_case *c, const float *rows, bool quick)
         t[1] = pr_now_ns();
         gather_streaming(block, rows, perm, c->m, c->cols);
         t[2] = pr_now_ns();
-        gather_streaming(block, rows, perm, c->added, c->cols);
+        gather_streaming(block, rows, perm, (uint32_t)plan.rows_added, c->cols);
         t[3]            = pr_now_ns();
         plain_ns[step]  = t[1] - t[0];
         stream_ns[step] = t[2] - t[1];
@@ -194,9 +196,10 @@ int main(int argc, char **argv)
     const double   share[] = { 0.05, 0.2, 0.5, 0.8 };
 
     if (argc > 1 && !quick) {
-        fprintf(stderr, "usage: bench_cache_update [--quick]   (OMP_NUM_THREADS=1 for one core)\n");
+        fprintf(stderr, "usage: bench_cache_update [--quick]\n");
         return 2;
     }
+    omp_set_num_threads(1); /* the gathers have one thread, so the update has one too */
     float *rows = big_block((size_t)num_rows * cols * sizeof *rows);
     for (size_t i = 0; i < (size_t)num_rows * cols; i++) rows[i] = (float)(i * 2654435761u % 1000);
     for (size_t i = 0; i < sizeof share / sizeof *share; i++) {
