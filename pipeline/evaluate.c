@@ -164,14 +164,8 @@ pr_status pr_evaluate(const pr_eval_setup *setup, const pr_hooks *hooks, pr_eval
     PR_TRY(pr_options_check(&pr_eval_option_table, &setup->eval));
     PR_TRY(pri_session_open(&session, &setup->dataset, &setup->machine, setup->eval.checkpoint));
     PR_TRY(choose_nodes(&setup->eval, session.dataset, &session.info, &all, &nodes));
-    const pr_option_group groups[] = {
-        { &pr_dataset_option_table, (void *)(uintptr_t)&setup->dataset },
-        { &pr_machine_option_table, (void *)(uintptr_t)&setup->machine },
-        { &pr_eval_option_table, (void *)(uintptr_t)&setup->eval }
-    };
-    PR_TRY(pri_runlog_open(setup->eval.log, "eval", groups, 3, session.topo,
-                           session.plan.num_threads, session.dataset->name, session.info.seed,
-                           &log));
+    const pr_option_group own = { &pr_eval_option_table, (void *)(uintptr_t)&setup->eval };
+    PR_TRY(pri_session_log(&session, "eval", setup->eval.log, own, &log));
     if (log) result->run = pr_steplog_run(log);
     PR_NEW(logits, (size_t)session.dataset->graph.num_nodes * session.dataset->num_classes);
     const pri_exact_input input = { .phase       = PR_PHASE_EVAL,

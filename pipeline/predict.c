@@ -160,13 +160,8 @@ pr_status pr_infer(const pr_infer_setup *setup, const pr_hooks *hooks, pr_infer_
     PR_TRY(pri_outfile_probe(options->out));
     PR_TRY(pri_session_open(&session, &setup->dataset, &setup->machine, options->checkpoint));
     PR_TRY(read_nodes(options->nodes, session.dataset->graph.num_nodes, &ids, &n));
-    const pr_option_group groups[] = {
-        { &pr_dataset_option_table, (void *)(uintptr_t)&setup->dataset },
-        { &pr_machine_option_table, (void *)(uintptr_t)&setup->machine },
-        { &pr_infer_option_table, (void *)(uintptr_t)options }
-    };
-    PR_TRY(pri_runlog_open(options->log, "infer", groups, 3, session.topo, session.plan.num_threads,
-                           session.dataset->name, session.info.seed, &log));
+    const pr_option_group own = { &pr_infer_option_table, (void *)(uintptr_t)options };
+    PR_TRY(pri_session_log(&session, "infer", options->log, own, &log));
     if (log) result->run = pr_steplog_run(log);
     pr_model_describe(session.model, &shape);
     const uint32_t classes = shape.width[shape.num_layers];

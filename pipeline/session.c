@@ -1,6 +1,8 @@
 /* session.c: checkpoint, dataset and machine put together. */
 #include "pipeline/session.h"
 
+#include "pipeline/runlog.h"
+
 pr_status pri_session_open(pri_session *session, const pr_dataset_options *dataset,
                            const pr_machine_options *machine, const char *checkpoint)
 {
@@ -8,7 +10,7 @@ pr_status pri_session_open(pri_session *session, const pr_dataset_options *datas
     pr_dataset_options options = *dataset;
     pr_model_shape     shape;
 
-    *session = (pri_session){ 0 };
+    *session = (pri_session){ .dataset_options = dataset, .machine_options = machine };
     PR_TRY(pr_options_check(&pr_machine_option_table, machine));
     PR_CHECK(checkpoint[0], PR_E_ARG, "--checkpoint is missing: the file that training wrote");
     PR_CHECK(dataset->data[0], PR_E_ARG, "--data is missing: a dataset directory");
@@ -40,6 +42,19 @@ pr_status pri_session_open(pri_session *session, const pr_dataset_options *datas
 done:
     if (st != PR_OK) pri_session_close(session);
     return st;
+}
+
+pr_status pri_session_log(const pri_session *session, const char *command, const char *path,
+                          pr_option_group own, pr_steplog **out)
+{
+    const pr_option_group groups[] = {
+        { &pr_dataset_option_table, (void *)(uintptr_t)session->dataset_options },
+        { &pr_machine_option_table, (void *)(uintptr_t)session->machine_options },
+        own,
+    };
+
+    return pri_runlog_open(path, command, groups, 3, session->topo, session->plan.num_threads,
+                           session->dataset->name, session->info.seed, out);
 }
 
 void pri_session_close(pri_session *session)

@@ -7,18 +7,28 @@
 #include "pipeline/lane.h"
 
 typedef struct pri_session {
-    pr_topo           *topo;
-    pr_plan            plan;
-    const pr_dataset  *dataset;
-    pr_model          *model;
-    pr_checkpoint_info info;
-    pri_lane          *lane; /* with a team, without sampler, cache and tape */
+    pr_topo                  *topo;
+    pr_plan                   plan;
+    const pr_dataset         *dataset;
+    pr_model                 *model;
+    pr_checkpoint_info        info;
+    pri_lane                 *lane;            /* with a team, without sampler, cache and tape */
+    const pr_dataset_options *dataset_options; /* borrowed, as given */
+    const pr_machine_options *machine_options;
 } pri_session;
 
 /* Load the checkpoint, open the dataset with the feature norm the model was trained with, check
  * that they fit, and start one lane. On failure everything is closed again. */
 pr_status pri_session_open(pri_session *session, const pr_dataset_options *dataset,
                            const pr_machine_options *machine, const char *checkpoint);
-void      pri_session_close(pri_session *session); /* a zeroed session is fine */
+
+/* Open the log of the command that the session serves; *out stays NULL for "" and "none".
+ *
+ *   own   the command's own options, logged behind those of dataset and machine
+ */
+pr_status pri_session_log(const pri_session *session, const char *command, const char *path,
+                          pr_option_group own, pr_steplog **out);
+
+void pri_session_close(pri_session *session); /* a zeroed session is fine */
 
 #endif
