@@ -76,7 +76,8 @@ static bool is_within(const pr_option *option, uint64_t whole)
 {
     return (double)whole >= option->min &&
            (option->max >= 0x1p64 || whole <= (uint64_t)option->max) &&
-           (option->type != PR_OPT_U32 || whole <= UINT32_MAX);
+           (option->type != PR_OPT_U32 || whole <= UINT32_MAX) &&
+           (option->type != PR_OPT_AUTO_U32 || whole < PR_OPT_AUTO);
 }
 
 static bool parse_flag(const char *text, bool *out)
@@ -109,6 +110,12 @@ static pr_status set_member(const pr_option *option, void *target, const char *t
                  option->name, text);
         *(bool *)at = flag;
         break;
+    case PR_OPT_AUTO_U32:
+        if (!strcmp(text, "auto")) {
+            *(uint32_t *)at = PR_OPT_AUTO;
+            break;
+        }
+        /* fall through */
     case PR_OPT_U32:
     case PR_OPT_U64:
     case PR_OPT_BYTES:
@@ -116,7 +123,7 @@ static pr_status set_member(const pr_option *option, void *target, const char *t
                  "--%s is '%s', must be a whole number in %s", option->name, text, allowed);
         PR_CHECK(is_within(option, whole), PR_E_ARG, "--%s is %s, must be in %s", option->name,
                  text, allowed);
-        if (option->type == PR_OPT_U32)
+        if (option->type == PR_OPT_U32 || option->type == PR_OPT_AUTO_U32)
             *(uint32_t *)at = (uint32_t)whole;
         else
             *(uint64_t *)at = whole;
@@ -295,6 +302,10 @@ pr_status pr_options_check(const pr_option_table *table, const void *target)
         double           value;
         switch (option->type) {
         case PR_OPT_U32: value = *(const uint32_t *)(const void *)at; break;
+        case PR_OPT_AUTO_U32:
+            if (*(const uint32_t *)(const void *)at == PR_OPT_AUTO) continue;
+            value = *(const uint32_t *)(const void *)at;
+            break;
         case PR_OPT_U64:
         case PR_OPT_BYTES: value = (double)*(const uint64_t *)(const void *)at; break;
         case PR_OPT_REAL: value = *(const double *)(const void *)at; break;
@@ -344,6 +355,11 @@ pr_json *pr_options_json(const pr_option_group *groups, size_t num_groups)
             switch (option->type) {
             case PR_OPT_FLAG: st = pr_json_set_bool(json, option->name, *(const bool *)at); break;
             case PR_OPT_U32: st = pr_json_set_int(json, option->name, *(const uint32_t *)at); break;
+            case PR_OPT_AUTO_U32:
+                st = *(const uint32_t *)at == PR_OPT_AUTO
+                         ? pr_json_set_string(json, option->name, "auto")
+                         : pr_json_set_int(json, option->name, *(const uint32_t *)at);
+                break;
             case PR_OPT_REAL: st = set_real_exactly(json, option, groups[g].target); break;
             default: /* 64-bit numbers as text when JSON's int64 cannot hold them */
                 pri_option_text(option, groups[g].target, text, sizeof text);

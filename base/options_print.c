@@ -19,6 +19,12 @@ void pri_option_text(const pr_option *option, const void *target, char *out, siz
     switch (option->type) {
     case PR_OPT_FLAG: snprintf(out, bytes, "%s", *(const bool *)at ? "true" : "false"); break;
     case PR_OPT_U32: snprintf(out, bytes, "%u", *(const uint32_t *)at); break;
+    case PR_OPT_AUTO_U32:
+        if (*(const uint32_t *)at == PR_OPT_AUTO)
+            snprintf(out, bytes, "auto");
+        else
+            snprintf(out, bytes, "%u", *(const uint32_t *)at);
+        break;
     case PR_OPT_U64:
     case PR_OPT_BYTES:
         snprintf(out, bytes, "%llu", (unsigned long long)*(const uint64_t *)at);
@@ -48,7 +54,9 @@ void pri_option_allowed(const pr_option *option, char *out, size_t bytes)
     case PR_OPT_TEXT: snprintf(out, bytes, "text"); break;
     default:
         if (option->type != PR_OPT_REAL) {
-            const uint64_t limit = option->type == PR_OPT_U32 ? UINT32_MAX : UINT64_MAX;
+            const uint64_t limit = option->type == PR_OPT_U32        ? UINT32_MAX
+                                   : option->type == PR_OPT_AUTO_U32 ? PR_OPT_AUTO - 1
+                                                                     : UINT64_MAX;
             const uint64_t most  = option->max >= (double)limit ? limit : (uint64_t)option->max;
             snprintf(low, sizeof low, "%.0f", option->min);
             snprintf(high, sizeof high, "%llu", (unsigned long long)most);
@@ -57,7 +65,9 @@ void pri_option_allowed(const pr_option *option, char *out, size_t bytes)
             real_text(option->max, high, sizeof high);
         }
         snprintf(out, bytes, "%s .. %s%s", low, high,
-                 option->type == PR_OPT_BYTES ? " (K, M, G, T allowed)" : "");
+                 option->type == PR_OPT_BYTES      ? " (K, M, G, T allowed)"
+                 : option->type == PR_OPT_AUTO_U32 ? " or auto"
+                                                   : "");
     }
 }
 

@@ -96,16 +96,18 @@ char *pr_json_text(const pr_json *json);
 
 /* Options: one table per options struct; parsing, help, bounds, --config and the dump to JSON
  * all come from the table. Strings live inside the struct as char arrays. */
-#define PR_TEXT_BYTES 4096 /* room of every text option, its end included */
+#define PR_TEXT_BYTES 4096       /* room of every text option, its end included */
+#define PR_OPT_AUTO   UINT32_MAX /* "auto" of a PR_OPT_AUTO_U32; no number reaches it */
 
 typedef enum pr_opt_type {
-    PR_OPT_FLAG,   /* bool; "--name", "--name=true|false" */
-    PR_OPT_U32,    /* uint32_t */
-    PR_OPT_U64,    /* uint64_t */
-    PR_OPT_REAL,   /* double */
-    PR_OPT_TEXT,   /* char[PR_TEXT_BYTES] */
-    PR_OPT_BYTES,  /* uint64_t; 4096, 64K, 2G, 1.5G: powers of 1024 */
-    PR_OPT_CHOICE, /* int, the index in `choices` */
+    PR_OPT_FLAG,     /* bool; "--name", "--name=true|false" */
+    PR_OPT_U32,      /* uint32_t */
+    PR_OPT_U64,      /* uint64_t */
+    PR_OPT_REAL,     /* double */
+    PR_OPT_TEXT,     /* char[PR_TEXT_BYTES] */
+    PR_OPT_BYTES,    /* uint64_t; 4096, 64K, 2G, 1.5G: powers of 1024 */
+    PR_OPT_CHOICE,   /* int, the index in `choices` */
+    PR_OPT_AUTO_U32, /* uint32_t, or the word "auto", kept as PR_OPT_AUTO */
 } pr_opt_type;
 
 typedef struct pr_option {

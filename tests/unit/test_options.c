@@ -32,12 +32,17 @@ static const pr_option_table demo_table = { "Demo", demo_options,
 
 /* A second struct behind the same command line. */
 typedef struct extra {
-    uint32_t threads;
+    uint32_t threads, window, any;
 } extra;
-static const pr_option       extra_options[] = { { "threads", "threads", "threads", "0", PR_OPT_U32,
-                                                   offsetof(extra, threads), 0, 18446744073709551615.0,
-                                                   NULL } };
-static const pr_option_table extra_table     = { "Extra", extra_options, 1 };
+static const pr_option extra_options[] = {
+    { "threads", "threads", "threads", "0", PR_OPT_U32, offsetof(extra, threads), 0,
+      18446744073709551615.0, NULL },
+    { "window", "lists", "a number or a word", "auto", PR_OPT_AUTO_U32, offsetof(extra, window), 2,
+      31, NULL },
+    { "any", "", "any number or a word", "7", PR_OPT_AUTO_U32, offsetof(extra, any), 0, 1e18,
+      NULL },
+};
+static const pr_option_table extra_table = { "Extra", extra_options, 3 };
 
 typedef struct fixture {
     demo            demo;
@@ -79,7 +84,10 @@ static void every_option_starts_at_its_default(void **state)
     assert_int_equal(f->demo.mode, 1);
     assert_string_equal(f->demo.name, "");
     assert_int_equal(f->extra.threads, 0);
+    assert_true(f->extra.window == PR_OPT_AUTO);
+    assert_int_equal(f->extra.any, 7);
     assert_ok(pr_options_check(&demo_table, &f->demo));
+    assert_ok(pr_options_check(&extra_table, &f->extra));
 }
 
 static void names_and_values_come_in_both_spellings(void **state)
@@ -218,6 +226,16 @@ static void bad_values_are_refused_and_change_nothing(void **state)
         { "mode", "Packed", "--mode is 'Packed'" },
         { "mode", "1", "--mode is '1'" },
         { "verbose", "2", "--verbose is '2'" },
+        { "window", "", "--window is '', must be a whole number in 2 .. 31 or auto" },
+        { "window", "Auto", "--window is 'Auto', must be a whole number in 2 .. 31 or auto" },
+        { "window", "auto ", "--window is 'auto '" },
+        { "window", "automatic", "--window is 'automatic'" },
+        { "window", "-1", "--window is '-1'" },
+        { "window", "1", "--window is 1, must be in 2 .. 31 or auto" },
+        { "window", "32", "--window is 32, must be in 2 .. 31 or auto" },
+        { "window", "4294967295", "--window is 4294967295, must be in" },
+        { "any", "4294967295", "--any is 4294967295, must be in 0 .. 4294967294 or auto" },
+        { "epochs", "auto", "--epochs is 'auto', must be a whole number in 1 .. 1000" },
         { "", "1", "unknown option --" },
         { "config", "a.json", "unknown option --config" },
     };
@@ -258,6 +276,21 @@ static void bounds_themselves_are_allowed(void **state)
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
         assert_ok(pr_options_set(f->groups, 2, good[i].name, good[i].value));
     assert_true(f->extra.threads == UINT32_MAX);
+}
+
+static void auto_is_a_value_of_its_own(void **state)
+{
+    (void)state;
+    fixture *f = fresh();
+
+    assert_ok(PARSE(f, "--window", "2", "--any=auto"));
+    assert_int_equal(f->extra.window, 2);
+    assert_true(f->extra.any == PR_OPT_AUTO);
+    assert_ok(PARSE(f, "--window=31", "--any=4294967294"));
+    assert_int_equal(f->extra.window, 31);
+    assert_true(f->extra.any == 4294967294u);
+    assert_ok(PARSE(f, "--window=auto"));
+    assert_true(f->extra.window == PR_OPT_AUTO);
 }
 
 static void byte_suffixes_are_powers_of_1024(void **state)
@@ -403,19 +436,24 @@ static void the_dump_is_a_config_that_gives_the_same_struct(void **state)
         f->demo.epochs  = 1 + test_below(&rng, 1000);
         f->demo.mode    = (int)test_below(&rng, 3);
         f->demo.verbose = round % 2;
+        f->extra.window = round % 3 ? 2 + test_below(&rng, 30) : PR_OPT_AUTO;
         snprintf(f->demo.name, sizeof f->demo.name, "\"%u\"\t\\ \xc3\xa9", test_random(&rng));
         if (round == 0) f->demo.rate = 0.1;
         if (round == 1) f->demo.seed = UINT64_MAX;
 
-        static demo want;
-        want          = f->demo;
-        pr_json *json = pr_options_json(f->groups, 2);
-        char    *text = pr_json_text(json);
+        static demo    want;
+        const uint32_t want_window = f->extra.window;
+        want                       = f->demo;
+        pr_json *json              = pr_options_json(f->groups, 2);
+        char    *text              = pr_json_text(json);
         assert_non_null(text);
         if (round == 0) assert_non_null(strstr(text, "\"rate\":0.1,"));
+        if (round == 0) assert_non_null(strstr(text, "\"window\":\"auto\""));
         const char *path = config(text);
         f                = fresh();
+        assert_ok(pr_options_set(f->groups, 2, "window", "5"));
         assert_ok(PARSE(f, "--config", path));
+        assert_true(f->extra.window == want_window);
         assert_true(f->demo.rate == want.rate);
         assert_true(f->demo.seed == want.seed && f->demo.bytes == want.bytes);
         assert_int_equal(f->demo.epochs, want.epochs);
@@ -453,6 +491,14 @@ static void structs_filled_by_code_are_checked(void **state)
         assert_fails(PR_E_ARG, "must be one of resident|packed|off",
                      pr_options_check(&demo_table, &f->demo));
     }
+    f               = fresh();
+    f->extra.window = 32;
+    assert_fails(PR_E_ARG, "--window is 32, must be in 2 .. 31 or auto",
+                 pr_options_check(&extra_table, &f->extra));
+    f->extra.window = 0;
+    assert_fails(PR_E_ARG, "--window is 0, must be in", pr_options_check(&extra_table, &f->extra));
+    f->extra.window = f->extra.any = PR_OPT_AUTO;
+    assert_ok(pr_options_check(&extra_table, &f->extra));
     f = fresh();
     memset(f->demo.name, 'x', sizeof f->demo.name);
     assert_fails(PR_E_ARG, "--name is not ended", pr_options_check(&demo_table, &f->demo));
@@ -481,6 +527,7 @@ static void help_names_every_option_with_unit_bounds_and_default(void **state)
     assert_non_null(strstr(text, "random seed; 0 .. 18446744073709551615 (default 1)\n"));
     assert_non_null(strstr(text, "budget; 0 .. 4611686018427387904 (K, M, G, T allowed)"));
     assert_non_null(strstr(text, "threads; 0 .. 4294967295 (default 0)\n"));
+    assert_non_null(strstr(text, "a number or a word; 2 .. 31 or auto (default auto)\n"));
     for (size_t i = 0; i < demo_table.num_options; i++)
         assert_non_null(strstr(text, demo_options[i].name));
     for (const char *line = text; *line; line += strcspn(line, "\n"), line += *line == '\n')
@@ -494,6 +541,7 @@ static void the_man_page_escapes_roff(void **state)
 
     assert_non_null(strstr(text, ".SS \"Demo\"\n"));
     assert_non_null(strstr(text, "\\fB\\-\\-cache.bytes\\fR"));
+    assert_non_null(strstr(text, "2 .. 31 or auto (default auto).\n"));
     for (const char *line = text; *line; line += strcspn(line, "\n"), line += *line == '\n')
         if (*line == '.') assert_true(!strncmp(line, ".SS", 3) || !strncmp(line, ".TP", 3));
 }
@@ -507,6 +555,7 @@ int main(void)
         cmocka_unit_test(unknown_flags_and_missing_values_are_named),
         cmocka_unit_test(bad_values_are_refused_and_change_nothing),
         cmocka_unit_test(bounds_themselves_are_allowed),
+        cmocka_unit_test(auto_is_a_value_of_its_own),
         cmocka_unit_test(byte_suffixes_are_powers_of_1024),
         cmocka_unit_test(text_of_any_length_is_kept_or_refused_whole),
         cmocka_unit_test(a_config_file_is_read_first_wherever_it_stands),
