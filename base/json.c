@@ -156,6 +156,26 @@ bool pri_json_is_object(const pr_json *json)
     return json_is_object(raw(json));
 }
 
+bool pri_json_is_null(const pr_json *json)
+{
+    return json_is_null(raw(json));
+}
+
+bool pri_json_is_array(const pr_json *json)
+{
+    return json_is_array(raw(json));
+}
+
+size_t pri_json_length(const pr_json *array)
+{
+    return json_array_size(raw(array));
+}
+
+const pr_json *pri_json_at(const pr_json *array, size_t index)
+{
+    return cooked(json_array_get(raw(array), index));
+}
+
 bool pri_json_as_int(const pr_json *json, int64_t *out)
 {
     if (!json_is_integer(raw(json))) return false;

@@ -2,6 +2,8 @@
 #include "base/mem.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -71,6 +73,28 @@ void pri_pages_unmap(void *ptr, size_t bytes)
     if (!ptr) return;
     atomic_fetch_sub_explicit(&num_live, 1, memory_order_relaxed);
     (void)munmap(ptr, bytes);
+}
+
+/* The kernel lists mappings by their first and last byte; neighbours that look alike are one
+ * mapping there, so what is counted may be a little more than ours. */
+size_t pri_pages_huge(const void *ptr, size_t bytes)
+{
+    const uintptr_t first = (uintptr_t)ptr, last = first + bytes;
+    size_t          huge = 0;
+    char            line[512];
+    bool            ours = false;
+    FILE           *maps = ptr ? fopen("/proc/self/smaps", "re") : NULL;
+
+    if (!maps) return 0;
+    while (fgets(line, sizeof line, maps)) {
+        unsigned long begin, end, kib;
+        if (sscanf(line, "%lx-%lx ", &begin, &end) == 2)
+            ours = begin < last && end > first;
+        else if (ours && sscanf(line, "AnonHugePages: %lu kB", &kib) == 1)
+            huge += (size_t)kib << 10;
+    }
+    (void)fclose(maps);
+    return huge < bytes ? huge : bytes;
 }
 
 uint64_t pri_mem_calls(void)

@@ -22,6 +22,10 @@ void pri_free(void *ptr);
 void *pri_pages_map(size_t bytes, int huge);
 void  pri_pages_unmap(void *ptr, size_t bytes); /* the same bytes; NULL is fine */
 
+/* Give how many bytes of a mapping lie on huge pages now, read back from the kernel; 0 where it does
+ * not say. Slow: for reports. */
+size_t pri_pages_huge(const void *ptr, size_t bytes);
+
 /* What went through the door so far, all threads together. */
 uint64_t pri_mem_calls(void); /* allocations asked for, pages included */
 int64_t  pri_mem_live(void);  /* allocated and not yet freed */

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "pipeline/nn/clones.h"
+#include "base/clones.h"
 
 enum {
     TASK         = 64, /* result rows a thread takes at a time */

@@ -1,7 +1,7 @@
 /* dropout.c: one 64-bit mix a row, one 32-bit mix an element; loops that vectorise. */
 #include "pipeline/nn/dropout.h"
 
-#include "pipeline/nn/clones.h"
+#include "base/clones.h"
 #include "pipeline/nn/rows.h"
 
 pri_dropout pri_dropout_of(double p, uint64_t key, uint64_t step, uint32_t layer)

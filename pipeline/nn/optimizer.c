@@ -6,7 +6,7 @@
  *     p = p - lr / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + epsilon) */
 #include <math.h>
 
-#include "pipeline/nn/clones.h"
+#include "base/clones.h"
 #include "pipeline/nn/model.h"
 #include "pipeline/nn/nn.h"
 

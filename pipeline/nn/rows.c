@@ -6,7 +6,7 @@
  * ((y + a) + b) + c is what single additions give. */
 #include "pipeline/nn/rows.h"
 
-#include "pipeline/nn/clones.h"
+#include "base/clones.h"
 
 enum {
     GROUP = 4, /* rows added together */

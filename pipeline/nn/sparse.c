@@ -4,7 +4,7 @@
 #include <omp.h>
 #include <string.h>
 
-#include "pipeline/nn/clones.h"
+#include "base/clones.h"
 #include "pipeline/nn/rows.h"
 
 enum {

@@ -256,6 +256,26 @@ static void free_it(void *json)
     pr_json_free(json);
 }
 
+static void an_arrays_elements_are_borrowed_by_index(void **state)
+{
+    (void)state;
+    pr_json       *json = parsed("{\"a\": [7, null, {}], \"n\": null}");
+    const pr_json *list = pri_json_find(json, "a");
+    int64_t        n    = 0;
+
+    assert_true(pri_json_is_array(list));
+    assert_int_equal(pri_json_length(list), 3);
+    assert_true(pri_json_as_int(pri_json_at(list, 0), &n) && n == 7);
+    assert_true(pri_json_is_null(pri_json_at(list, 1)));
+    assert_true(pri_json_is_object(pri_json_at(list, 2)));
+    assert_null(pri_json_at(list, 3));
+    assert_true(pri_json_is_null(pri_json_find(json, "n")));
+    assert_false(pri_json_is_null(pri_json_find(json, "absent")));
+    assert_false(pri_json_is_array(json) || pri_json_is_array(NULL));
+    assert_int_equal(pri_json_length(json), 0);
+    pr_json_free(json);
+}
+
 static void reading_survives_a_failed_allocation(void **state)
 {
     (void)state;
@@ -279,6 +299,7 @@ int main(void)
         cmocka_unit_test(deep_nesting_is_refused_not_followed),
         cmocka_unit_test(a_cut_text_never_passes),
         cmocka_unit_test(a_file_must_hold_one_object),
+        cmocka_unit_test(an_arrays_elements_are_borrowed_by_index),
         cmocka_unit_test(reading_survives_a_failed_allocation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

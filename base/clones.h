@@ -3,8 +3,8 @@
  * Results are the same on all of them: sums are never reordered and never contracted. Put it on
  * whole loops over a row, never on a function with an OpenMP region inside (the region's body
  * would not be cloned). */
-#ifndef PIPELINE_NN_CLONES_H
-#define PIPELINE_NN_CLONES_H
+#ifndef BASE_CLONES_H
+#define BASE_CLONES_H
 
 /* Sanitizers run before the choice could be made. clang 14 takes the x86-64 levels but tests them
  * wrongly at run time, so it gets the two features they stand for here. */
