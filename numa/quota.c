@@ -1,5 +1,6 @@
-/* quota.c: how many CPUs the cgroups grant. A container with a quota of 2 CPUs on 64 cores sees 64
- * cores; starting 64 threads there stalls all of them for most of every period. */
+/* quota.c: how many CPUs and how much memory the cgroups grant. A container with a quota of 2 CPUs
+ * on 64 cores sees 64 cores; starting 64 threads there stalls all of them for most of every period.
+ */
 #include "numa/topo.h"
 
 #include <stdlib.h>
@@ -50,6 +51,35 @@ static double limit_v1(const char *directory)
     return ratio(quota, period);
 }
 
+/* A number of bytes in a file of its own; 0 when there is none ("max"). */
+static double bytes_in(const char *directory, const char *name)
+{
+    char path[PATH_BYTES + 64], line[128], *end;
+
+    snprintf(path, sizeof path, "%s/%s", directory, name);
+    if (!first_line(path, line, sizeof line)) return 0;
+    const double bytes = strtod(line, &end);
+    return end == line ? 0 : bytes;
+}
+
+/* What a group may still take: at least a byte, as 0 says that there is no limit. */
+static double room(double limit, double used)
+{
+    if (limit <= 0) return 0;
+    return limit > used + 1 ? limit - used : 1;
+}
+
+static double memory_v2(const char *directory)
+{
+    return room(bytes_in(directory, "memory.max"), bytes_in(directory, "memory.current"));
+}
+
+static double memory_v1(const char *directory)
+{
+    return room(bytes_in(directory, "memory.limit_in_bytes"),
+                bytes_in(directory, "memory.usage_in_bytes"));
+}
+
 /* Take the smallest limit of a group and its parents. The group's path may not exist below `mount`
  * (a container sees its own group as the root); the walk up then ends at the mount, which does. */
 static void walk_up(const char *mount, const char *group, double (*limit_of)(const char *),
@@ -78,7 +108,9 @@ static bool has_word(const char *list, const char *word)
     return false;
 }
 
-double pri_quota_cpus(const char *root)
+/* Give the smallest limit of this process's groups for one controller. */
+static double least_limit(const char *root, const char *controller, double (*v2)(const char *),
+                          double (*v1)(const char *))
 {
     char   path[PATH_BYTES], mount[PATH_BYTES], line[PR_TEXT_BYTES];
     double least = 0;
@@ -96,16 +128,26 @@ double pri_quota_cpus(const char *root)
         if (!strcmp(group, "/")) group = "";
         if (!controllers[0]) {
             snprintf(mount, sizeof mount, "%s/sys/fs/cgroup", root);
-            walk_up(mount, group, limit_v2, &least);
+            walk_up(mount, group, v2, &least);
             snprintf(mount, sizeof mount, "%s/sys/fs/cgroup/unified", root);
-            walk_up(mount, group, limit_v2, &least);
-        } else if (has_word(controllers, "cpu")) {
+            walk_up(mount, group, v2, &least);
+        } else if (has_word(controllers, controller)) {
             snprintf(mount, sizeof mount, "%s/sys/fs/cgroup/%s", root, controllers);
-            walk_up(mount, group, limit_v1, &least);
-            snprintf(mount, sizeof mount, "%s/sys/fs/cgroup/cpu", root);
-            walk_up(mount, group, limit_v1, &least);
+            walk_up(mount, group, v1, &least);
+            snprintf(mount, sizeof mount, "%s/sys/fs/cgroup/%s", root, controller);
+            walk_up(mount, group, v1, &least);
         }
     }
     (void)fclose(file);
     return least;
+}
+
+double pri_quota_cpus(const char *root)
+{
+    return least_limit(root, "cpu", limit_v2, limit_v1);
+}
+
+double pri_quota_memory(const char *root)
+{
+    return least_limit(root, "memory", memory_v2, memory_v1);
 }

@@ -46,4 +46,10 @@ const pri_node *pri_topo_node(const pr_topo *topo, int32_t os_index);
  * holds a made-up /proc and /sys. Cannot fail: what cannot be read sets no limit. */
 double pri_quota_cpus(const char *root);
 
+/* The same for bytes of memory that may still be taken, page cache counted as taken. */
+double pri_quota_memory(const char *root);
+
+/* pr_memory_available() below `root`. */
+uint64_t pri_memory_available(const char *root);
+
 #endif

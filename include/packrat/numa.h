@@ -48,6 +48,14 @@ const char *pr_topo_cpu_model(const pr_topo *topo); /* borrowed; "unknown" */
 uint32_t    pr_topo_num_nodes(const pr_topo *topo); /* NUMA nodes with memory or cores */
 uint32_t    pr_topo_num_cpus(const pr_topo *topo);  /* logical CPUs allowed */
 double      pr_topo_cpu_quota(const pr_topo *topo); /* CPUs by cgroup; 0: no limit */
+
+/* Bytes of the last-level cache that CPU 0 reaches; 16 MiB where the kernel does not say. */
+uint64_t pr_llc_bytes(void);
+
+/* Bytes of memory that may still be taken: what the kernel calls available, or what the cgroups of
+ * this process leave of their limit where that is less; 0 when not known. */
+uint64_t pr_memory_available(void);
+
 void        pr_topo_print(const pr_topo *topo, const pr_plan *plan, FILE *out);
 pr_json    *pr_topo_json(const pr_topo *topo, const pr_plan *plan); /* NULL when out of memory */
 
