@@ -152,6 +152,7 @@ void pri_lane_free(pri_lane *lane)
     }
     pri_tape_free(lane->tape);
     pr_cache_free(lane->cache);
+    pr_batch_room_free(lane->room);
     pr_sampler_free(lane->sampler);
     pri_team_free(lane->team);
     pri_free(lane);
@@ -169,6 +170,7 @@ static pr_status equip(pri_lane *lane, void *argument)
         kit->sampler_threads && kit->sampler_threads < own ? kit->sampler_threads : own;
     PR_TRY(pr_sampler_create(kit->graph, kit->fanout, kit->seed, kit->max_seeds, threads,
                              &lane->sampler));
+    PR_TRY(pr_batch_room_create(lane->sampler, &lane->room));
     for (uint32_t h = 0; h < kit->fanout->num_layers; h++) {
         max_dst[h]   = pr_sampler_max_dst(lane->sampler, h);
         max_edges[h] = pr_sampler_max_hop_edges(lane->sampler, h);

@@ -24,6 +24,7 @@ struct pri_lane {
     pri_team        *team;
     pri_lane_thread *thread;
     pr_sampler      *sampler; /* NULL until pri_lane_equip */
+    pr_batch_room   *room;
     pr_cache        *cache;
     pri_tape        *tape;
 };

@@ -27,7 +27,7 @@ static pr_status lane_step(pri_lane *lane, void *argument)
     pr_slab               slab;
 
     const int64_t start = pr_now_ns();
-    PR_TRY(pr_sampler_draw(lane->sampler, part->seeds, draw, &part->batch));
+    PR_TRY(pr_sampler_draw(lane->sampler, lane->room, part->seeds, draw, &part->batch));
     const int64_t sampled = pr_now_ns();
     PR_TRY(pr_cache_prepare(lane->cache, part->batch.nodes, &plan));
     const int64_t prepared = pr_now_ns();

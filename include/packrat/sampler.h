@@ -36,13 +36,22 @@ typedef struct pr_sampler pr_sampler;
  *   max_seeds    most seeds a batch may have
  *   threads      OpenMP threads that draw; results do not depend on it
  *
- * Takes 8 bytes a vertex and reserves address space for the worst legal batch; after that no
- * call allocates. PR_E_ARG for a row of more than 2^32 - 1 arcs, PR_E_NOMEM when the address space
- * is refused. O(num_nodes).
+ * Takes 8 bytes a vertex and reserves address space for scratch; after that no call allocates.
+ * PR_E_ARG for a row of more than 2^32 - 1 arcs, PR_E_NOMEM when the address space is refused.
+ * O(num_nodes).
  */
 pr_status pr_sampler_create(const pr_graph *graph, const pr_fanout *fanout, uint64_t seed,
                             uint32_t max_seeds, uint32_t threads, pr_sampler **out);
 void      pr_sampler_free(pr_sampler *sampler);
+
+/* Where one batch lives. As many batches of a sampler can be read at a time as there are rooms. */
+typedef struct pr_batch_room pr_batch_room;
+
+/* Create a room for batches of `sampler`, which it may outlive. Reserves address space for the
+ * worst legal batch; pages are committed when a batch first needs them, and nothing else is
+ * allocated. PR_E_NOMEM, naming the bytes, when the address space is refused. */
+pr_status pr_batch_room_create(const pr_sampler *sampler, pr_batch_room **out);
+void      pr_batch_room_free(pr_batch_room *room); /* NULL is fine */
 
 /* What names a batch. */
 typedef struct pr_draw {
@@ -56,12 +65,15 @@ typedef struct pr_draw {
  * uniform without replacement; the destinations of hop h + 1 are all vertices of hop h,
  * destinations first.
  *
+ *   room    made for this sampler; PR_E_ARG for one that its batches may not fit
  *   seeds   distinct, below num_nodes, at most max_seeds; PR_E_ARG otherwise
- *   out     borrowed until the next draw or free
+ *   out     borrowed from the room until its next draw, a failing one included, or its free
  *
- * PR_E_FULL when a hop would exceed 2^32 - 1 edges. One caller at a time. Cost: O(edges drawn).
+ * The room has no part in what is drawn. PR_E_FULL when a hop would exceed 2^32 - 1 edges. One
+ * caller at a time. Cost: O(edges drawn).
  */
-pr_status pr_sampler_draw(pr_sampler *sampler, pr_vids seeds, pr_draw draw, pr_batch *out);
+pr_status pr_sampler_draw(pr_sampler *sampler, pr_batch_room *room, pr_vids seeds, pr_draw draw,
+                          pr_batch *out);
 
 /* Most distinct vertices a batch can have: at most min(num_nodes, max_seeds * product of (1 +
  * fanout)), less where the graph's longest row or its edges are the tighter bound. */

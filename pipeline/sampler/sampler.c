@@ -18,10 +18,10 @@
 #include <omp.h>
 #include <string.h>
 
-#include "base/arena.h"
 #include "pipeline/sampler/draw.h"
 #include "pipeline/sampler/hash.h"
 #include "pipeline/sampler/relabel.h"
+#include "pipeline/sampler/room.h"
 
 enum {
     MAX_THREADS   = 4096,
@@ -40,8 +40,7 @@ struct pr_sampler {
     uint32_t   *scratch; /* [threads, num_scratch] for pri_draw_positions */
     uint32_t    num_scratch;
     pri_relabel relabel;
-    pri_arena   arena;
-    pr_block    block[PR_MAX_LAYERS];
+    pri_arena   arena; /* scratch of the hash; what a batch keeps is in its room */
 };
 
 static uint64_t min_u64(uint64_t a, uint64_t b)
@@ -93,23 +92,15 @@ static void set_bounds(pr_sampler *sampler, uint32_t longest)
     }
 }
 
-/* Give the bytes pr_sampler_draw takes for the worst legal batch. No sum here comes near 2^64: at
- * most PR_MAX_LAYERS * 2 + 3 arrays of at most 2^35 bytes. */
-static size_t arena_bytes(const pr_sampler *sampler)
+/* Give the bytes that hashing the worst legal batch takes. */
+static size_t scratch_bytes(const pr_sampler *sampler)
 {
     const uint32_t num_layers = sampler->fanout.num_layers;
     const size_t   num_inputs = sampler->max_nodes[num_layers];
-    size_t         bytes      = (num_inputs + 1) * sizeof(pr_vid);
+    const size_t   num_inner  = sampler->max_nodes[num_layers - 1];
 
-    bytes += num_inputs * sizeof(uint64_t);
-    bytes += sampler->max_nodes[num_layers - 1] * sizeof(uint64_t);
-    for (uint32_t h = 0; h < num_layers; h++) {
-        bytes += ((size_t)sampler->max_nodes[h] + 1) * sizeof(uint32_t);
-        bytes += sampler->max_edges[h] * sizeof(uint32_t);
-    }
-    return bytes + (2 * num_layers + 3) * (size_t)64; /* each array starts a cache line */
+    return (num_inputs + num_inner) * sizeof(uint64_t) + 2 * (size_t)64; /* whole cache lines */
 }
-_Static_assert(sizeof(size_t) >= 8, "sizes above are computed in 64 bits");
 
 static pr_status check_create(const pr_graph *graph, const pr_fanout *fanout, uint32_t max_seeds,
                               uint32_t threads)
@@ -156,7 +147,7 @@ pr_status pr_sampler_create(const pr_graph *graph, const pr_fanout *fanout, uint
     set_bounds(sampler, longest);
     if (sampler->num_scratch) PR_NEW(sampler->scratch, (size_t)threads * sampler->num_scratch);
     PR_TRY(pri_relabel_init(&sampler->relabel, graph->num_nodes));
-    PR_TRY(pri_arena_init(&sampler->arena, arena_bytes(sampler)));
+    PR_TRY(pri_arena_init(&sampler->arena, scratch_bytes(sampler)));
 
     *out    = sampler;
     sampler = NULL;
@@ -278,26 +269,26 @@ static void draw_hop(const pr_sampler *sampler, const pri_draw_hop *hop, uint32_
 }
 
 /* Build block `hop`: the vertices known so far are its destinations. */
-static pr_status expand(pr_sampler *sampler, pr_draw draw, uint32_t hop)
+static pr_status expand(pr_sampler *sampler, pr_batch_room *room, pr_draw draw, uint32_t hop)
 {
     pr_status      st      = PR_OK;
     const uint32_t num_dst = sampler->relabel.num;
     uint32_t      *indptr, *indices;
 
-    PR_TAKE(&sampler->arena, indptr, (size_t)num_dst + 1);
+    PR_TAKE(&room->arena, indptr, (size_t)num_dst + 1);
     const uint64_t edges = count_rows(&sampler->graph, sampler->fanout.hop[hop],
                                       sampler->relabel.nodes, num_dst, indptr);
     PR_CHECK(edges <= UINT32_MAX, PR_E_FULL,
              "hop %u of step %llu has %llu edges, at most %u fit a batch; use a smaller --fanout "
              "or --batch-size",
              hop, (unsigned long long)draw.step, (unsigned long long)edges, UINT32_MAX);
-    PR_TAKE(&sampler->arena, indices, edges);
+    PR_TAKE(&room->arena, indices, edges);
 
     const pri_draw_hop common = pri_draw_hop_of(sampler->stream_key, draw, hop);
     draw_hop(sampler, &common, num_dst, indptr, indices);
     pri_relabel_array(&sampler->relabel, indices, edges);
 
-    sampler->block[hop] = (pr_block){
+    room->block[hop] = (pr_block){
         .num_dst   = num_dst,
         .num_src   = sampler->relabel.num,
         .num_edges = (uint32_t)edges,
@@ -309,16 +300,17 @@ done:
 }
 
 /* Fill in the batch's nodes and hash from the finished blocks. */
-static pr_status finish(pr_sampler *sampler, pr_batch *batch)
+static pr_status finish(pr_sampler *sampler, const pr_batch_room *room, pr_batch *batch)
 {
     pr_status       st   = PR_OK;
-    const pr_block *last = &sampler->block[batch->num_layers - 1];
+    const pr_block *last = &room->block[batch->num_layers - 1];
     uint64_t       *inputs, *inner;
 
-    batch->block = sampler->block;
+    batch->block = room->block;
     batch->nodes = (pr_vids){ sampler->relabel.nodes, sampler->relabel.num };
     for (uint32_t h = 0; h < batch->num_layers; h++) batch->num_edges += batch->block[h].num_edges;
 
+    pri_arena_reset(&sampler->arena);
     PR_TAKE(&sampler->arena, inputs, batch->nodes.n);
     PR_TAKE(&sampler->arena, inner, last->num_dst);
     batch->hash = pri_hash_batch(batch, sampler->threads, inputs, inner);
@@ -326,13 +318,14 @@ done:
     return st;
 }
 
-pr_status pr_sampler_draw(pr_sampler *sampler, pr_vids seeds, pr_draw draw, pr_batch *out)
+pr_status pr_sampler_draw(pr_sampler *sampler, pr_batch_room *room, pr_vids seeds, pr_draw draw,
+                          pr_batch *out)
 {
     pr_status     st    = PR_OK;
     const int64_t began = pr_now_ns();
     pr_vid       *nodes;
 
-    PR_CHECK(sampler && out, PR_E_ARG, "sampler or out is NULL");
+    PR_CHECK(sampler && room && out, PR_E_ARG, "sampler, room or out is NULL");
     *out = (pr_batch){ 0 };
     PR_CHECK(seeds.at || seeds.n == 0, PR_E_ARG, "%zu seeds at NULL", seeds.n);
     PR_CHECK(seeds.n <= sampler->max_seeds, PR_E_ARG, "the batch has %zu seeds, at most %u allowed",
@@ -340,11 +333,17 @@ pr_status pr_sampler_draw(pr_sampler *sampler, pr_vids seeds, pr_draw draw, pr_b
     PR_CHECK((uint32_t)draw.phase <= PR_PHASE_SERVE, PR_E_ARG, "phase is %d, must be 0..%d",
              (int)draw.phase, (int)PR_PHASE_SERVE);
 
-    pri_arena_reset(&sampler->arena);
-    PR_TAKE(&sampler->arena, nodes, (size_t)pr_sampler_max_inputs(sampler) + 1);
+    const size_t most = pri_room_bytes(sampler);
+    PR_CHECK(room->arena.bytes >= most, PR_E_ARG,
+             "the room has %zu bytes, this sampler's batches may need %zu: it was made for another",
+             room->arena.bytes, most);
+
+    pri_arena_reset(&room->arena);
+    PR_TAKE(&room->arena, nodes, (size_t)pr_sampler_max_inputs(sampler) + 1);
     pri_relabel_start(&sampler->relabel, nodes);
     PR_TRY(take_seeds(sampler, seeds));
-    for (uint32_t h = 0; h < sampler->fanout.num_layers; h++) PR_TRY(expand(sampler, draw, h));
+    for (uint32_t h = 0; h < sampler->fanout.num_layers; h++)
+        PR_TRY(expand(sampler, room, draw, h));
 
     pr_batch batch = {
         .phase          = draw.phase,
@@ -354,7 +353,7 @@ pr_status pr_sampler_draw(pr_sampler *sampler, pr_vids seeds, pr_draw draw, pr_b
         .first_position = draw.first_position,
         .num_layers     = sampler->fanout.num_layers,
     };
-    PR_TRY(finish(sampler, &batch));
+    PR_TRY(finish(sampler, room, &batch));
     batch.sample_ns = pr_now_ns() - began;
     *out            = batch;
 done:

@@ -36,10 +36,10 @@ static pr_sampler *sampler_of(const pr_graph *graph, uint32_t num_layers, uint32
     return sampler;
 }
 
-static pr_batch draw_hubs(pr_sampler *sampler, pr_draw draw)
+static pr_batch draw_hubs(pr_sampler *sampler, pr_batch_room *room, pr_draw draw)
 {
     pr_batch batch;
-    assert_ok(pr_sampler_draw(sampler, (pr_vids){ hubs, NUM_HUBS }, draw, &batch));
+    assert_ok(pr_sampler_draw(sampler, room, (pr_vids){ hubs, NUM_HUBS }, draw, &batch));
     return batch;
 }
 
@@ -100,12 +100,13 @@ static void test_row(tally *t, uint32_t degree, uint32_t fanout)
     const uint32_t  num_steps = (wanted + NUM_HUBS - 1) / NUM_HUBS;
     const double    expected  = (double)num_steps * NUM_HUBS * fanout / degree;
     pr_sampler     *sampler   = sampler_of(&graph, 1, fanout);
+    pr_batch_room  *room      = test_batch_room(sampler);
     double          chi       = 0;
 
     memset(count, 0, sizeof count);
     for (uint32_t step = 0; step < num_steps; step++) {
         const pr_draw   draw  = { .epoch = case_epoch(degree, fanout), .step = step };
-        const pr_batch  batch = draw_hubs(sampler, draw);
+        const pr_batch  batch = draw_hubs(sampler, room, draw);
         const pr_block *b     = &batch.block[0];
         assert_int_equal(b->num_edges, NUM_HUBS * fanout);
         for (uint32_t e = 0; e < b->num_edges; e++) count[batch.nodes.at[b->indices[e]]]++;
@@ -114,6 +115,7 @@ static void test_row(tally *t, uint32_t degree, uint32_t fanout)
     for (uint32_t i = 0; i < degree; i++) chi += (count[i] - expected) * (count[i] - expected);
     add(t, chi / expected * (degree - 1) / (degree - fanout), degree - 1, "degree, fanout", degree,
         fanout);
+    pr_batch_room_free(room);
     pr_sampler_free(sampler);
 }
 
@@ -145,12 +147,13 @@ static void every_set_of_neighbours_is_equally_likely(void **state)
     for (uint32_t degree = 2; degree <= 7; degree++) {
         const pr_graph graph = hub_graph(degree);
         for (uint32_t fanout = 1; fanout < degree; fanout++) {
-            uint32_t    count[128] = { 0 }, num_sets = 0;
-            pr_sampler *sampler = sampler_of(&graph, 1, fanout);
-            double      chi     = 0;
+            uint32_t       count[128] = { 0 }, num_sets = 0;
+            pr_sampler    *sampler = sampler_of(&graph, 1, fanout);
+            pr_batch_room *room    = test_batch_room(sampler);
+            double         chi     = 0;
             for (uint32_t step = 0; step < 60; step++) {
                 const pr_draw  draw  = { .epoch = case_epoch(degree, fanout), .step = step };
-                const pr_batch batch = draw_hubs(sampler, draw);
+                const pr_batch batch = draw_hubs(sampler, room, draw);
                 for (uint32_t h = 0; h < NUM_HUBS; h++) {
                     uint32_t set = 0;
                     for (uint32_t e = h * fanout; e < (h + 1) * fanout; e++)
@@ -170,6 +173,7 @@ static void every_set_of_neighbours_is_equally_likely(void **state)
                 if ((uint32_t)__builtin_popcount(set) == fanout)
                     chi += (count[set] - expected) * (count[set] - expected) / expected;
             add(&t, chi, num_sets - 1, "sets of degree, fanout", degree, fanout);
+            pr_batch_room_free(room);
             pr_sampler_free(sampler);
         }
     }
@@ -179,9 +183,10 @@ static void every_set_of_neighbours_is_equally_likely(void **state)
 enum { SIDES = 6 }; /* degree of the independence tests: 36 pairs */
 
 /* Write what each hub drew, one neighbour, at a hop. */
-static void faces(pr_sampler *sampler, pr_draw draw, uint32_t hop, uint8_t *out)
+static void faces(pr_sampler *sampler, pr_batch_room *room, pr_draw draw, uint32_t hop,
+                  uint8_t *out)
 {
-    const pr_batch  batch = draw_hubs(sampler, draw);
+    const pr_batch  batch = draw_hubs(sampler, room, draw);
     const pr_block *b     = &batch.block[hop];
 
     for (uint32_t h = 0; h < NUM_HUBS; h++)
@@ -207,6 +212,7 @@ static void draws_with_different_keys_are_independent(void **state)
     enum { STEPS = 200 };
     const pr_graph graph   = hub_graph(SIDES);
     pr_sampler    *sampler = sampler_of(&graph, 2, 1);
+    pr_batch_room *room    = test_batch_room(sampler);
     tally          t       = { 0 };
 
     (void)state;
@@ -220,8 +226,8 @@ static void draws_with_different_keys_are_independent(void **state)
             const pr_draw second = { .phase = pairs[p].other.phase,
                                      .epoch = first.epoch + pairs[p].other.epoch,
                                      .step  = first.step + pairs[p].other.step };
-            faces(sampler, first, 0, a);
-            faces(sampler, second, pairs[p].hop, b);
+            faces(sampler, room, first, 0, a);
+            faces(sampler, room, second, pairs[p].hop, b);
             for (uint32_t h = 0; h < NUM_HUBS; h++) {
                 if (h & shift) continue; /* pairs of vertices must not overlap */
                 count[a[h] * SIDES + b[h + shift]]++;
@@ -235,6 +241,7 @@ static void draws_with_different_keys_are_independent(void **state)
         add(&t, chi, SIDES * SIDES - 1, pairs[p].what, p, 0);
     }
     conclude(&t, "independence");
+    pr_batch_room_free(room);
     pr_sampler_free(sampler);
 }
 

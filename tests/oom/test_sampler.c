@@ -16,6 +16,20 @@ static void destroy(void *sampler)
     pr_sampler_free(sampler);
 }
 
+static pr_status create_room(void *context, void **out)
+{
+    pr_batch_room  *room = NULL;
+    const pr_status st   = pr_batch_room_create(context, &room);
+
+    *out = room;
+    return st;
+}
+
+static void destroy_room(void *room)
+{
+    pr_batch_room_free(room);
+}
+
 static void a_sampler_that_cannot_be_created_leaves_nothing(void **state)
 {
     static pr_eid indptr[301];
@@ -26,6 +40,13 @@ static void a_sampler_that_cannot_be_created_leaves_nothing(void **state)
     for (int v = 1; v <= 300; v++) indptr[v] = 200; /* vertex 0 has all arcs */
     test_oom("pr_sampler_create", create, destroy, &graph);
     pr_sampler_free(NULL);
+
+    const pr_fanout fanout = { .num_layers = 2, .hop = { 100, 5 } };
+    pr_sampler     *sampler;
+    assert_ok(pr_sampler_create(&graph, &fanout, 1, 8, 2, &sampler));
+    test_oom("pr_batch_room_create", create_room, destroy_room, sampler);
+    pr_batch_room_free(NULL);
+    pr_sampler_free(sampler);
 }
 
 int main(void)

@@ -98,6 +98,14 @@ uint64_t test_seed(void)
     return seed;
 }
 
+pr_batch_room *test_batch_room(const pr_sampler *sampler)
+{
+    pr_batch_room *room;
+
+    assert_ok(pr_batch_room_create(sampler, &room));
+    return room;
+}
+
 uint32_t test_random(test_rng *rng)
 {
     return pri_philox(rng->key, rng->at++, 0, 0, PRI_STREAM_TEST).at[0];

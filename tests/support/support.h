@@ -55,6 +55,9 @@ void test_oom(const char *name, pr_status (*create)(void *context, void **out),
 /* The seed of random tests: $PR_SEED, else a fixed one; printed once. */
 uint64_t test_seed(void);
 
+/* Give a room for the sampler's batches; free with pr_batch_room_free. */
+pr_batch_room *test_batch_room(const pr_sampler *sampler);
+
 /* A small deterministic stream for tests. */
 typedef struct test_rng {
     uint64_t key;

@@ -148,16 +148,16 @@ static void check_batch(const oracle *o, pr_vids seeds, const pr_batch *batch)
 }
 
 /* `n` distinct vertices in random order. */
-static pr_vids some_seeds(pr_vid *room, pr_vid num_nodes, uint32_t n, uint64_t seed)
+static pr_vids some_seeds(pr_vid *ids, pr_vid num_nodes, uint32_t n, uint64_t seed)
 {
     pr_vid *all = calloc(num_nodes, sizeof *all), *mixed = calloc(num_nodes, sizeof *mixed);
 
     for (pr_vid v = 0; v < num_nodes; v++) all[v] = v;
     pr_seed_order((pr_vids){ all, num_nodes }, seed, 0, mixed);
-    memcpy(room, mixed, n * sizeof *room);
+    memcpy(ids, mixed, n * sizeof *ids);
     free(all);
     free(mixed);
-    return (pr_vids){ room, n };
+    return (pr_vids){ ids, n };
 }
 
 static void every_batch_is_the_oracles(void **state)
@@ -178,18 +178,19 @@ static void every_batch_is_the_oracles(void **state)
         const uint64_t seed  = test_seed() + c;
         const pr_graph graph = random_graph(cases[c].n, cases[c].longest, seed);
         oracle         o     = { .graph = &graph, .seed = seed };
-        pr_vid         room[64];
+        pr_vid         ids[64];
 
         assert_ok(pr_fanout_parse(cases[c].fanout, 0, &o.fanout));
-        pr_sampler *sampler = sampler_of(&graph, cases[c].fanout, seed, 64, 2);
+        pr_sampler    *sampler = sampler_of(&graph, cases[c].fanout, seed, 64, 2);
+        pr_batch_room *room    = test_batch_room(sampler);
         for (uint32_t round = 0; round < 6; round++) {
             const pr_vids seeds =
-                some_seeds(room, graph.num_nodes, cases[c].num_seeds, seed + round);
+                some_seeds(ids, graph.num_nodes, cases[c].num_seeds, seed + round);
             uint64_t hash = 0;
             pr_batch batch;
             o.draw = (pr_draw){ (pr_phase)(round % 4), round * 7, round * UINT64_C(0x80000001),
                                 round * 1000000000 };
-            assert_ok(pr_sampler_draw(sampler, seeds, o.draw, &batch));
+            assert_ok(pr_sampler_draw(sampler, room, seeds, o.draw, &batch));
             check_batch(&o, seeds, &batch);
             if (cases[c].longest > 1000) continue; /* recursion would take minutes */
             for (size_t i = 0; i < seeds.n; i++)
@@ -199,6 +200,7 @@ static void every_batch_is_the_oracles(void **state)
             assert_true(batch.step == o.draw.step && batch.epoch == o.draw.epoch);
             assert_true(batch.phase == o.draw.phase && batch.sample_ns >= 0);
         }
+        pr_batch_room_free(room);
         pr_sampler_free(sampler);
         free_graph(graph);
     }
@@ -210,13 +212,14 @@ static void no_arc_is_drawn_twice(void **state)
 {
     const pr_graph graph   = random_graph(50, 40, test_seed()); /* 50 ids: many parallel arcs */
     pr_sampler    *sampler = sampler_of(&graph, "9,5,2", test_seed(), 50, 1);
-    pr_vid         room[50];
+    pr_batch_room *room    = test_batch_room(sampler);
+    pr_vid         ids[50];
 
     (void)state;
     for (uint32_t step = 0; step < 200; step++) {
-        const pr_vids seeds = some_seeds(room, 50, 12, step);
+        const pr_vids seeds = some_seeds(ids, 50, 12, step);
         pr_batch      batch;
-        assert_ok(pr_sampler_draw(sampler, seeds, (pr_draw){ .step = step }, &batch));
+        assert_ok(pr_sampler_draw(sampler, room, seeds, (pr_draw){ .step = step }, &batch));
         for (uint32_t h = 0; h < 3; h++) {
             const pr_block *b = &batch.block[h];
             for (uint32_t d = 0; d < b->num_dst; d++) {
@@ -229,6 +232,7 @@ static void no_arc_is_drawn_twice(void **state)
             }
         }
     }
+    pr_batch_room_free(room);
     pr_sampler_free(sampler);
     free_graph(graph);
 }
@@ -246,24 +250,59 @@ static void assert_same_batch(const pr_batch *a, const pr_batch *b)
     }
 }
 
+/* Batches wait in rooms of their own while later ones are drawn. */
+static void batches_in_different_rooms_stay_as_they_were_drawn(void **state)
+{
+    enum { ROOMS = 5 };
+    const pr_graph graph   = random_graph(700, 60, test_seed());
+    pr_sampler    *sampler = sampler_of(&graph, "6,4,all", 3, 30, 2);
+    pr_sampler    *again   = sampler_of(&graph, "6,4,all", 3, 30, 1);
+    pr_batch_room *alone   = test_batch_room(again), *room[ROOMS];
+    pr_batch       batch[ROOMS], fresh;
+    pr_vid         ids[30];
+
+    (void)state;
+    for (int r = 0; r < ROOMS; r++) room[r] = test_batch_room(sampler);
+    for (uint32_t step = 0; step < 4 * ROOMS; step++) {
+        const pr_vids seeds = some_seeds(ids, 700, 5 + step, step);
+        assert_ok(pr_sampler_draw(sampler, room[step % ROOMS], seeds, (pr_draw){ .step = step },
+                                  &batch[step % ROOMS]));
+        if (step < ROOMS) continue;
+        for (uint32_t old = step - ROOMS + 1; old <= step; old++) {
+            const pr_vids same = some_seeds(ids, 700, 5 + old, old);
+            assert_ok(pr_sampler_draw(again, alone, same, (pr_draw){ .step = old }, &fresh));
+            assert_same_batch(&fresh, &batch[old % ROOMS]);
+        }
+    }
+    for (int r = 0; r < ROOMS; r++) pr_batch_room_free(room[r]);
+    pr_batch_room_free(alone);
+    pr_sampler_free(again);
+    pr_sampler_free(sampler);
+    free_graph(graph);
+}
+
 /* Draw the same batches with one thread and with two and three. */
 static void compare_threads(const pr_graph *graph, const char *fanout, uint32_t num_seeds)
 {
-    pr_sampler *one = sampler_of(graph, fanout, 5, num_seeds, 1);
-    pr_vid      room[500];
+    pr_sampler    *one         = sampler_of(graph, fanout, 5, num_seeds, 1);
+    pr_batch_room *room_of_one = test_batch_room(one);
+    pr_vid         ids[500];
 
     for (uint32_t threads = 2; threads <= 3; threads++) {
-        pr_sampler *more = sampler_of(graph, fanout, 5, num_seeds, threads);
+        pr_sampler    *more         = sampler_of(graph, fanout, 5, num_seeds, threads);
+        pr_batch_room *room_of_more = test_batch_room(more);
         for (uint32_t step = 0; step < 4; step++) {
-            const pr_vids seeds = some_seeds(room, graph->num_nodes, num_seeds, step);
+            const pr_vids seeds = some_seeds(ids, graph->num_nodes, num_seeds, step);
             pr_batch      a, b;
-            assert_ok(pr_sampler_draw(one, seeds, (pr_draw){ .step = step }, &a));
-            assert_ok(pr_sampler_draw(more, seeds, (pr_draw){ .step = step }, &b));
+            assert_ok(pr_sampler_draw(one, room_of_one, seeds, (pr_draw){ .step = step }, &a));
+            assert_ok(pr_sampler_draw(more, room_of_more, seeds, (pr_draw){ .step = step }, &b));
             assert_true(a.num_edges > 20000);
             assert_same_batch(&a, &b);
         }
+        pr_batch_room_free(room_of_more);
         pr_sampler_free(more);
     }
+    pr_batch_room_free(room_of_one);
     pr_sampler_free(one);
 }
 
@@ -289,23 +328,25 @@ static void the_parts_of_lanes_add_up_to_the_hash_of_the_whole(void **state)
 {
     const pr_graph graph   = random_graph(400, 50, test_seed());
     pr_sampler    *sampler = sampler_of(&graph, "5,3,2", 8, 60, 1);
-    pr_vid         room[60];
-    const pr_vids  seeds = some_seeds(room, 400, 60, 1);
+    pr_batch_room *room    = test_batch_room(sampler);
+    pr_vid         ids[60];
+    const pr_vids  seeds = some_seeds(ids, 400, 60, 1);
     pr_batch       batch;
 
     (void)state;
-    assert_ok(pr_sampler_draw(sampler, seeds, (pr_draw){ .step = 9 }, &batch));
+    assert_ok(pr_sampler_draw(sampler, room, seeds, (pr_draw){ .step = 9 }, &batch));
     const uint64_t whole = batch.hash;
     for (uint32_t lanes = 2; lanes <= 60; lanes = lanes * 3 / 2 + 1) {
         uint64_t sum = 0;
         for (uint32_t lane = 0; lane < lanes; lane++) {
             const uint32_t from = lane * 60 / lanes, to = (lane + 1) * 60 / lanes;
-            assert_ok(pr_sampler_draw(sampler, (pr_vids){ seeds.at + from, to - from },
+            assert_ok(pr_sampler_draw(sampler, room, (pr_vids){ seeds.at + from, to - from },
                                       (pr_draw){ .step = 9, .first_position = from }, &batch));
             sum += batch.hash;
         }
         assert_true(sum == whole);
     }
+    pr_batch_room_free(room);
     pr_sampler_free(sampler);
     free_graph(graph);
 }
@@ -332,19 +373,23 @@ static void every_part_of_the_key_changes_the_draw(void **state)
     for (int i = 0; i < D; i++) indices[i] = (pr_vid)i, indptr[i + 1] = D;
     const pr_graph graph = { D, D, indptr, indices }; /* vertex 0 has all the others */
     for (int i = 0; i <= NUM; i++) {                  /* the last one: another seed */
-        pr_sampler *sampler = sampler_of(&graph, "8,8", i < NUM ? 1 : 2, 1, 1);
-        pr_batch    batch;
-        assert_ok(pr_sampler_draw(sampler, (pr_vids){ &(pr_vid){ 0 }, 1 }, draws[i % NUM], &batch));
+        pr_sampler    *sampler = sampler_of(&graph, "8,8", i < NUM ? 1 : 2, 1, 1);
+        pr_batch_room *room    = test_batch_room(sampler);
+        pr_batch       batch;
+        assert_ok(
+            pr_sampler_draw(sampler, room, (pr_vids){ &(pr_vid){ 0 }, 1 }, draws[i % NUM], &batch));
         for (int h = 0; h < 2 && i + h <= NUM; h++) /* vertex 0 again, at hop 1 */
             for (int e = 0; e < K; e++)
                 row[2 * i + h][e] = batch.nodes.at[batch.block[h].indices[e]];
         if (i < NUM) { /* the place in the seed list does not enter */
             pr_draw moved        = draws[i];
             moved.first_position = 77;
-            assert_ok(pr_sampler_draw(sampler, (pr_vids){ &(pr_vid){ 0 }, 1 }, moved, &batch));
+            assert_ok(
+                pr_sampler_draw(sampler, room, (pr_vids){ &(pr_vid){ 0 }, 1 }, moved, &batch));
             for (int e = 0; e < K; e++)
                 assert_int_equal(row[2 * i][e], batch.nodes.at[batch.block[0].indices[e]]);
         }
+        pr_batch_room_free(room);
         pr_sampler_free(sampler);
     }
     for (int a = 0; a <= 2 * NUM; a++)
@@ -361,16 +406,17 @@ static void the_hash_sees_every_neighbour_and_no_order(void **state)
     const pr_graph graph   = random_graph(30, 20, test_seed());
     pr_vid        *indices = (pr_vid *)(uintptr_t)graph.indices;
     pr_sampler    *sampler = sampler_of(&graph, "all", 1, 30, 1); /* two hops */
-    pr_vid         room[30];
-    const pr_vids  seeds = some_seeds(room, 30, 30, 1);
+    pr_batch_room *room    = test_batch_room(sampler);
+    pr_vid         ids[30];
+    const pr_vids  seeds = some_seeds(ids, 30, 30, 1);
     pr_batch       batch;
 
     (void)state;
-    assert_ok(pr_sampler_draw(sampler, seeds, (pr_draw){ 0 }, &batch));
+    assert_ok(pr_sampler_draw(sampler, room, seeds, (pr_draw){ 0 }, &batch));
     const uint64_t hash = batch.hash;
     for (pr_eid e = 0; e < graph.num_edges; e++) {
         indices[e] = (indices[e] + 1) % 30;
-        assert_ok(pr_sampler_draw(sampler, seeds, (pr_draw){ 0 }, &batch));
+        assert_ok(pr_sampler_draw(sampler, room, seeds, (pr_draw){ 0 }, &batch));
         assert_true(batch.hash != hash);
         indices[e] = (indices[e] + 29) % 30;
     }
@@ -381,11 +427,12 @@ static void the_hash_sees_every_neighbour_and_no_order(void **state)
             indices[b - 1]     = first;
         }
     }
-    assert_ok(pr_sampler_draw(sampler, seeds, (pr_draw){ 0 }, &batch));
+    assert_ok(pr_sampler_draw(sampler, room, seeds, (pr_draw){ 0 }, &batch));
     assert_true(batch.hash == hash);
-    room[0] ^= room[1], room[1] ^= room[0], room[0] ^= room[1]; /* positions do count */
-    assert_ok(pr_sampler_draw(sampler, seeds, (pr_draw){ 0 }, &batch));
+    ids[0] ^= ids[1], ids[1] ^= ids[0], ids[0] ^= ids[1]; /* positions do count */
+    assert_ok(pr_sampler_draw(sampler, room, seeds, (pr_draw){ 0 }, &batch));
     assert_true(batch.hash != hash);
+    pr_batch_room_free(room);
     pr_sampler_free(sampler);
     free_graph(graph);
 }
@@ -409,6 +456,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_batch_is_the_oracles),
         cmocka_unit_test(no_arc_is_drawn_twice),
+        cmocka_unit_test(batches_in_different_rooms_stay_as_they_were_drawn),
         cmocka_unit_test(the_batch_does_not_depend_on_threads),
         cmocka_unit_test(the_parts_of_lanes_add_up_to_the_hash_of_the_whole),
         cmocka_unit_test(every_part_of_the_key_changes_the_draw),

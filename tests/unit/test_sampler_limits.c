@@ -53,15 +53,17 @@ static void bounds_hold_for_the_worst_legal_batch(void **state)
     }
     const pr_graph complete = { N, N * N, indptr, indices };
     pr_sampler    *sampler  = sampler_of(&complete, "all,all,70", 1, 100000, 2);
+    pr_batch_room *room     = test_batch_room(sampler);
     assert_int_equal(pr_sampler_max_inputs(sampler), N);
     assert_int_equal(pr_sampler_max_edges(sampler), 2 * N * N + N * 70);
     assert_int_equal(pr_sampler_max_dst(sampler, 2), N);
     assert_int_equal(pr_sampler_max_hop_edges(sampler, 2), N * 70);
     assert_int_equal(pr_sampler_max_dst(sampler, 3), 0);
-    assert_ok(pr_sampler_draw(sampler, (pr_vids){ all, N }, (pr_draw){ 0 }, &batch));
+    assert_ok(pr_sampler_draw(sampler, room, (pr_vids){ all, N }, (pr_draw){ 0 }, &batch));
     assert_int_equal(batch.num_edges, pr_sampler_max_edges(sampler));
-    assert_ok(pr_sampler_draw(sampler, (pr_vids){ all, 1 }, (pr_draw){ 0 }, &batch));
+    assert_ok(pr_sampler_draw(sampler, room, (pr_vids){ all, 1 }, (pr_draw){ 0 }, &batch));
     assert_int_equal(batch.nodes.n, N);
+    pr_batch_room_free(room);
     pr_sampler_free(sampler);
 
     /* A binary tree: every neighbour is new, so the product of (1 + fanout) would be too much. */
@@ -72,11 +74,13 @@ static void bounds_hold_for_the_worst_legal_batch(void **state)
     }
     const pr_graph tree = { N, indptr[N], indptr, indices };
     sampler             = sampler_of(&tree, "5,all", 1, 1, 1);
+    room                = test_batch_room(sampler);
     assert_int_equal(pr_sampler_max_hop_edges(sampler, 0), 2);
     assert_int_equal(pr_sampler_max_dst(sampler, 1), 3);
     assert_int_equal(pr_sampler_max_inputs(sampler), 9);
-    assert_ok(pr_sampler_draw(sampler, (pr_vids){ all, 1 }, (pr_draw){ 0 }, &batch));
+    assert_ok(pr_sampler_draw(sampler, room, (pr_vids){ all, 1 }, (pr_draw){ 0 }, &batch));
     assert_int_equal(batch.nodes.n, 7);
+    pr_batch_room_free(room);
     pr_sampler_free(sampler);
 }
 
@@ -84,34 +88,38 @@ static void bad_seeds_are_named_and_the_sampler_stays_usable(void **state)
 {
     const pr_graph graph   = ring_graph(40);
     pr_sampler    *sampler = sampler_of(&graph, "3,3", 1, 4, 1);
+    pr_batch_room *room    = test_batch_room(sampler);
     const pr_vids  good    = { (const pr_vid[]){ 5, 6, 7, 8 }, 4 };
     pr_batch       batch;
 
     (void)state;
-    assert_ok(pr_sampler_draw(sampler, good, (pr_draw){ 0 }, &batch));
+    assert_ok(pr_sampler_draw(sampler, room, good, (pr_draw){ 0 }, &batch));
     const uint64_t hash = batch.hash;
     assert_fails(PR_E_ARG, "vertex 6 is a seed twice, at 1 and at 3",
-                 pr_sampler_draw(sampler, (pr_vids){ (const pr_vid[]){ 5, 6, 7, 6 }, 4 },
+                 pr_sampler_draw(sampler, room, (pr_vids){ (const pr_vid[]){ 5, 6, 7, 6 }, 4 },
                                  (pr_draw){ 0 }, &batch));
     assert_null(batch.block);
     assert_fails(PR_E_ARG, "seed 2 is vertex 40, the graph has vertices 0..39",
-                 pr_sampler_draw(sampler, (pr_vids){ (const pr_vid[]){ 5, 6, 40 }, 3 },
+                 pr_sampler_draw(sampler, room, (pr_vids){ (const pr_vid[]){ 5, 6, 40 }, 3 },
                                  (pr_draw){ 0 }, &batch));
     assert_fails(PR_E_ARG, "5 seeds, at most 4",
-                 pr_sampler_draw(sampler, (pr_vids){ good.at, 5 }, (pr_draw){ 0 }, &batch));
+                 pr_sampler_draw(sampler, room, (pr_vids){ good.at, 5 }, (pr_draw){ 0 }, &batch));
     assert_fails(PR_E_ARG, "at NULL",
-                 pr_sampler_draw(sampler, (pr_vids){ NULL, 1 }, (pr_draw){ 0 }, &batch));
+                 pr_sampler_draw(sampler, room, (pr_vids){ NULL, 1 }, (pr_draw){ 0 }, &batch));
     assert_fails(PR_E_ARG, "phase is 4",
-                 pr_sampler_draw(sampler, good, (pr_draw){ .phase = (pr_phase)4 }, &batch));
-    assert_ok(pr_sampler_draw(sampler, good, (pr_draw){ 0 }, &batch));
+                 pr_sampler_draw(sampler, room, good, (pr_draw){ .phase = (pr_phase)4 }, &batch));
+    assert_ok(pr_sampler_draw(sampler, room, good, (pr_draw){ 0 }, &batch));
     assert_true(batch.hash == hash);
+    pr_batch_room_free(room);
     pr_sampler_free(sampler);
 
     sampler = sampler_of(&graph, "3,3", 1, 1000, 1); /* more seeds than vertices */
+    room    = test_batch_room(sampler);
     pr_vid many[1000];
     for (pr_vid i = 0; i < 1000; i++) many[i] = i % 40;
     assert_fails(PR_E_ARG, "vertex 0 is a seed twice, at 0 and at 40",
-                 pr_sampler_draw(sampler, (pr_vids){ many, 1000 }, (pr_draw){ 0 }, &batch));
+                 pr_sampler_draw(sampler, room, (pr_vids){ many, 1000 }, (pr_draw){ 0 }, &batch));
+    pr_batch_room_free(room);
     pr_sampler_free(sampler);
     free_graph(graph);
 }
@@ -154,14 +162,16 @@ static void a_graph_without_arcs_gives_batches_without_edges(void **state)
     static const pr_eid indptr[6];
     const pr_graph      graph   = { 5, 0, indptr, NULL };
     pr_sampler         *sampler = sampler_of(&graph, "3,all", 1, 5, 2);
+    pr_batch_room      *room    = test_batch_room(sampler);
     pr_batch            batch;
 
     (void)state;
-    assert_ok(
-        pr_sampler_draw(sampler, (pr_vids){ (const pr_vid[]){ 4, 2 }, 2 }, (pr_draw){ 0 }, &batch));
+    assert_ok(pr_sampler_draw(sampler, room, (pr_vids){ (const pr_vid[]){ 4, 2 }, 2 },
+                              (pr_draw){ 0 }, &batch));
     assert_int_equal(batch.nodes.n, 2);
     assert_int_equal(batch.num_edges, 0);
     assert_int_equal(batch.block[1].indptr[2], 0);
+    pr_batch_room_free(room);
     pr_sampler_free(sampler);
 }
 
@@ -189,30 +199,62 @@ static void a_hop_of_more_than_32_bits_of_edges_is_refused(void **state)
         skip();
     }
     assert_ok(st);
+    pr_batch_room *room = test_batch_room(sampler);
     assert_fails(PR_E_FULL, "hop 0 of step 12 has 4294967296 edges, at most 4294967295",
-                 pr_sampler_draw(sampler, (pr_vids){ (const pr_vid[]){ 0, 1 }, 2 },
+                 pr_sampler_draw(sampler, room, (pr_vids){ (const pr_vid[]){ 0, 1 }, 2 },
                                  (pr_draw){ .step = 12 }, &batch));
-    assert_ok(
-        pr_sampler_draw(sampler, (pr_vids){ (const pr_vid[]){ 2 }, 1 }, (pr_draw){ 0 }, &batch));
+    assert_ok(pr_sampler_draw(sampler, room, (pr_vids){ (const pr_vid[]){ 2 }, 1 }, (pr_draw){ 0 },
+                              &batch));
     assert_int_equal(batch.num_edges, 0);
+    pr_batch_room_free(room);
     pr_sampler_free(sampler);
     munmap(wall, bytes);
+}
+
+static void a_room_of_smaller_batches_is_refused(void **state)
+{
+    const pr_graph graph = ring_graph(400);
+    pr_sampler    *small = sampler_of(&graph, "2,2", 1, 4, 1);
+    pr_sampler    *large = sampler_of(&graph, "2,2", 1, 5, 1);
+    pr_batch_room *room  = test_batch_room(small);
+    const pr_vids  seeds = { (const pr_vid[]){ 5, 6, 7, 8 }, 4 };
+    pr_batch       batch;
+
+    (void)state;
+    assert_fails(PR_E_ARG, "made for another",
+                 pr_sampler_draw(large, room, seeds, (pr_draw){ 0 }, &batch));
+    assert_null(batch.block);
+    assert_ok(pr_sampler_draw(small, room, seeds, (pr_draw){ 0 }, &batch));
+    const uint64_t hash = batch.hash;
+    pr_batch_room_free(room);
+    room = test_batch_room(large); /* a larger one does */
+    pr_sampler_free(large);        /* and may outlive its sampler */
+    assert_ok(pr_sampler_draw(small, room, seeds, (pr_draw){ 0 }, &batch));
+    assert_true(batch.hash == hash);
+    assert_fails(PR_E_ARG, "NULL", pr_sampler_draw(small, NULL, seeds, (pr_draw){ 0 }, &batch));
+    assert_fails(PR_E_ARG, "NULL", pr_batch_room_create(NULL, &room));
+    assert_fails(PR_E_ARG, "NULL", pr_batch_room_create(small, NULL));
+    pr_batch_room_free(room);
+    pr_sampler_free(small);
+    free_graph(graph);
 }
 
 static void drawing_never_goes_through_the_heap_door(void **state)
 {
     const pr_graph graph   = ring_graph(3000);
     pr_sampler    *sampler = sampler_of(&graph, "15,100", 1, 200, 2);
-    pr_vid         room[200];
+    pr_batch_room *room    = test_batch_room(sampler);
+    pr_vid         ids[200];
     pr_batch       batch;
 
     (void)state;
-    for (pr_vid i = 0; i < 200; i++) room[i] = 15 * i;
-    const pr_vids  seeds = { room, 200 };
+    for (pr_vid i = 0; i < 200; i++) ids[i] = 15 * i;
+    const pr_vids  seeds = { ids, 200 };
     const uint64_t calls = pri_mem_calls();
     for (uint32_t step = 0; step < 20; step++)
-        assert_ok(pr_sampler_draw(sampler, seeds, (pr_draw){ .step = step }, &batch));
+        assert_ok(pr_sampler_draw(sampler, room, seeds, (pr_draw){ .step = step }, &batch));
     assert_true(pri_mem_calls() == calls);
+    pr_batch_room_free(room);
     pr_sampler_free(sampler);
     free_graph(graph);
 }
@@ -248,6 +290,7 @@ int main(void)
         cmocka_unit_test(create_refuses_what_it_cannot_sample),
         cmocka_unit_test(a_graph_without_arcs_gives_batches_without_edges),
         cmocka_unit_test(a_hop_of_more_than_32_bits_of_edges_is_refused),
+        cmocka_unit_test(a_room_of_smaller_batches_is_refused),
         cmocka_unit_test(drawing_never_goes_through_the_heap_door),
         cmocka_unit_test(stamps_that_wrap_round_forget_old_batches),
     };
