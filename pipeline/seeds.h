@@ -1,0 +1,49 @@
+/* seeds.h: which seeds each training step has. The steps of all epochs are one stream, read in
+ * order, so that whoever looks ahead sees past the end of an epoch. */
+#ifndef PIPELINE_SEEDS_H
+#define PIPELINE_SEEDS_H
+
+#include <packrat/nouns.h>
+
+#include "base/check.h"
+
+typedef struct pri_seeds pri_seeds;
+
+/* The seeds of one step. */
+typedef struct pri_step_seeds {
+    uint32_t epoch;
+    pr_vids  ids; /* borrowed until max_ahead + 1 steps later are reached */
+} pri_step_seeds;
+
+/* Create a stream before its first step.
+ *
+ *   nodes        the training nodes, at least one; borrowed
+ *   seed         keys the order of each epoch (pr_seed_order)
+ *   batch_size   seeds of a step, at least 1; the last step of an epoch has those that are left
+ *   num_steps    where the stream ends
+ *   max_ahead    how far past the step in work it will be read
+ *
+ * Takes 4 bytes a node and 4 per seed of max_ahead + 1 steps; after that no call allocates.
+ */
+pr_status pri_seeds_create(pr_vids nodes, uint64_t seed, uint32_t batch_size, uint64_t num_steps,
+                           uint32_t max_ahead, pri_seeds **out);
+void      pri_seeds_free(pri_seeds *seeds); /* NULL is fine */
+
+/* Steps of an epoch, and of the whole stream. */
+uint64_t pri_seeds_steps_per_epoch(const pri_seeds *seeds);
+uint64_t pri_seeds_num_steps(const pri_seeds *seeds);
+
+/* Make steps up to `step`, or to the end, ready to be read; those before step - max_ahead are gone.
+ * Cannot fail. O(batch_size) a step, and O(nodes) where an epoch begins. */
+void pri_seeds_reach(pri_seeds *seeds, uint64_t step);
+
+/* Give the seeds of a step that is ready. Any thread, while nobody reaches. */
+pri_step_seeds pri_seeds_of(const pri_seeds *seeds, uint64_t step);
+
+/* Cut a step's seeds into consecutive parts, as even as whole seeds allow, and give one of them.
+ *
+ *   first   out: place of the part's first seed in the whole step
+ */
+pr_vids pri_seeds_part(pr_vids seeds, uint32_t part, uint32_t num_parts, uint32_t *first);
+
+#endif
