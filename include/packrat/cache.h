@@ -36,6 +36,9 @@ typedef struct pr_cache_options {
 
 extern const pr_option_table pr_cache_option_table; /* cache.mode, cache.rows, ... */
 
+/* Instruction sets that copies and sweeps are compiled for. */
+typedef enum pr_isa { PR_ISA_PORTABLE, PR_ISA_AVX2, PR_ISA_AVX512 } pr_isa;
+
 /* Where rows come from: the store behind the cache. */
 typedef struct pr_store pr_store;
 
