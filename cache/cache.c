@@ -1,212 +1,203 @@
 /* cache.c: one partition of the feature cache, step by step. Prepare looks the batch up and plans;
- * place moves rows and only then makes index and policy follow, so whatever fails before leaves the
- * cache as it was. */
-#include <packrat/cache.h>
+ * place moves rows and makes index and policy follow. Whatever fails before place takes back what
+ * the lookup noted, so the cache is as it was. */
+#include "cache/partition.h"
 
-#include <math.h>
-
-#include "base/check.h"
-#include "cache/index.h"
-#include "cache/plan.h"
-#include "cache/policy.h"
-#include "cache/slab.h"
-#include "cache/store.h"
-
-struct pr_cache {
-    pr_cache_options  options;
-    const pr_store   *store;
-    const pri_policy *policy; /* resident mode, else NULL */
-    void             *policy_state;
-    pri_index         index;
-    pri_slab          slab;       /* not in mode off */
-    uint32_t          max_wanted; /* as the caller said */
-    uint32_t          capacity;   /* C; see decided */
-    bool              decided;    /* false: the first batch decides the capacity */
-
-    /* The present plan. Arrays have min(max_wanted, rows of the store) elements. */
-    bool          planned, fetched, viewed;
-    pr_vids       wanted;
-    pri_plan      plan;
-    pr_cache_plan figures;
-    uint32_t      num_missing;
-    uint32_t     *missing;    /* [num_missing] places in wanted */
-    pri_write    *write;      /* [num_missing] */
-    pr_slot      *slot_of[2]; /* [wanted.n] one of the live view, one of the next plan */
-    int           side;       /* the one of the next plan */
-};
-
-static uint64_t least(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
-/* Rows the slab may keep when the first batch has m rows. */
-static uint32_t capacity_for(const pr_cache *c, uint64_t m)
-{
-    const pr_cache_options *o = &c->options;
-    const uint64_t          n = c->store->num_rows;
-
-    if (o->mode == PR_CACHE_OFF) return 0;
-    if (o->rows) return (uint32_t)least(o->rows, n);
-    if (o->bytes)
-        return (uint32_t)least(o->bytes / (pri_slab_ld(c->store->num_cols) * sizeof(float)), n);
-    if (o->mode == PR_CACHE_PACKED) return (uint32_t)n;
-    return (uint32_t)least((uint64_t)ceil(o->factor * (double)m), n);
-}
-
-/* Reserve everything the options can lead to. The bypass tail begins at the capacity and serves
- * only batches larger than that, so no slot beyond max(capacity, batch) is ever needed. */
-static pr_status reserve(pr_cache *c)
-{
-    pr_status      st        = PR_OK;
-    const uint32_t max_batch = (uint32_t)least(c->max_wanted, c->store->num_rows);
-    const uint32_t largest   = capacity_for(c, max_batch);
-    const bool     packed    = c->options.mode == PR_CACHE_PACKED;
-    const uint32_t max_slots = packed ? (uint32_t)least(largest, max_batch) : largest;
-    const size_t   row_bytes = pr_store_row_bytes(c->store);
-
-    PR_CHECK(max_batch <= INT64_MAX / row_bytes, PR_E_RANGE,
-             "a batch of %u rows of %zu bytes cannot be counted in 63 bits", max_batch, row_bytes);
-    PR_TRY(pri_index_init(&c->index, c->store->num_rows, max_slots));
-    PR_NEW(c->missing, max_batch);
-    PR_NEW(c->slot_of[0], max_batch);
-    PR_NEW(c->slot_of[1], max_batch);
-    if (c->options.mode == PR_CACHE_OFF) goto done;
-
-    PR_NEW(c->write, max_batch);
-    PR_NEW(c->plan.freed, max_batch);
-    PR_NEW(c->plan.fill, max_batch);
-    PR_NEW(c->plan.move, max_batch);
-    if (c->policy) PR_TRY(c->policy->create(max_slots, &c->policy_state));
-    PR_TRY(
-        pri_slab_init(&c->slab, max_slots > max_batch ? max_slots : max_batch, c->store->num_cols));
-done:
-    return st;
-}
-
-pr_status pr_cache_create(const pr_cache_options *options, const pr_store *store,
-                          uint32_t max_wanted, pr_cache **out)
+static pr_status check_order(const pr_cache *cache, const void *out, const char *what)
 {
     pr_status st = PR_OK;
-    pr_cache *c  = NULL;
 
-    PR_CHECK(out, PR_E_ARG, "out is NULL");
-    *out = NULL;
-    PR_CHECK(options && store, PR_E_ARG, "%s is NULL", options ? "store" : "options");
-    PR_TRY(pr_options_check(&pr_cache_option_table, options));
-    PR_CHECK(options->mode != PR_CACHE_OFF || store->calls->direct, PR_E_UNSUPPORTED,
-             "--cache.mode off reads rows in place, but this store's are not in memory");
-    PR_NEW(c, 1);
-    c->options    = *options;
-    c->store      = store;
-    c->max_wanted = max_wanted;
-    if (options->mode == PR_CACHE_RESIDENT) c->policy = pri_policy_of(options->policy);
-    c->decided = options->mode != PR_CACHE_RESIDENT || options->rows || options->bytes;
-    if (c->decided) c->capacity = capacity_for(c, 0);
-    PR_TRY(reserve(c));
-    *out = c;
-    c    = NULL;
+    PR_CHECK(cache && out, PR_E_ARG, "%s is NULL", cache ? what : "cache");
+    PR_CHECK(!cache->planned, PR_E_ARG, "prepare was called twice, place must come between");
 done:
-    pr_cache_free(c);
     return st;
 }
 
-void pr_cache_free(pr_cache *cache)
+static pr_status check_list(const pr_cache *cache, pr_vids wanted)
 {
-    if (!cache) return;
-    pri_slab_clear(&cache->slab);
-    if (cache->policy) cache->policy->free(cache->policy_state);
-    pri_free(cache->plan.move);
-    pri_free(cache->plan.fill);
-    pri_free(cache->plan.freed);
-    pri_free(cache->write);
-    pri_free(cache->slot_of[1]);
-    pri_free(cache->slot_of[0]);
-    pri_free(cache->missing);
-    pri_index_clear(&cache->index);
-    pri_free(cache);
-}
+    pr_status st = PR_OK;
 
-/* Turn what the lookup found into slots for every wanted row. */
-static void plan_slots(pr_cache *c, pr_slot *slot_of)
-{
-    const uint32_t     *last_wanted = c->index.last_wanted;
-    const pri_plan_case given       = {
-              .capacity    = c->capacity,
-              .rows_before = c->index.num_resident,
-              .num_hit     = (uint32_t)c->wanted.n - c->num_missing,
-              .num_missing = c->num_missing,
-    };
-
-    if (c->options.mode == PR_CACHE_PACKED) {
-        pri_plan_packed(&c->plan, given, last_wanted, c->index.now);
-    } else {
-        c->policy->choose(c->policy_state, last_wanted, c->index.now, pri_plan_num_victims(given),
-                          c->plan.freed);
-        pri_plan_resident(&c->plan, given);
-    }
-    for (uint32_t i = 0; i < c->num_missing; i++) {
-        const uint32_t at = c->missing[i];
-        slot_of[at]       = c->plan.fill[i];
-        c->write[i]       = (pri_write){ .id = c->wanted.at[at], .to = c->plan.fill[i] };
-    }
-}
-
-static pr_cache_plan figures_of(const pr_cache *c, uint32_t num_first)
-{
-    const uint64_t  n = c->wanted.n, row_bytes = pr_store_row_bytes(c->store);
-    const pri_plan *p      = &c->plan;
-    const bool      off    = c->options.mode == PR_CACHE_OFF;
-    const bool      packed = c->options.mode == PR_CACHE_PACKED;
-    pr_cache_plan   f      = { .num_wanted = n, .path = off ? "direct" : "paired" };
-
-    f.rows_first   = num_first;
-    f.bytes_gather = n * row_bytes;
-    f.bytes_bound  = PR_NULL_INT;
-    if (off) {
-        f.rows_direct = n;
-        return f;
-    }
-    f.rows_hit       = n - c->num_missing;
-    f.rows_added     = p->num_added;
-    f.rows_bypassed  = p->num_bypassed;
-    f.rows_victim    = p->num_freed;
-    f.rows_compacted = p->num_moved;
-    f.rows_moved     = f.rows_added + f.rows_compacted + f.rows_bypassed;
-    f.bytes_moved    = f.rows_moved * row_bytes;
-    if (packed) f.bytes_bound = (int64_t)((c->num_missing + f.rows_compacted) * row_bytes);
-    return f;
-}
-
-pr_status pr_cache_prepare(pr_cache *cache, pr_vids wanted, const pr_cache_plan **plan)
-{
-    pr_status st        = PR_OK;
-    uint32_t  num_first = 0;
-
-    PR_CHECK(cache && plan, PR_E_ARG, "%s is NULL", cache ? "plan" : "cache");
-    *plan = NULL;
-    PR_CHECK(!cache->planned, PR_E_ARG, "prepare was called twice, place must come between");
     PR_CHECK(wanted.at || wanted.n == 0, PR_E_ARG, "wanted is NULL, with n = %zu", wanted.n);
     PR_CHECK(wanted.n <= cache->max_wanted, PR_E_ARG, "wanted has %zu ids, at most %u allowed",
              wanted.n, cache->max_wanted);
-    pr_slot *slot_of = cache->slot_of[cache->side];
-    PR_TRY(pri_index_find(&cache->index, wanted, slot_of, cache->missing, &cache->num_missing,
-                          &num_first));
-    cache->wanted = wanted;
-    if (!cache->decided && wanted.n > 0) {
-        cache->capacity = capacity_for(cache, wanted.n);
-        cache->decided  = true;
-    }
-    if (cache->options.mode == PR_CACHE_OFF)
-        for (size_t i = 0; i < wanted.n; i++) slot_of[i] = wanted.at[i];
-    else
-        plan_slots(cache, slot_of);
-    cache->figures = figures_of(cache, num_first);
-    cache->planned = true;
-    cache->fetched = false;
-    *plan          = &cache->figures;
 done:
     return st;
+}
+
+pr_status pr_cache_foresee(pr_cache *cache, pr_vids wanted)
+{
+    pr_status st = PR_OK;
+
+    PR_CHECK(cache, PR_E_ARG, "cache is NULL");
+    PR_CHECK(!cache->planned, PR_E_ARG, "foresee was called between prepare and place");
+    PR_TRY(check_list(cache, wanted));
+    PR_CHECK(cache->num_foreseen <= PR_MAX_WINDOW, PR_E_FULL, "%u lists wait, no more are allowed",
+             cache->num_foreseen);
+    if (cache->policy && cache->policy->enter)
+        PR_TRY(cache->policy->enter(cache->policy_state, &cache->index, wanted));
+    cache->window[(cache->window_first + cache->num_foreseen) % (PR_MAX_WINDOW + 1)] = wanted;
+    cache->num_foreseen++;
+done:
+    return st;
+}
+
+uint32_t pr_cache_num_foreseen(const pr_cache *cache)
+{
+    return cache->num_foreseen;
+}
+
+uint32_t pr_cache_window(const pr_cache *cache)
+{
+    return cache->window_length;
+}
+
+/* Decide the length of the window anew. Averages are over some eight steps. */
+static void follow_window(pr_cache *c)
+{
+    enum { LEAST = 8, ONE = 256, WEIGHT = 8, EVERY = 16 };
+    const uint64_t wanted = c->figures.num_wanted * ONE;
+    const uint64_t missed = (c->figures.rows_added + c->figures.rows_bypassed) * ONE;
+
+    if (!c->policy || !c->policy->enter || c->options.lookahead != PR_WINDOW_AUTO) return;
+    if (c->stats.steps <= 1) {
+        c->recent_wanted = wanted;
+        c->recent_misses = missed;
+    } else {
+        c->recent_wanted = (c->recent_wanted * (WEIGHT - 1) + wanted) / WEIGHT;
+        c->recent_misses = (c->recent_misses * (WEIGHT - 1) + missed) / WEIGHT;
+    }
+    if (c->stats.steps % EVERY) return;
+    const uint64_t room  = (uint64_t)c->capacity * ONE;
+    const uint64_t slack = room > c->recent_wanted ? room - c->recent_wanted : 0;
+    const uint64_t best  = c->recent_misses ? 3 * slack / c->recent_misses : PR_MAX_WINDOW;
+    c->window_length     = (uint32_t)(best < LEAST           ? LEAST
+                                      : best > PR_MAX_WINDOW ? PR_MAX_WINDOW
+                                                             : best);
+}
+
+/* Turn what the lookup found into slots for every wanted row, and the list of writes. */
+static void plan_slots(pr_cache *c, const uint8_t *mark)
+{
+    pri_lookup         *look  = &c->look;
+    const pri_plan_case given = {
+        .capacity    = c->capacity,
+        .rows_before = c->index.num_resident,
+        .num_hit     = (uint32_t)look->wanted.n - look->num_missing,
+        .num_missing = look->num_missing,
+    };
+
+    if (c->options.mode == PR_CACHE_PACKED) {
+        pri_plan_packed(&c->plan, given, mark);
+    } else {
+        c->policy->choose(c->policy_state, &c->index, mark, pri_plan_num_victims(given),
+                          c->plan.freed);
+        pri_plan_resident(&c->plan, given);
+    }
+    for (uint32_t i = 0; i < look->num_missing; i++) {
+        const uint32_t at = look->missing[i];
+        look->slot_of[at] = c->plan.fill[i];
+        c->write[i]       = (pri_write){ .id = look->wanted.at[at], .to = c->plan.fill[i] };
+    }
+    c->num_writes = look->num_missing;
+    c->noted      = false;
+    c->repack     = pri_carry_should_repack(c);
+}
+
+static void fill_figures(pr_cache *c)
+{
+    const pri_lookup *look = &c->look;
+
+    c->figures = (pr_cache_plan){ .num_wanted = look->wanted.n,
+                                  .rows_first = look->num_first,
+                                  .lookahead  = c->num_foreseen,
+                                  .path       = "direct" };
+    if (c->options.mode == PR_CACHE_OFF) {
+        c->figures.rows_direct  = look->wanted.n;
+        c->figures.bytes_bound  = PR_NULL_INT;
+        c->figures.bytes_gather = look->wanted.n * c->row_bytes;
+        return;
+    }
+    c->figures.rows_hit      = look->wanted.n - look->num_missing;
+    c->figures.rows_added    = c->plan.num_added;
+    c->figures.rows_bypassed = c->plan.num_bypassed;
+    pri_carry_figures(c);
+}
+
+/* Plan for a batch that was looked up. */
+static void plan(pr_cache *c, const uint8_t *mark)
+{
+    if (!c->decided && c->look.wanted.n > 0) {
+        c->capacity = pri_cache_capacity_for(c, c->look.wanted.n);
+        c->decided  = true;
+    }
+    if (c->options.mode == PR_CACHE_OFF)
+        for (size_t i = 0; i < c->look.wanted.n; i++) c->look.slot_of[i] = c->look.wanted.at[i];
+    else
+        plan_slots(c, mark);
+    c->planned = true;
+    c->fetched = false;
+}
+
+pr_status pr_cache_prepare(pr_cache *cache, pr_vids wanted, const pr_cache_plan **out)
+{
+    pr_status st = PR_OK;
+
+    if (out) *out = NULL;
+    PR_TRY(check_order(cache, out, "plan"));
+    PR_TRY(check_list(cache, wanted));
+    cache->look.wanted  = wanted;
+    cache->look.slot_of = cache->slot_of[cache->side];
+    cache->taken        = false;
+    if (cache->options.mode == PR_CACHE_OFF) {
+        cache->look.num_missing = 0;
+        PR_TRY(pri_seen_find(&cache->seen, wanted, &cache->look.num_first));
+    } else {
+        PR_TRY(pri_index_find(&cache->index, &cache->look));
+    }
+    plan(cache, cache->index.mark);
+    fill_figures(cache);
+    *out = &cache->figures;
+done:
+    return st;
+}
+
+pr_status pr_cache_prepare_next(pr_cache *cache, const pr_cache_plan **out)
+{
+    pr_status st = PR_OK;
+
+    if (out) *out = NULL;
+    PR_TRY(check_order(cache, out, "plan"));
+    PR_CHECK(cache->num_foreseen > 0, PR_E_ARG, "prepare_next was called, but no list waits");
+    const pr_vids wanted = cache->window[cache->window_first];
+    if (cache->policy && cache->policy->take) {
+        cache->look.wanted  = wanted;
+        cache->look.slot_of = cache->slot_of[cache->side];
+        PR_TRY(cache->policy->take(cache->policy_state, &cache->index, &cache->look));
+        plan(cache, NULL);
+    } else {
+        PR_TRY(pr_cache_prepare(cache, wanted, out));
+    }
+    cache->taken        = true;
+    cache->window_first = (cache->window_first + 1) % (PR_MAX_WINDOW + 1);
+    cache->num_foreseen--;
+    fill_figures(cache);
+    *out = &cache->figures;
+done:
+    return st;
+}
+
+/* Take back a plan whose rows cannot be had. */
+static void drop(pr_cache *c)
+{
+    if (c->taken && c->policy && c->policy->drop)
+        c->policy->drop(c->policy_state, &c->index, &c->look);
+    else
+        pri_index_drop(&c->index, &c->look);
+    if (c->taken) {
+        c->window_first = (c->window_first + PR_MAX_WINDOW) % (PR_MAX_WINDOW + 1);
+        c->num_foreseen++;
+    }
+    c->planned = false;
 }
 
 pr_status pr_cache_fetch(pr_cache *cache)
@@ -215,45 +206,63 @@ pr_status pr_cache_fetch(pr_cache *cache)
 
     PR_CHECK(cache, PR_E_ARG, "cache is NULL");
     PR_CHECK(cache->planned, PR_E_ARG, "fetch was called without a prepare");
-    if (cache->fetched) goto done;
-    if (cache->store->calls->fetch && cache->options.mode != PR_CACHE_OFF) {
-        cache->planned = false; /* a plan whose rows cannot be had is dropped */
-        PR_TRY(cache->store->calls->fetch(cache->store, cache->write, cache->num_missing));
-        cache->planned = true;
-    }
-    cache->fetched = true;
+    if (cache->fetched || cache->options.mode == PR_CACHE_OFF) goto done;
+    st = pri_carry_fetch(cache);
+    if (st == PR_OK)
+        cache->fetched = true;
+    else
+        drop(cache);
 done:
     return st;
 }
 
-/* Bring rows to their slots, then make index and policy follow. Cannot fail. */
-static void update(pr_cache *c, pr_slot *slot_of)
+/* Survivors of the cut tail have moved: only hits have slots in that range. */
+static void follow_moves(pr_cache *c)
 {
-    const pri_plan *p = &c->plan;
+    pr_slot *slot_of = c->look.slot_of;
 
-    pri_slab_move(&c->slab, p->move, p->num_moved);
-    c->store->calls->place(c->store, c->write, c->num_missing, c->slab.rows, c->slab.ld);
-    pri_index_commit(&c->index, p, c->write);
-    if (p->num_moved > 0) /* only hits of the cut tail have slots in this range */
-        for (size_t i = 0; i < c->wanted.n; i++)
-            if (slot_of[i] >= p->rows_after && slot_of[i] < p->rows_before)
-                slot_of[i] = c->index.slot_of[c->wanted.at[i]];
-    if (c->policy) c->policy->placed(c->policy_state, slot_of, c->wanted.n, c->capacity);
+    if (c->plan.num_moved == 0) return;
+    for (size_t i = 0; i < c->look.wanted.n; i++)
+        if (slot_of[i] >= c->plan.rows_after && slot_of[i] < c->plan.rows_before)
+            slot_of[i] = c->index.entry[(size_t)c->look.wanted.at[i] * c->index.stride];
 }
 
-static pr_slab view_of(const pr_cache *c, const pr_slot *slot_of)
+/* Bring rows to their slots and make index and policy follow. Cannot fail. */
+static void update(pr_cache *c)
+{
+    const bool marked = !(c->taken && c->policy && c->policy->take);
+
+    pri_carry_rows(c);
+    follow_moves(c);
+    if (c->policy) {
+        const pri_placed placed = { .index       = &c->index,
+                                    .wanted      = c->look.wanted,
+                                    .slot_of     = c->look.slot_of,
+                                    .write       = c->write,
+                                    .num_added   = c->plan.num_added,
+                                    .mark        = marked ? c->index.mark : NULL,
+                                    .rows_before = c->plan.rows_before,
+                                    .rows_after  = c->plan.rows_after,
+                                    .capacity    = c->capacity };
+        c->policy->placed(c->policy_state, &placed);
+    }
+    if (marked) pri_index_unmark(&c->index);
+    c->index.num_resident = c->plan.rows_after;
+}
+
+static pr_slab view_of(const pr_cache *c, uint32_t plane)
 {
     pr_slab view = {
-        .num_cols      = c->store->num_cols,
-        .num_inputs    = (uint32_t)c->wanted.n,
-        .slot_of_input = slot_of,
+        .num_cols      = c->store[plane]->num_cols,
+        .num_inputs    = c->num_viewed,
+        .slot_of_input = c->slot_of[!c->side],
     };
     if (c->options.mode != PR_CACHE_OFF) {
-        view.rows = c->slab.rows;
-        view.ld   = c->slab.ld;
+        view.rows = c->slab[plane].rows;
+        view.ld   = c->slab[plane].ld;
         return view;
     }
-    const pr_features *x = c->store->calls->direct(c->store);
+    const pr_features *x = c->store[plane]->calls->direct(c->store[plane]);
     if (x->kind == PR_FEATURES_DENSE) {
         view.rows = x->rows;
         view.ld   = x->ld;
@@ -272,14 +281,30 @@ pr_status pr_cache_place(pr_cache *cache, pr_slab *view)
     PR_CHECK(!cache->viewed, PR_E_ARG, "place was called while the last view is live");
     *view = (pr_slab){ 0 }; /* not earlier: it may be the live one */
     PR_TRY(pr_cache_fetch(cache));
-    pr_slot *slot_of = cache->slot_of[cache->side];
-    if (cache->options.mode != PR_CACHE_OFF) update(cache, slot_of);
-    if (cache->figures.rows_first > 0)
-        pri_index_note(&cache->index, cache->wanted, cache->missing, cache->num_missing);
-    *view          = view_of(cache, slot_of);
-    cache->side    = !cache->side;
-    cache->planned = false;
-    cache->viewed  = true;
+    if (cache->options.mode == PR_CACHE_OFF)
+        pri_seen_note(&cache->seen, cache->look.wanted);
+    else
+        update(cache);
+    pri_carry_count(cache);
+    follow_window(cache);
+    cache->num_viewed = (uint32_t)cache->look.wanted.n;
+    cache->side       = !cache->side;
+    cache->planned    = false;
+    cache->viewed     = true;
+    *view             = view_of(cache, 0);
+done:
+    return st;
+}
+
+pr_status pr_cache_plane(const pr_cache *cache, uint32_t plane, pr_slab *view)
+{
+    pr_status st = PR_OK;
+
+    PR_CHECK(cache && view, PR_E_ARG, "%s is NULL", cache ? "view" : "cache");
+    PR_CHECK(plane < cache->num_planes, PR_E_RANGE, "plane is %u, the cache has %u", plane,
+             cache->num_planes);
+    PR_CHECK(cache->viewed, PR_E_ARG, "no view is live");
+    *view = view_of(cache, plane);
 done:
     return st;
 }
@@ -287,42 +312,4 @@ done:
 void pr_cache_release(pr_cache *cache)
 {
     if (cache) cache->viewed = false;
-}
-
-uint64_t pr_cache_capacity_rows(const pr_cache *cache)
-{
-    return cache->decided ? cache->capacity : 0;
-}
-
-uint64_t pr_cache_resident_rows(const pr_cache *cache)
-{
-    return cache->index.num_resident;
-}
-
-const char *pr_cache_mode_name(const pr_cache *cache)
-{
-    static const char *const names[] = {
-        [PR_CACHE_RESIDENT] = "resident", [PR_CACHE_PACKED] = "packed", [PR_CACHE_OFF] = "off"
-    };
-    return names[cache->options.mode];
-}
-
-const char *pr_cache_policy_name(const pr_cache *cache)
-{
-    return cache->policy ? cache->policy->name : "none";
-}
-
-pr_status pr_cache_check(const pr_cache *cache)
-{
-    pr_status st = PR_OK;
-
-    PR_CHECK(cache, PR_E_ARG, "cache is NULL");
-    const uint32_t resident = cache->index.num_resident;
-    PR_CHECK(resident <= cache->capacity, PR_E_BUG, "%u rows are resident, the capacity is %u",
-             resident, cache->capacity);
-    PR_TRY(pri_index_check(&cache->index));
-    PR_TRY(pri_slab_check(&cache->slab, &cache->index, cache->store));
-    if (cache->policy) PR_TRY(cache->policy->check(cache->policy_state, resident));
-done:
-    return st;
 }

@@ -14,8 +14,25 @@ static const pr_option options[] = {
     { "cache.factor", "batches",
       "resident mode keeps this many times the rows of the first batch; 0: none, all bypass", "2",
       PR_OPT_REAL, offsetof(pr_cache_options, factor), 0, 1000, NULL },
-    { "cache.policy", "", "which row of a resident slab gives up its slot", "lru", PR_OPT_CHOICE,
-      offsetof(pr_cache_options, policy), 0, 0, "lru" },
+    { "cache.policy", "", "which row of a resident slab gives up its slot", "lookahead",
+      PR_OPT_CHOICE, offsetof(pr_cache_options, policy), 0, 0, "lru|sieve|static|lookahead" },
+    { "lookahead", "batches",
+      "batches sampled ahead, whose rows policy lookahead keeps; auto: 8 or more, by capacity and "
+      "misses",
+      "auto", PR_OPT_AUTO_U32, offsetof(pr_cache_options, lookahead), 0, PR_MAX_WINDOW, NULL },
+    { "cache.rank", "",
+      "what policy static keeps: nodes that occur in many neighbour lists, or in many batches "
+      "drawn "
+      "beforehand",
+      "degree", PR_OPT_CHOICE, offsetof(pr_cache_options, rank), 0, 0, "degree|presampled" },
+    { "cache.store", "",
+      "read rows from a copy on huge pages or where the loader left them; auto: copied if they are "
+      "large and fit in half of the free memory",
+      "auto", PR_OPT_CHOICE, offsetof(pr_cache_options, store), 0, 0, "auto|copied|in-place" },
+    { "cache.reader", "",
+      "when rows are read after they were placed: next keeps them in the processor's caches, later "
+      "does not; auto: next if a batch fits",
+      "auto", PR_OPT_CHOICE, offsetof(pr_cache_options, reader), 0, 0, "auto|next|later" },
 };
 
 const pr_option_table pr_cache_option_table = {
@@ -26,7 +43,12 @@ const pr_option_table pr_cache_option_table = {
 
 const pri_policy *pri_policy_of(int policy)
 {
-    static const pri_policy *const policies[] = { [PR_POLICY_LRU] = &pri_policy_lru };
+    static const pri_policy *const policies[] = {
+        [PR_POLICY_LRU]       = &pri_policy_lru,
+        [PR_POLICY_SIEVE]     = &pri_policy_sieve,
+        [PR_POLICY_STATIC]    = &pri_policy_static,
+        [PR_POLICY_LOOKAHEAD] = &pri_policy_lookahead,
+    };
 
     PR_ASSERT(policy >= 0 && (size_t)policy < sizeof policies / sizeof *policies);
     return policies[policy];

@@ -16,7 +16,10 @@
  * Resident. Rows stay until their slot is needed: exactly A writes, none of them a move. */
 #include "cache/plan.h"
 
+#include <string.h>
+
 #include "base/check.h"
+#include "cache/sweep.h"
 
 static uint32_t least(uint32_t a, uint32_t b)
 {
@@ -34,36 +37,110 @@ static void split_missing(pri_plan *plan, pri_plan_case given)
         plan->fill[plan->num_added + i] = given.capacity + i;
 }
 
-void pri_plan_packed(pri_plan *plan, pri_plan_case given, const uint32_t *last_wanted, uint32_t now)
+/* Give the slots that the added rows take: freed ones first, then new ones behind the old end. */
+static void fill_added(pri_plan *plan, uint32_t num_low)
+{
+    const uint32_t num_added = plan->num_added, num_paired = least(num_added, num_low);
+
+    for (uint32_t i = 0; i < num_paired; i++) plan->fill[i] = plan->freed[i];
+    for (uint32_t i = num_paired; i < num_added; i++)
+        plan->fill[i] = plan->rows_before + (i - num_paired);
+}
+
+void pri_plan_packed(pri_plan *plan, pri_plan_case given, const uint8_t *mark)
 {
     split_missing(plan, given);
-    const uint32_t rows_before = given.rows_before, num_added = plan->num_added;
-    const uint32_t rows_after = given.num_hit + num_added;
-    pr_slot *const freed      = plan->freed;
-    uint32_t       num_freed = 0, num_moved = 0;
+    const uint32_t rows_before = given.rows_before;
+    const uint32_t rows_after  = given.num_hit + plan->num_added;
+    pr_slot *const freed       = plan->freed;
+    uint32_t       num_moved   = 0;
 
-    for (pr_slot slot = 0; slot < least(rows_before, rows_after); slot++) {
-        freed[num_freed] = slot;
-        num_freed += last_wanted[slot] != now;
-    }
-    const uint32_t num_low = num_freed, num_paired = least(num_added, num_low);
-    for (uint32_t i = 0; i < num_paired; i++) plan->fill[i] = freed[i];
-    for (uint32_t i = num_paired; i < num_added; i++)
-        plan->fill[i] = rows_before + (i - num_paired);
-
+    const uint32_t num_low   = pri_sweep_unmarked(mark, 0, least(rows_before, rows_after), freed);
+    uint32_t       num_freed = num_low;
+    fill_added(plan, num_low);
     for (pr_slot slot = rows_after; slot < rows_before; slot++) {
-        if (last_wanted[slot] == now) {
-            plan->move[num_moved] = (pri_move){ .from = slot, .to = freed[num_added + num_moved] };
+        if (mark[slot]) {
+            plan->move[num_moved] =
+                (pri_move){ .from = slot, .to = freed[plan->num_added + num_moved] };
             num_moved++;
         } else {
             freed[num_freed++] = slot;
         }
     }
-    PR_ASSERT(rows_after >= rows_before || num_low == num_added + num_moved);
+    PR_ASSERT(rows_after >= rows_before || num_low == plan->num_added + num_moved);
     PR_ASSERT(num_freed == rows_before - given.num_hit);
     plan->rows_after = rows_after;
     plan->num_freed  = num_freed;
     plan->num_moved  = num_moved;
+}
+
+/* Part the freed slots at rows_after, keeping their order; gives how many lie below. Those above
+ * are marked. */
+static uint32_t part_freed(pri_plan *plan, uint8_t *mark, pr_slot *scratch)
+{
+    uint32_t num_low = 0, num_tail = 0;
+
+    for (uint32_t i = 0; i < plan->num_freed; i++) {
+        const pr_slot slot = plan->freed[i];
+        if (slot < plan->rows_after) {
+            plan->freed[num_low++] = slot;
+        } else {
+            mark[slot]          = 1;
+            scratch[num_tail++] = slot;
+        }
+    }
+    for (uint32_t i = 0; i < num_tail; i++) plan->freed[num_low + i] = scratch[i];
+    return num_low;
+}
+
+void pri_plan_delta(pri_plan *plan, uint32_t rows_before, uint32_t num_freed, uint32_t num_added,
+                    uint8_t *mark, pr_slot *scratch)
+{
+    plan->rows_before  = rows_before;
+    plan->rows_after   = rows_before - num_freed + num_added;
+    plan->num_freed    = num_freed;
+    plan->num_added    = num_added;
+    plan->num_bypassed = plan->num_moved = 0;
+    const bool     cut                   = plan->rows_after < rows_before;
+    const uint32_t num_low               = cut ? part_freed(plan, mark, scratch) : num_freed;
+
+    for (pr_slot slot = plan->rows_after; slot < rows_before; slot++) {
+        if (!mark[slot]) {
+            plan->move[plan->num_moved] =
+                (pri_move){ .from = slot, .to = plan->freed[num_added + plan->num_moved] };
+            plan->num_moved++;
+        }
+        mark[slot] = 0;
+    }
+    PR_ASSERT(!cut || num_low == num_added + plan->num_moved);
+}
+
+static void insert_sort(pr_slot *slots, uint32_t n)
+{
+    for (uint32_t i = 1; i < n; i++) {
+        const pr_slot slot = slots[i];
+        uint32_t      to   = i;
+        for (; to > 0 && slots[to - 1] > slot; to--) slots[to] = slots[to - 1];
+        slots[to] = slot;
+    }
+}
+
+void pri_plan_sort(pr_slot *slots, uint32_t n, uint32_t end, pr_slot *scratch)
+{
+    enum { FEW = 24, DIGIT = 8, DIGITS = 1 << DIGIT };
+
+    if (n <= FEW) {
+        insert_sort(slots, n);
+        return;
+    }
+    for (uint32_t shift = 0; shift < 32 && (end - 1) >> shift > 0; shift += DIGIT) {
+        uint32_t first[DIGITS + 1] = { 0 };
+        for (uint32_t i = 0; i < n; i++) first[(slots[i] >> shift & (DIGITS - 1)) + 1]++;
+        for (uint32_t d = 0; d < DIGITS; d++) first[d + 1] += first[d];
+        for (uint32_t i = 0; i < n; i++)
+            scratch[first[slots[i] >> shift & (DIGITS - 1)]++] = slots[i];
+        memcpy(slots, scratch, n * sizeof *slots);
+    }
 }
 
 uint32_t pri_plan_num_victims(pri_plan_case given)

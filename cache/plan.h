@@ -27,22 +27,46 @@ typedef struct pri_plan_case {
 /* What the batch does. Slots from `capacity` on are the bypass tail: rows there are forgotten with
  * the view. */
 typedef struct pri_plan {
-    uint32_t  rows_before, rows_after;
-    uint32_t  num_added, num_bypassed; /* sum: the missing rows; the first num_added are kept */
-    uint32_t  num_freed, num_moved;
-    pr_slot  *freed; /* [num_freed] distinct slots whose row leaves */
-    pr_slot  *fill;  /* [num_added + num_bypassed] the slot of each missing row, in wanted order */
-    pri_move *move;  /* [num_moved] targets below rows_after, sources from there on */
+    uint32_t rows_before, rows_after;
+    uint32_t num_added, num_bypassed; /* sum: the missing rows; the first num_added are kept */
+    uint32_t num_freed, num_moved;
+    pr_slot *freed; /* [num_freed] distinct slots whose row leaves; those below rows_after first,
+                       and the first of them take the added rows */
+    pr_slot  *fill; /* [num_added + num_bypassed] the slot of each missing row, in wanted order */
+    pri_move *move; /* [num_moved] targets below rows_after, sources from there on */
 } pri_plan;
+
+/* Room that freed must have behind its last element: sweeps write whole vectors. */
+enum { PRI_PLAN_SLACK = 64 };
 
 /* Plan a packed slab: rows_after = hits + added rows, in slots 0 .. rows_after-1.
  *
- *   last_wanted   [rows_before] equal to `now` for the slots of hits
- *   plan          its arrays have room for rows_before, num_missing and num_hit elements
+ *   mark   [rows_before] 1 for the slots of hits, else 0
+ *   plan   its arrays have room for rows_before + PRI_PLAN_SLACK, num_missing and num_hit elements
  *
- * Cannot fail. O(rows_before + missing). */
-void pri_plan_packed(pri_plan *plan, pri_plan_case given, const uint32_t *last_wanted,
-                     uint32_t now);
+ * Cannot fail. O(rows_before / 64 + leaving + missing + rows cut off). */
+void pri_plan_packed(pri_plan *plan, pri_plan_case given, const uint8_t *mark);
+
+/* Plan a change of a packed slab that is given as a difference: rows leave from the slots
+ * plan->freed[0 .. num_freed), in any order, and num_added rows come in.
+ *
+ *   mark   [rows_before] all 0, and all 0 again afterwards
+ *
+ * Parts plan->freed at rows_after; pri_plan_delta_slot gives the slots of the added rows,
+ * plan->fill is left alone. Cannot fail. O(num_freed + num_added). */
+void pri_plan_delta(pri_plan *plan, uint32_t rows_before, uint32_t num_freed, uint32_t num_added,
+                    uint8_t *mark, pr_slot *scratch);
+
+/* Sort n slots below `end`; scratch [n]. Not needed for the fewest writes, but rows written in the
+ * order of their slots arrive faster: memory likes neighbours. Cannot fail. O(n) passes, one for
+ * every 8 bits of `end`. */
+void pri_plan_sort(pr_slot *slots, uint32_t n, uint32_t end, pr_slot *scratch);
+
+/* Give the slot that added row i takes in such a plan. */
+static inline pr_slot pri_plan_delta_slot(const pri_plan *plan, uint32_t i)
+{
+    return i < plan->num_freed ? plan->freed[i] : plan->rows_before + (i - plan->num_freed);
+}
 
 /* Give the rows a resident slab must let go for this batch: at most rows_before - num_hit. */
 uint32_t pri_plan_num_victims(pri_plan_case given);

@@ -31,13 +31,16 @@ void pri_slab_clear(pri_slab *slab)
     *slab = (pri_slab){ 0 };
 }
 
-void pri_slab_move(pri_slab *slab, const pri_move *move, size_t n)
+void pri_slab_move(const pri_slab *slab, const pri_move *move, size_t begin, size_t end)
 {
+    enum { AHEAD = 2 };
     float *const rows = slab->rows;
     const size_t ld = slab->ld, bytes = slab->num_cols * sizeof(float);
 
-#pragma omp parallel for schedule(static) if (pri_slab_is_large(n, bytes))
-    for (size_t i = 0; i < n; i++) memcpy(rows + move[i].to * ld, rows + move[i].from * ld, bytes);
+    for (size_t i = begin; i < end; i++) {
+        if (i + AHEAD < end) __builtin_prefetch(rows + move[i + AHEAD].from * ld);
+        memcpy(rows + move[i].to * ld, rows + move[i].from * ld, bytes);
+    }
 }
 
 pr_status pri_slab_check(const pri_slab *slab, const pri_index *index, const pr_store *store)
@@ -47,9 +50,16 @@ pr_status pri_slab_check(const pri_slab *slab, const pri_index *index, const pr_
     if (index->num_resident == 0) goto done; /* mode off has no slab */
     float *const scratch = slab->rows + slab->num_slots * slab->ld;
     for (pr_slot slot = 0; slot < index->num_resident; slot++) {
-        const float    *row  = slab->rows + slot * slab->ld;
-        const pri_write want = { .id = index->id_of[slot], .to = 0 };
-        store->calls->place(store, &want, 1, scratch, slab->ld);
+        const float    *row   = slab->rows + slot * slab->ld;
+        const pri_write want  = { .id = index->id_of[slot], .to = 0 };
+        const pri_place place = { .write       = &want,
+                                  .n           = 1,
+                                  .rows        = scratch,
+                                  .ld          = slab->ld,
+                                  .stores      = PRI_STORES_PLAIN,
+                                  .prefetch_to = 1,
+                                  .row_ahead   = 1 };
+        store->calls->place(store, &place, 0, 1);
         PR_CHECK(!memcmp(row, scratch, slab->num_cols * sizeof *row), PR_E_BUG,
                  "slot %u does not hold row %u as the store has it", slot, want.id);
         for (size_t f = slab->num_cols; f < slab->ld; f++)

@@ -4,7 +4,7 @@
  *     slot   0 ...            capacity-1 | capacity ...   num_slots-1 | one more
  *            rows that may stay          | bypassed rows              | scratch of check
  *
- * Columns from num_cols to ld are padding: always zero. */
+ * Columns from num_cols to ld are padding: always zero. A cache has one slab a plane. */
 #ifndef CACHE_SLAB_H
 #define CACHE_SLAB_H
 
@@ -26,32 +26,11 @@ size_t pri_slab_ld(uint32_t num_cols);
 pr_status pri_slab_init(pri_slab *slab, uint64_t num_slots, uint32_t num_cols);
 void      pri_slab_clear(pri_slab *slab); /* zeroed is fine */
 
-/* Copy rows from slot to slot. No target is a source. Cannot fail; same result for any number of
- * threads. */
-void pri_slab_move(pri_slab *slab, const pri_move *move, size_t n);
+/* Copy rows from slot to slot, moves begin .. end-1. No target is a source. Cannot fail. */
+void pri_slab_move(const pri_slab *slab, const pri_move *move, size_t begin, size_t end);
 
 /* PR_E_BUG unless every resident row equals the store's, bit for bit, and its padding is zero.
  * Overwrites the scratch slot. O(C F). */
 pr_status pri_slab_check(const pri_slab *slab, const pri_index *index, const pr_store *store);
-
-/* Whether copying n rows is worth waking other threads. */
-static inline bool pri_slab_is_large(size_t n, size_t row_bytes)
-{
-    return n * row_bytes > (size_t)256 << 10;
-}
-
-/* Rows from the one copied to the one prefetched: about 8 KiB, 1 to 16 rows. */
-static inline size_t pri_slab_ahead(size_t row_bytes)
-{
-    const size_t ahead = 8192 / row_bytes;
-    return ahead < 1 ? 1 : ahead > 16 ? 16 : ahead;
-}
-
-/* Prefetch the beginning of a row; the hardware follows the rest. */
-static inline void pri_slab_prefetch(const float *row, size_t row_bytes)
-{
-    for (size_t at = 0; at < row_bytes && at < 2048; at += 64)
-        __builtin_prefetch((const char *)row + at);
-}
 
 #endif

@@ -3,9 +3,20 @@
 #ifndef CACHE_STORE_H
 #define CACHE_STORE_H
 
-#include <packrat/cache.h>
+#include "base/check.h"
+#include "cache/copy.h"
 
-#include "cache/plan.h"
+/* Where rows are to go, and how. */
+typedef struct pri_place {
+    const pri_write *write; /* [n] */
+    size_t           n;
+    float           *rows; /* slot 0; 64-byte aligned */
+    size_t           ld;   /* elements from slot to slot, a multiple of 16 */
+    int              isa;
+    pri_stores       stores;
+    int              prefetch_to; /* as in pr_tuning */
+    size_t           row_ahead;   /* rows from the one copied to the one prefetched */
+} pri_place;
 
 typedef struct pri_store_calls {
     void (*free)(pr_store *store);
@@ -14,9 +25,15 @@ typedef struct pri_store_calls {
      * can fail fails here, before any slot is touched. */
     pr_status (*fetch)(const pr_store *store, const pri_write *write, size_t n);
 
-    /* Write row write[i].id to rows + write[i].to * ld, num_cols floats each. Slots are distinct;
-     * the order does not matter, so it may use threads. Cannot fail. */
-    void (*place)(const pr_store *store, const pri_write *write, size_t n, float *rows, size_t ld);
+    /* Write row write[i].id to rows + write[i].to * ld for i in begin .. end-1, num_cols floats
+     * each, padding zero. Slots are distinct; other ranges may be placed by other threads at the
+     * same time. Rows from end on may be prefetched. The caller fences streamed stores. Cannot
+     * fail. */
+    void (*place)(const pr_store *store, const pri_place *place, size_t begin, size_t end);
+
+    /* Borrow dense rows that place() would do no more than copy, so that the cache can copy them
+     * itself. NULL, as a call or as what it gives: only place() knows how. */
+    const pr_features *(*rows)(const pr_store *store);
 
     /* Borrow the features so that kernels read them in place. NULL: rows are not in memory. */
     const pr_features *(*direct)(const pr_store *store);
@@ -28,5 +45,12 @@ struct pr_store {
     pr_vid                 num_rows;
     uint32_t               num_cols;
 };
+
+/* Check what can be checked of features without reading the rows; the loader has read them. */
+pr_status pri_store_check_features(const pr_features *features);
+
+/* Place dense rows. */
+void pri_store_place_dense(const pr_features *features, const pri_place *place, size_t begin,
+                           size_t end);
 
 #endif

@@ -2,8 +2,6 @@
  * dense rows, so that kernels see one kind of slab. */
 #include <string.h>
 
-#include "base/check.h"
-#include "cache/slab.h"
 #include "cache/store.h"
 
 typedef struct memory_store {
@@ -21,51 +19,56 @@ static const pr_features *memory_direct(const pr_store *store)
     return ((const memory_store *)store)->features;
 }
 
-static void place_dense(const pr_store *store, const pri_write *write, size_t n, float *rows,
-                        size_t ld)
+void pri_store_place_dense(const pr_features *x, const pri_place *place, size_t begin, size_t end)
 {
-    const pr_features *x     = memory_direct(store);
-    const size_t       bytes = x->num_cols * sizeof(float), ahead = pri_slab_ahead(bytes);
-
-#pragma omp parallel for schedule(static) if (pri_slab_is_large(n, bytes))
-    for (size_t i = 0; i < n; i++) {
-        if (i + ahead < n) pri_slab_prefetch(x->rows + write[i + ahead].id * x->ld, bytes);
-        memcpy(rows + write[i].to * ld, x->rows + write[i].id * x->ld, bytes);
-    }
+    const pri_copy copy = {
+        .from       = (const char *)x->rows,
+        .from_bytes = x->ld * sizeof(float),
+        .to         = (char *)place->rows,
+        .to_bytes   = place->ld * sizeof(float),
+        .row_bytes  = x->num_cols * sizeof(float),
+        .write      = place->write,
+        .n          = place->n,
+        .ahead      = place->row_ahead,
+    };
+    pri_copy_of(place->isa, place->stores, place->prefetch_to)(&copy, begin, end);
 }
 
-static void place_csr(const pr_store *store, const pri_write *write, size_t n, float *rows,
-                      size_t ld)
+static void place_dense(const pr_store *store, const pri_place *place, size_t begin, size_t end)
+{
+    pri_store_place_dense(memory_direct(store), place, begin, end);
+}
+
+static void place_csr(const pr_store *store, const pri_place *place, size_t begin, size_t end)
 {
     enum { AHEAD = 8 };
-    const pr_features *x     = memory_direct(store);
-    const size_t       bytes = x->num_cols * sizeof(float);
+    const pr_features     *x     = memory_direct(store);
+    const pri_write *const write = place->write;
+    const size_t           bytes = x->num_cols * sizeof(float);
 
-#pragma omp parallel for schedule(static) if (pri_slab_is_large(n, bytes))
-    for (size_t i = 0; i < n; i++) {
-        if (i + 2 * AHEAD < n) __builtin_prefetch(&x->indptr[write[i + 2 * AHEAD].id]);
-        if (i + AHEAD < n) {
-            const pr_eid begin = x->indptr[write[i + AHEAD].id];
-            __builtin_prefetch(x->indices + begin);
-            __builtin_prefetch(x->data + begin);
+    for (size_t i = begin; i < end; i++) {
+        if (i + 2 * AHEAD < place->n) __builtin_prefetch(&x->indptr[write[i + 2 * AHEAD].id]);
+        if (i + AHEAD < place->n) {
+            const pr_eid first = x->indptr[write[i + AHEAD].id];
+            __builtin_prefetch(x->indices + first);
+            __builtin_prefetch(x->data + first);
         }
-        float       *row = rows + write[i].to * ld;
-        const pr_eid end = x->indptr[write[i].id + 1];
+        float       *row  = place->rows + write[i].to * place->ld;
+        const pr_eid last = x->indptr[write[i].id + 1];
         memset(row, 0, bytes);
-        for (pr_eid e = x->indptr[write[i].id]; e < end; e++) row[x->indices[e]] = x->data[e];
+        for (pr_eid e = x->indptr[write[i].id]; e < last; e++) row[x->indices[e]] = x->data[e];
     }
 }
 
-static const pri_store_calls dense_calls = { .free   = memory_free,
-                                             .place  = place_dense,
-                                             .direct = memory_direct };
+static const pri_store_calls dense_calls = {
+    .free = memory_free, .place = place_dense, .rows = memory_direct, .direct = memory_direct
+};
 
 static const pri_store_calls csr_calls = { .free   = memory_free,
                                            .place  = place_csr,
                                            .direct = memory_direct };
 
-/* Check what can be checked without reading the rows; the loader has read them. */
-static pr_status check_features(const pr_features *x)
+pr_status pri_store_check_features(const pr_features *x)
 {
     pr_status st = PR_OK;
 
@@ -97,7 +100,7 @@ pr_status pr_store_memory(const pr_features *features, pr_store **out)
     PR_CHECK(out, PR_E_ARG, "out is NULL");
     *out = NULL;
     PR_CHECK(features, PR_E_ARG, "features is NULL");
-    PR_TRY(check_features(features));
+    PR_TRY(pri_store_check_features(features));
     PR_NEW(store, 1);
     store->head = (pr_store){
         .calls    = features->kind == PR_FEATURES_DENSE ? &dense_calls : &csr_calls,

@@ -1,13 +1,24 @@
-/* packrat/cache.h: the packed feature cache. Feature rows live in slots of a slab, kernels read
- * them in place, and a step changes only what it must: a row that comes in overwrites one that may
- * go. Calls of one step:
+/* packrat/cache.h: the packed feature cache. Rows live in slots of a slab, kernels read them in
+ * place, and a step changes only what it must: a row that comes in overwrites one that may go.
  *
- *     pr_cache_prepare   decides what to move; touches no row
- *     pr_cache_fetch     brings rows of slow tiers to staging; may run while a view is read
- *     pr_cache_place     writes rows into slots and gives the view
- *     pr_cache_release   ends the view; the next place may write again
+ * Two doors lead in. Who knows the rows a batch wants uses the first, once a step:
  *
- * All belong to the lane's thread. */
+ *     pr_cache_foresee        enters a list that a later step will want (as far ahead as you know)
+ *     pr_cache_prepare_next   decides what to move for the oldest such list; touches no row
+ *       or pr_cache_prepare   the same for a list that was not foreseen
+ *     pr_cache_fetch          brings rows of slow tiers to staging; may run while a view is read
+ *     pr_cache_place          writes rows into slots and gives the view
+ *     pr_cache_release        ends the view; the next place may write again
+ *
+ * Who knows the difference to the step before uses the second, in mode packed: pr_cache_apply, at a
+ * cost that depends on the difference alone.
+ *
+ * A cache may have several planes: stores of different widths under one index, whose rows move
+ * together (gate, up and transposed down weights of a layer; features and labels).
+ *
+ * All calls belong to one thread, which may differ from step to step. Caches (the partitions of one
+ * process) share nothing but their stores, so each may be driven by a thread, and OpenMP team, of
+ * its own. */
 #ifndef PACKRAT_CACHE_H
 #define PACKRAT_CACHE_H
 
@@ -18,13 +29,42 @@
 extern "C" {
 #endif
 
+#define PR_MAX_PLANES  8u
+#define PR_MAX_WINDOW  31u /* most lists that may wait behind the one that is taken next */
+#define PR_WINDOW_AUTO UINT32_MAX
+
 typedef enum pr_cache_mode {
     PR_CACHE_RESIDENT, /* rows stay until their slot is needed: C > m; exactly A writes */
     PR_CACHE_PACKED,   /* slots 0 .. m-1 hold exactly the wanted rows; A + h writes */
     PR_CACHE_OFF       /* kernels read the store in place */
 } pr_cache_mode;
 
-typedef enum pr_cache_policy { PR_POLICY_LRU } pr_cache_policy;
+/* Who gives up a slot of a resident slab. Ties of all but sieve go to the lower slot. */
+typedef enum pr_cache_policy {
+    PR_POLICY_LRU,      /* the row whose last batch is longest ago */
+    PR_POLICY_SIEVE,    /* first in, unless wanted since the hand last came by (Zhang et al., NSDI
+                           2024) */
+    PR_POLICY_STATIC,   /* the row with the smallest score */
+    PR_POLICY_LOOKAHEAD /* the row whose next use is farthest (Belady, 1966); those without one in
+                           the window first, as lru orders them */
+} pr_cache_policy;
+
+/* What the scores of policy static are made of; the caller makes them (pr_cache_setup.scores). */
+typedef enum pr_cache_rank { PR_RANK_DEGREE, PR_RANK_PRESAMPLED } pr_cache_rank;
+
+/* When the rows of a view are read. */
+typedef enum pr_cache_reader {
+    PR_READER_AUTO, /* next, unless the view is larger than pr_tuning.stream_bytes */
+    PR_READER_NEXT, /* at once: rows are stored through the caches */
+    PR_READER_LATER /* not soon: rows are stored past the caches (non-temporal) */
+} pr_cache_reader;
+
+/* Where dense rows are read from. */
+typedef enum pr_store_kind {
+    PR_STORE_AUTO,    /* copied, when they are far beyond the processor's caches and fit easily */
+    PR_STORE_COPIED,  /* a copy on huge pages */
+    PR_STORE_IN_PLACE /* where the loader left them: a mapped file, as a rule */
+} pr_store_kind;
 
 typedef struct pr_cache_options {
     int      mode;   /* pr_cache_mode */
@@ -32,78 +72,182 @@ typedef struct pr_cache_options {
     uint64_t bytes;  /* capacity in bytes of slots; 0: resident see factor, packed a whole batch */
     double   factor; /* C = factor * m of the first batch that is not empty; 0: all bypass */
     int      policy; /* pr_cache_policy */
+    uint32_t lookahead; /* lists the caller enters ahead, or PR_WINDOW_AUTO; see pr_cache_window */
+    int      rank;      /* pr_cache_rank; for whoever makes the scores */
+    int      reader;    /* pr_cache_reader */
+    int      store;     /* pr_store_kind; for whoever opens the store */
 } pr_cache_options;
 
 extern const pr_option_table pr_cache_option_table; /* cache.mode, cache.rows, ... */
 
-/* Instruction sets that copies and sweeps are compiled for. */
+/* How rows are copied on this host. Only speed depends on it, and in mode packed whether a step
+ * repacks; slots, contents and victims never do. */
 typedef enum pr_isa { PR_ISA_PORTABLE, PR_ISA_AVX2, PR_ISA_AVX512 } pr_isa;
 
-/* Where rows come from: the store behind the cache. */
+typedef struct pr_tuning {
+    int isa;              /* pr_isa; one the host lacks becomes the best it has */
+    int prefetch_to;      /* 1 or 2: prefetches bring lines to the first- or second-level cache; the
+                             second takes more requests at a time on many processors */
+    uint32_t row_ahead;   /* rows from the one copied to the one prefetched */
+    uint32_t index_ahead; /* ids from the one looked up to the one prefetched */
+    uint64_t thread_bytes; /* steps that copy at least this much use the caller's OpenMP threads */
+    uint64_t stream_bytes; /* views larger than this are stored past the caches (PR_READER_AUTO) */
+    double   repack_share; /* packed: repack once writes reach this share of the rows after */
+    char     source[PR_TEXT_BYTES]; /* where this came from: "default", or the file */
+} pr_tuning;
+
+/* Give what is good on most hosts for rows of this many bytes. Cannot fail. */
+void pr_tuning_default(size_t row_bytes, pr_tuning *out);
+
+/* Where rows come from: the store behind one plane. */
 typedef struct pr_store pr_store;
 
-/* A store over features in memory (dense or CSR), which must outlive it. */
+/* A store over features in memory (dense or CSR), which must outlive it. Rows of other 4-byte
+ * elements, such as labels, are dense features whose pointer was cast. */
 pr_status pr_store_memory(const pr_features *features, pr_store **out);
+
+/* A store that holds a copy of dense features on huge pages where the kernel gives them, so that
+ * random rows cost fewer page walks; `features` may go afterwards. PR_E_NOMEM when memory is short,
+ * PR_E_ARG for CSR. O(N F). */
+pr_status pr_store_copied(const pr_features *features, pr_store **out);
+
+/* A store over the columns of a row-major matrix [num_rows, num_cols], rows ld elements apart: row
+ * i of the store is column i. Holds a copy, as pr_store_copied does. O(rows cols). */
+pr_status pr_store_transposed(const float *matrix, uint32_t num_rows, pr_vid num_cols, size_t ld,
+                              pr_store **out);
 void      pr_store_free(pr_store *store);
+
+/* Open the store that `kind` (pr_store_kind) names over a dataset's features, which must outlive
+ * it. Copied on request or, with auto, where dense rows take twice the last-level cache or more and
+ * at most half of the memory that is left.
+ *
+ *   why   NULL, or out: a literal that says what was chosen and why
+ *
+ * PR_E_NOMEM when a copy was asked for and does not fit. */
+pr_status pr_store_open(const pr_features *features, int kind, pr_store **out, const char **why);
 
 /* Bytes of one slab row, S: columns * 4, without the padding of slots. */
 size_t pr_store_row_bytes(const pr_store *store);
 
 typedef struct pr_cache pr_cache;
 
-/* What a step will do; rows, not bytes. Borrowed until the next prepare. */
+/* What a step will do; rows, not bytes. Borrowed until the next prepare or apply. */
 typedef struct pr_cache_plan {
     uint64_t    num_wanted;
     uint64_t    rows_hit, rows_added, rows_bypassed, rows_direct; /* sum: num_wanted */
     uint64_t    rows_victim;                                      /* rows that lost their slot */
-    uint64_t    rows_compacted;                                   /* survivors moved, h */
-    uint64_t    rows_moved;   /* row writes: added + compacted + bypassed */
+    uint64_t    rows_compacted; /* survivors that change their slot, h */
+    uint64_t    rows_moved;   /* row writes: added + compacted + bypassed; repack: all but direct */
     uint64_t    rows_first;   /* wanted for the first time since create */
-    uint64_t    bytes_moved;  /* rows_moved * S */
+    uint64_t    bytes_moved;  /* rows_moved * S, S the sum over planes */
     int64_t     bytes_bound;  /* packed: (A + h) * S, A = added + bypassed; else PR_NULL_INT */
     uint64_t    bytes_gather; /* num_wanted * S: what a fresh copy of the batch would move */
-    const char *path;         /* "paired" (slots were overwritten in place) or "direct" (off) */
+    uint32_t    lookahead;    /* lists that were foreseen behind this one */
+    const char *path; /* "paired" (slots were overwritten in place), "repack" (every slot was
+                         written anew, in order) or "direct" (off) */
 } pr_cache_plan;
+
+/* Everything a cache is made of. */
+typedef struct pr_cache_setup {
+    const pr_cache_options *options;
+    const pr_store *const  *stores; /* [num_planes] of the same number of rows; must outlive it */
+    uint32_t                num_planes; /* 1 .. PR_MAX_PLANES */
+    uint32_t                max_wanted; /* most ids one list may have */
+    const pr_tuning        *tuning;     /* NULL: pr_tuning_default() */
+    const uint32_t         *scores;     /* [rows] for policy static, read by pr_cache_open only */
+} pr_cache_setup;
 
 /* Create one cache partition.
  *
- *   store        must outlive the cache; any number of partitions may share it
- *   max_wanted   most ids one prepare may ask for
- *   out          free with pr_cache_free; NULL on failure
+ *   out   free with pr_cache_free; NULL on failure
  *
- * Reserves address space for max(C, max_wanted) slots; pages are committed when first written, so
- * memory follows the capacity, or the batch where that is larger: bypassed rows use the slots
- * behind C. No other call allocates. PR_E_ARG for options out of bounds, PR_E_UNSUPPORTED for mode
- * off over a store that is not in memory.
+ * Takes 4 bytes a row of the store (8 with policy lookahead) and reserves address space for max(C,
+ * max_wanted) slots; pages are committed when first written, so memory follows the capacity, or the
+ * batch where that is larger: bypassed rows use the slots behind C. No other call allocates.
+ * PR_E_ARG for options out of bounds, for stores that differ in rows, and for policy static without
+ * scores; PR_E_UNSUPPORTED for mode off over a store that is not in memory.
  */
+pr_status pr_cache_open(const pr_cache_setup *setup, pr_cache **out);
+
+/* The same with one plane, default tuning and no scores. */
 pr_status pr_cache_create(const pr_cache_options *options, const pr_store *store,
                           uint32_t max_wanted, pr_cache **out);
 void      pr_cache_free(pr_cache *cache); /* NULL is fine */
 
+/* Enter a list that will be wanted after all those entered before.
+ *
+ *   wanted   [n] distinct ids, n <= max_wanted; borrowed until the list's place
+ *
+ * Policy lookahead learns from it: PR_E_RANGE for an id outside the store, PR_E_ARG for a duplicate.
+ * The others only keep it; pr_cache_prepare_next finds such ids then. PR_E_ARG between prepare and
+ * place, PR_E_FULL when PR_MAX_WINDOW + 1 lists wait. Nothing has changed after an error. O(n) with
+ * lookahead, else O(1). */
+pr_status pr_cache_foresee(pr_cache *cache, pr_vids wanted);
+
+/* Lists entered and not yet taken. */
+uint32_t pr_cache_num_foreseen(const pr_cache *cache);
+
+/* Give how many lists should be foreseen behind the one taken next: options.lookahead, or with
+ * PR_WINDOW_AUTO clamp(3 (C - m) / misses a step, 8, PR_MAX_WINDOW) from the steps so far (8 before
+ * there are any); 0 for other policies. A function of earlier calls alone. */
+uint32_t pr_cache_window(const pr_cache *cache);
+
 /* Decide which rows to move so that every wanted id can be read through the next view.
  *
  *   wanted   [n] distinct ids, n <= max_wanted; may exceed the capacity: the surplus bypasses.
- *            Borrowed until place.
+ *            Borrowed until place. Not a list that was foreseen: those keep waiting.
  *   plan     out; borrowed until the next prepare or free
  *
  * PR_E_RANGE for an id outside the store, PR_E_ARG for a duplicate or a second prepare without
  * place: the cache is unchanged then. Decisions depend only on earlier calls, never on timing or
- * threads. O(n), no feature byte is touched.
+ * threads. O(n + C/32), no feature byte is touched.
  */
 pr_status pr_cache_prepare(pr_cache *cache, pr_vids wanted, const pr_cache_plan **plan);
 
+/* The same for the oldest list foreseen. PR_E_ARG without one, and when its ids were changed
+ * since. */
+pr_status pr_cache_prepare_next(pr_cache *cache, const pr_cache_plan **plan);
+
 /* Bring rows of slow tiers to staging. Nothing to do for stores in memory; place calls it when the
- * caller did not. PR_E_ARG without a prepare. When the store fails the plan is dropped: index and
- * rows are as before prepare, which may be called again. */
+ * caller did not. PR_E_ARG without a prepare. When a store fails the plan is dropped: index, rows
+ * and lists foreseen are as before prepare, which may be called again. */
 pr_status pr_cache_fetch(pr_cache *cache);
 
-/* Write the plan's rows into their slots and give the view. PR_E_ARG without a prepare, or while
- * an earlier view is live; cache, plan and *view are unchanged then. Uses the caller's OpenMP
- * threads; the result is the same for any number of them. */
+/* Write the plan's rows into their slots and give the view of plane 0. PR_E_ARG without a prepare,
+ * or while an earlier view is live; cache, plan and *view are unchanged then. Uses the caller's
+ * OpenMP threads; the result is the same for any number of them. */
 pr_status pr_cache_place(pr_cache *cache, pr_slab *view);
+
+/* Give the live view of one plane. PR_E_ARG without a live view, PR_E_RANGE for a plane that is
+ * not. */
+pr_status pr_cache_plane(const pr_cache *cache, uint32_t plane, pr_slab *view);
 
 /* End the view; its pointers are invalid from now. Nothing happens without one. */
 void pr_cache_release(pr_cache *cache);
+
+/* Change the set of a packed cache: `removed` leave, `added` come in, all planes together.
+ *
+ *   added     ids that are not resident    removed   ids that are; no id twice in or across both
+ *   plan      out, may be NULL; borrowed until the next apply, prepare or free
+ *
+ * The rows after fill slots 0 .. n-1 with the fewest row writes, A + h. PR_E_RANGE for an id
+ * outside the store, PR_E_ARG for an id that is where it should not be or comes twice, for another
+ * mode, and while a plan or a view is open, PR_E_FULL when more rows than the capacity or
+ * max_wanted would be held; whatever fails, a store's fetch included, leaves the cache as it was.
+ * O(added + removed): nothing in it grows with the rows of the store or the set. Uses the caller's
+ * OpenMP threads for large differences, with the same result. */
+pr_status pr_cache_apply(pr_cache *cache, pr_vids added, pr_vids removed,
+                         const pr_cache_plan **plan);
+
+/* The rows of one plane of a packed cache as one matrix: row i is that of ids[i]. Valid until the
+ * next apply, place or free. */
+typedef struct pr_packed {
+    const float  *rows;
+    size_t        ld; /* elements from one row to the next */
+    uint32_t      num_rows, num_cols;
+    const pr_vid *ids; /* [num_rows] */
+} pr_packed;
+pr_status pr_cache_packed(const pr_cache *cache, uint32_t plane, pr_packed *out);
 
 /* Most rows kept, C: never more than the store has; 0 in mode off, and as long as the first batch
  * has to decide it. */
@@ -111,7 +255,20 @@ uint64_t pr_cache_capacity_rows(const pr_cache *cache);
 
 uint64_t    pr_cache_resident_rows(const pr_cache *cache);
 const char *pr_cache_mode_name(const pr_cache *cache);   /* "resident", "packed", "off" */
-const char *pr_cache_policy_name(const pr_cache *cache); /* "lru", "none" */
+const char *pr_cache_policy_name(const pr_cache *cache); /* "lru", ...; "none" without victims */
+
+/* What a cache did since it was created. */
+typedef struct pr_cache_stats {
+    uint64_t steps, repacks; /* places and applies that moved rows or not; repacks among them */
+    uint64_t rows_wanted, rows_hit, rows_added, rows_bypassed, rows_direct;
+    uint64_t rows_victim, rows_compacted, rows_moved, rows_first;
+    uint64_t bytes_moved, bytes_gather;
+} pr_cache_stats;
+void pr_cache_statistics(const pr_cache *cache, pr_cache_stats *out);
+
+/* Say what the cache runs with: {"isa", "stores", "row_ahead", ..., "huge_pages"}; NULL when out of
+ * memory. huge_pages is what the kernel has given to the slab so far, read back: bytes. */
+pr_json *pr_cache_describe(const pr_cache *cache);
 
 /* Check every invariant of index, slab and policy; PR_E_BUG with the broken one. O(N + C F). */
 pr_status pr_cache_check(const pr_cache *cache);

@@ -18,17 +18,8 @@ typedef struct walk {
     uint32_t num_tried[MAX_STATES], num_states;
     uint32_t from[MAX_STATES], by[MAX_STATES], queue[MAX_STATES], round[MAX_STATES], now;
     bool     done[MAX_STATES]; /* nothing untried can be reached from here any more */
+    uint32_t window;           /* lists that wait behind the one that is taken */
 } walk;
-
-/* Where every row is and who was wanted when: all that later decisions depend on. */
-static uint64_t state_key(const cache_oracle *r)
-{
-    uint64_t key = 1;
-    for (uint32_t v = 0; v < r->n; v++) key = key * 8 + (uint64_t)(r->slot_of[v] + 1);
-    if (r->options.mode == PR_CACHE_RESIDENT)
-        for (uint32_t i = 0; i < r->num_order; i++) key = key * 8 + r->order[i] + 1;
-    return key;
-}
 
 static uint32_t state_of(walk *w, uint64_t key)
 {
@@ -83,8 +74,13 @@ static uint32_t nearest(walk *w, uint32_t start)
 
 static uint32_t walk_by(walk *w, cache_oracle *r, uint32_t at, uint32_t list)
 {
-    oracle_step(r, w->list[list], w->length[list]);
-    const uint32_t to = state_of(w, state_key(r));
+    if (w->window == 0) {
+        oracle_step(r, w->list[list], w->length[list]);
+    } else {
+        oracle_foresee(r, w->list[list], w->length[list]);
+        if (r->reference.num_waiting > w->window) oracle_step_next(r);
+    }
+    const uint32_t to = state_of(w, reference_key(&r->reference));
     if (w->next[at][list] == UNTRIED) {
         w->next[at][list] = to + 1;
         w->num_tried[at]++;
@@ -101,20 +97,31 @@ static void walk_to(walk *w, cache_oracle *r, uint32_t start, uint32_t goal)
     assert_int_equal(walk_by(w, r, w->from[goal], w->by[goal]), goal);
 }
 
-static void try_everything(uint32_t n, uint32_t capacity, pr_cache_mode mode, bool sorted)
+typedef struct model_case {
+    uint32_t n, capacity;
+    int      mode, policy;
+    bool     sorted; /* lists in ascending order only */
+    uint32_t window;
+} model_case;
+
+static void try_everything(model_case given)
 {
     walk            *w            = test_room(1, sizeof *w);
     test_rng         rng          = { .key = test_seed() };
     uint32_t         ids[MAX_IDS] = { 0 };
     cache_oracle     r;
-    pr_cache_options options = { .mode = (int)mode, .rows = capacity };
+    pr_cache_options options = { .mode   = given.mode,
+                                 .policy = given.policy,
+                                 .rows   = given.capacity };
 
-    if (capacity == 0) options.bytes = mode == PR_CACHE_PACKED; /* one byte: no row; or factor 0 */
-    oracle_store_open(&r, n, 3, PR_FEATURES_DENSE, &rng);
-    add_lists(w, n, sorted, ids, 0);
+    if (given.capacity == 0) /* one byte: no row; or factor 0 */
+        options.bytes = given.mode == PR_CACHE_PACKED;
+    oracle_store_open(&r, given.n, 3, PR_FEATURES_DENSE, &rng);
+    w->window = given.window;
+    add_lists(w, given.n, given.sorted, ids, 0);
     w->next = test_room(MAX_STATES, sizeof *w->next);
-    oracle_cache_open(&r, options, n);
-    const uint32_t root = state_of(w, state_key(&r));
+    oracle_cache_open(&r, options, given.n);
+    const uint32_t root = state_of(w, reference_key(&r.reference));
     uint32_t       at   = root;
     for (;;) {
         while (w->num_tried[at] < w->num_lists) at = walk_by(w, &r, at, w->num_tried[at]);
@@ -123,15 +130,15 @@ static void try_everything(uint32_t n, uint32_t capacity, pr_cache_mode mode, bo
             goal = nearest(w, root);
             if (goal == UINT32_MAX) break;
             oracle_cache_close(&r);
-            oracle_cache_open(&r, options, n);
+            oracle_cache_open(&r, options, given.n);
             at = root;
         }
         walk_to(w, &r, at, goal);
         at = goal;
     }
-    printf("%s, %u rows, capacity %u: %u states x %u batches in %llu steps\n",
-           pr_cache_mode_name(r.cache), n, capacity, w->num_states, w->num_lists,
-           (unsigned long long)r.steps);
+    printf("%s %s, %u rows, capacity %u, window %u: %u states x %u batches in %llu steps\n",
+           pr_cache_mode_name(r.cache), pr_cache_policy_name(r.cache), given.n, given.capacity,
+           given.window, w->num_states, w->num_lists, (unsigned long long)r.steps);
     oracle_cache_close(&r);
     oracle_store_close(&r);
     free(w->next), free(w);
@@ -142,8 +149,9 @@ static void every_state_with_every_batch_of_up_to_four_rows(void **state)
     (void)state;
     for (uint32_t n = 0; n <= 4; n++)
         for (uint32_t capacity = 0; capacity <= n + 1; capacity++) {
-            try_everything(n, capacity, PR_CACHE_PACKED, false);
-            try_everything(n, capacity, PR_CACHE_RESIDENT, false);
+            try_everything((model_case){ n, capacity, PR_CACHE_PACKED, 0, false, 0 });
+            if (capacity < n || n < 4) /* else no victims: every order, and nothing new */
+                try_everything((model_case){ n, capacity, PR_CACHE_RESIDENT, 0, false, 0 });
         }
 }
 
@@ -151,10 +159,29 @@ static void every_state_with_every_set_of_five_rows(void **state)
 {
     (void)state;
     for (uint32_t capacity = 0; capacity <= 5; capacity++) {
-        try_everything(5, capacity, PR_CACHE_PACKED, true);
-        if (capacity < 5)
-            try_everything(5, capacity, PR_CACHE_RESIDENT, true); /* else no victims */
+        try_everything((model_case){ 5, capacity, PR_CACHE_PACKED, 0, true, 0 });
+        if (capacity <= 3)
+            try_everything((model_case){ 5, capacity, PR_CACHE_RESIDENT, 0, true, 0 });
     }
+}
+
+static void every_state_of_every_policy_with_every_batch_of_up_to_three_rows(void **state)
+{
+    (void)state;
+    for (int policy = PR_POLICY_SIEVE; policy <= PR_POLICY_LOOKAHEAD; policy++)
+        for (uint32_t capacity = 0; capacity <= 3; capacity++)
+            try_everything((model_case){ 3, capacity, PR_CACHE_RESIDENT, policy, false, 0 });
+    try_everything((model_case){ 4, 3, PR_CACHE_RESIDENT, PR_POLICY_SIEVE, true, 0 });
+    try_everything((model_case){ 5, 3, PR_CACHE_RESIDENT, PR_POLICY_STATIC, true, 0 });
+}
+
+static void every_state_of_lookahead_with_every_list_that_waits(void **state)
+{
+    (void)state;
+    for (uint32_t capacity = 1; capacity <= 2; capacity++)
+        try_everything(
+            (model_case){ 3, capacity, PR_CACHE_RESIDENT, PR_POLICY_LOOKAHEAD, true, 1 });
+    try_everything((model_case){ 4, 2, PR_CACHE_RESIDENT, PR_POLICY_LOOKAHEAD, true, 1 });
 }
 
 /* Draw distinct ids into ids[0 .. m), some share of them from the last batch. */
@@ -210,7 +237,7 @@ static pr_cache_options random_options(test_rng *rng, pr_cache_mode mode, uint32
     return options;
 }
 
-static void random_run(test_rng *rng, pr_cache_mode mode)
+static void random_run(test_rng *rng, pr_cache_mode mode, int policy)
 {
     const uint32_t n = 1 + test_below(rng, 400), cols = 1 + test_below(rng, 40);
     const uint32_t max_wanted = 1 + test_below(rng, n + n / 2);
@@ -221,7 +248,9 @@ static void random_run(test_rng *rng, pr_cache_mode mode)
 
     for (uint32_t i = 0; i < n; i++) ids[i] = i;
     oracle_store_open(&r, n, cols, dense ? PR_FEATURES_DENSE : PR_FEATURES_CSR, rng);
-    oracle_cache_open(&r, random_options(rng, mode, n, most), max_wanted);
+    pr_cache_options options = random_options(rng, mode, n, most);
+    options.policy           = policy;
+    oracle_cache_open(&r, options, max_wanted);
     for (int i = 0; i < 40; i++) {
         const uint32_t old_m = m;
         m                    = test_below(rng, 10) ? test_below(rng, most + 1) : most;
@@ -240,9 +269,9 @@ static void random_runs_agree_with_the_oracle_in_every_mode(void **state)
     test_rng rng = { .key = test_seed() };
 
     for (int i = 0; i < 60; i++) {
-        random_run(&rng, PR_CACHE_RESIDENT);
-        random_run(&rng, PR_CACHE_PACKED);
-        if (i < 20) random_run(&rng, PR_CACHE_OFF);
+        random_run(&rng, PR_CACHE_RESIDENT, i % 4);
+        random_run(&rng, PR_CACHE_PACKED, i % 4);
+        if (i < 20) random_run(&rng, PR_CACHE_OFF, i % 4);
     }
 }
 
@@ -259,24 +288,45 @@ static uint64_t digest_step(const pr_cache_plan *p, const pr_slab *view, uint64_
     return hash;
 }
 
-static uint64_t digest_run(cache_oracle *r, pr_cache_mode mode)
+enum { DIGEST_BATCH = 1500, DIGEST_STEPS = 12, DIGEST_ROWS = 4000 };
+
+/* Lists that overlap; each is [DIGEST_BATCH], a row of `ids`. */
+static void draw_lists(uint32_t *ids, size_t *length)
 {
-    enum { BATCH = 1500 };
-    const pr_cache_options options = { .mode = (int)mode, .factor = 1.5 };
-    test_rng               rng     = { .key = test_seed() };
-    uint32_t              *ids = test_room(r->n, sizeof *ids), m = 0;
+    test_rng  rng  = { .key = test_seed() };
+    uint32_t *all  = test_room(DIGEST_ROWS, sizeof *all);
+    uint32_t  last = 0;
+
+    for (uint32_t i = 0; i < DIGEST_ROWS; i++) all[i] = i;
+    for (int l = 0; l < DIGEST_STEPS; l++) {
+        const uint32_t m = DIGEST_BATCH - test_below(&rng, DIGEST_BATCH / 2);
+        draw_batch(&rng, all, DIGEST_ROWS, last, m);
+        memcpy(ids + (size_t)l * DIGEST_BATCH, all, m * sizeof *all);
+        length[l] = last = m;
+    }
+    free(all);
+}
+
+static uint64_t digest_run(cache_oracle *r, pr_cache_mode mode, int policy)
+{
+    const pr_cache_options options  = { .mode = (int)mode, .policy = policy, .factor = 1.5 };
+    const pr_store *const  stores[] = { &r->head };
+    const pr_cache_setup   setup    = { &options, stores, 1, DIGEST_BATCH, &r->tuning, r->scores };
+    uint32_t              *ids      = test_room((size_t)DIGEST_STEPS * DIGEST_BATCH, sizeof *ids);
+    size_t                 length[DIGEST_STEPS];
     uint64_t               hash = 0;
     pr_cache              *cache;
 
-    for (uint32_t i = 0; i < r->n; i++) ids[i] = i;
-    assert_ok(pr_cache_create(&options, &r->head, BATCH, &cache));
-    for (int i = 0; i < 12; i++) {
+    draw_lists(ids, length);
+    assert_ok(pr_cache_open(&setup, &cache));
+    for (int l = 0, entered = 0; l < DIGEST_STEPS; l++) {
         const pr_cache_plan *plan;
-        const uint32_t       old_m = m;
         pr_slab              view;
-        m = BATCH - test_below(&rng, BATCH / 2);
-        draw_batch(&rng, ids, r->n, old_m, m);
-        assert_ok(pr_cache_prepare(cache, (pr_vids){ ids, m }, &plan));
+        for (; entered <= l + 4 && entered < DIGEST_STEPS; entered++) {
+            const pr_vids list = { ids + (size_t)entered * DIGEST_BATCH, length[entered] };
+            assert_ok(pr_cache_foresee(cache, list));
+        }
+        assert_ok(pr_cache_prepare_next(cache, &plan));
         assert_ok(pr_cache_place(cache, &view));
         hash = digest_step(plan, &view, hash);
         pr_cache_release(cache);
@@ -295,13 +345,16 @@ static void every_thread_count_gives_the_same_slots_and_rows(void **state)
 
     for (int kind = 0; kind < 2; kind++) { /* rows of 800 bytes: copies are shared out */
         cache_oracle r;
-        oracle_store_open(&r, 4000, 200, kind ? PR_FEATURES_CSR : PR_FEATURES_DENSE, &rng);
-        for (pr_cache_mode mode = PR_CACHE_RESIDENT; mode <= PR_CACHE_PACKED; mode++) {
+        oracle_store_open(&r, DIGEST_ROWS, 200, kind ? PR_FEATURES_CSR : PR_FEATURES_DENSE, &rng);
+        r.tuning.thread_bytes = 64 << 10;
+        for (int i = 0; i < 5; i++) { /* packed, then every policy */
+            const pr_cache_mode mode   = i == 0 ? PR_CACHE_PACKED : PR_CACHE_RESIDENT;
+            const int           policy = i == 0 ? PR_POLICY_LRU : i - 1;
             omp_set_num_threads(1);
-            const uint64_t alone = digest_run(&r, mode);
+            const uint64_t alone = digest_run(&r, mode, policy);
             for (int t = 2; t <= 3; t++) {
                 omp_set_num_threads(t);
-                assert_true(digest_run(&r, mode) == alone);
+                assert_true(digest_run(&r, mode, policy) == alone);
             }
         }
         oracle_store_close(&r);
@@ -314,6 +367,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_state_with_every_batch_of_up_to_four_rows),
         cmocka_unit_test(every_state_with_every_set_of_five_rows),
+        cmocka_unit_test(every_state_of_every_policy_with_every_batch_of_up_to_three_rows),
+        cmocka_unit_test(every_state_of_lookahead_with_every_list_that_waits),
         cmocka_unit_test(random_runs_agree_with_the_oracle_in_every_mode),
         cmocka_unit_test(every_thread_count_gives_the_same_slots_and_rows),
     };

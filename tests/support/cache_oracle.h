@@ -1,15 +1,13 @@
-/* cache_oracle.h: an oracle for the cache that knows nothing of it. It keeps sets and a list: who
- * is where, who was wanted when. It recounts row writes twice, at the store's door and by comparing
- * every slot before and after; slots that hold no row are scribbled over first, so that no write
- * can hide. */
+/* cache_oracle.h: an oracle for the cache that knows nothing of it. Who is where and who goes is
+ * policy_reference.h's; this recounts row writes twice, at the store's door and by comparing every
+ * slot before and after; slots that hold no row are scribbled over first, so that no write can
+ * hide. */
 #ifndef TESTS_CACHE_ORACLE_H
 #define TESTS_CACHE_ORACLE_H
 
-#include "support/support.h"
+#include "support/policy_reference.h"
 
 #include "cache/store.h"
-
-enum { NOWHERE = -1 };
 
 /* A store that counts, over features that are kept a second time as a plain matrix. */
 typedef struct cache_oracle {
@@ -23,20 +21,20 @@ typedef struct cache_oracle {
     bool        counting;
 
     pr_cache_options options;
+    pr_tuning        tuning; /* of the next cache; the default until changed */
     uint32_t         max_wanted;
     pr_cache        *cache;
 
     /* The oracle. */
-    uint32_t  capacity, num_slots;
-    bool      decided;
-    int      *slot_of; /* [n] or NOWHERE */
-    bool     *seen;    /* [n] */
-    uint32_t *order;   /* [num_order] resident rows, least recently wanted first */
-    uint32_t  num_order;
-    bool     *wanted_now; /* [n] */
-    float    *slab;       /* NULL before the first place */
-    float    *before;     /* [num_slots, cols] */
-    uint64_t  steps;
+    policy_reference reference;
+    uint32_t        *scores; /* [n] */
+    uint32_t         num_slots;
+    bool             decided; /* the capacity is known */
+    bool            *seen;    /* [n] */
+    float           *slab;    /* NULL before the first place */
+    float           *before;  /* [num_slots, cols] */
+    pr_cache_stats   stats;
+    uint64_t         steps;
 } cache_oracle;
 
 /* Make a store of n random rows that all differ. Give back with oracle_store_close. */
@@ -52,7 +50,8 @@ void oracle_cache_close(cache_oracle *r);
  * Fails the test where they do not. */
 void oracle_step(cache_oracle *r, const uint32_t *wanted, size_t n);
 
-/* Zeroed heap memory, at least one element; the test fails when there is none. */
-void *test_room(size_t count, size_t size);
+/* The same for the oldest list foreseen. The list is borrowed until then. */
+void oracle_foresee(cache_oracle *r, const uint32_t *wanted, size_t n);
+void oracle_step_next(cache_oracle *r);
 
 #endif

@@ -370,11 +370,10 @@ done:
     return st;
 }
 
-static void far_place(const pr_store *store, const pri_write *write, size_t n, float *rows,
-                      size_t ld)
+static void far_place(const pr_store *store, const pri_place *place, size_t begin, size_t end)
 {
     const pr_store *near = ((const far_store *)store)->near;
-    near->calls->place(near, write, n, rows, ld);
+    near->calls->place(near, place, begin, end);
 }
 
 static const pri_store_calls far_calls = { .fetch = far_fetch, .place = far_place };
@@ -468,7 +467,10 @@ static void the_table_gives_the_documented_defaults(void **state)
     assert_int_equal(o.rows, 0);
     assert_int_equal(o.bytes, 0);
     assert_true(o.factor == 2.0);
-    assert_int_equal(o.policy, PR_POLICY_LRU);
+    assert_int_equal(o.policy, PR_POLICY_LOOKAHEAD);
+    assert_true(o.lookahead == PR_WINDOW_AUTO);
+    assert_int_equal(o.rank, PR_RANK_DEGREE);
+    assert_int_equal(o.reader, PR_READER_AUTO);
     assert_ok(pr_options_check(&pr_cache_option_table, &o));
     assert_ok(pr_options_set(&group, 1, "cache.mode", "off"));
     assert_ok(pr_options_set(&group, 1, "cache.bytes", "2G"));

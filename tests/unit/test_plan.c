@@ -4,10 +4,11 @@
 
 #include "cache/plan.h"
 
-enum { MOST = 8, NOW = 7 };
+enum { MOST = 8 };
 
 typedef struct arrays {
-    pr_slot  freed[MOST], fill[MOST];
+    pr_slot  freed[MOST + PRI_PLAN_SLACK], fill[MOST];
+    uint8_t  mark[MOST + PRI_PLAN_SLACK];
     pri_move move[MOST];
     pri_plan plan;
 } arrays;
@@ -20,25 +21,21 @@ static pri_plan *plan_of(arrays *a)
 }
 
 /* Set the marks of a bit mask of hits; gives how many there are. */
-static uint32_t mark(uint32_t *last_wanted, uint32_t hits)
+static uint32_t mark_hits(arrays *a, uint32_t hits)
 {
     uint32_t count = 0;
-    for (uint32_t s = 0; s < MOST; s++) {
-        const bool hit = hits >> s & 1;
-        last_wanted[s] = hit ? NOW : s % NOW;
-        count += hit;
-    }
+    memset(a->mark, 0, sizeof a->mark);
+    for (uint32_t s = 0; s < MOST; s++) count += a->mark[s] = hits >> s & 1;
     return count;
 }
 
 static pri_plan *packed(arrays *a, uint32_t capacity, uint32_t rows_before, uint32_t hits,
                         uint32_t num_missing)
 {
-    uint32_t            last_wanted[MOST];
-    const uint32_t      num_hit = mark(last_wanted, hits);
     pri_plan           *plan    = plan_of(a);
+    const uint32_t      num_hit = mark_hits(a, hits);
     const pri_plan_case given   = { capacity, rows_before, num_hit, num_missing };
-    pri_plan_packed(plan, given, last_wanted, NOW);
+    pri_plan_packed(plan, given, a->mark);
     return plan;
 }
 
@@ -132,30 +129,26 @@ static void play(const pri_plan *plan, int *slot, const int *before)
     }
 }
 
-static void check_packed(uint32_t capacity, uint32_t rows_before, uint32_t hits,
-                         uint32_t num_missing)
+/* Check a plan that is to lead to rows_after packed rows: survivors, and added rows. */
+static void check_plan(const pri_plan *plan, uint32_t rows_before, uint32_t hits)
 {
-    arrays          a;
-    int             before[MOST] = { 0 }, slot[MOST] = { 0 }, target[MOST] = { 0 };
-    const pri_plan *plan = packed(&a, capacity, rows_before, hits, num_missing);
-    uint32_t        m = 0, num_hit = 0;
+    int      before[MOST] = { 0 }, slot[MOST] = { 0 }, target[MOST] = { 0 };
+    uint32_t m = 0;
 
     for (uint32_t s = 0; s < rows_before; s++) {
         slot[s] = before[s] = 1 + (int)s;
         if (hits >> s & 1) target[m++] = 1 + (int)s;
     }
-    num_hit = m;
-    for (uint32_t i = 0; i < num_missing && m < capacity; i++) target[m++] = 100 + (int)i;
-    play(plan, slot, before);
-
+    assert_int_equal(plan->num_freed, rows_before - m);
+    for (uint32_t i = 0; i < plan->num_added; i++) target[m++] = 100 + (int)i;
     assert_int_equal(plan->rows_after, m);
-    assert_int_equal(plan->num_added, m - num_hit);
-    assert_int_equal(plan->num_added + plan->num_bypassed, num_missing);
-    assert_int_equal(plan->num_freed, rows_before - num_hit);
-    for (uint32_t i = 0; i < plan->num_bypassed; i++)
-        assert_int_equal(plan->fill[plan->num_added + i], capacity + i);
-    uint32_t freed = 0;
-    for (uint32_t i = 0; i < plan->num_freed; i++) freed |= 1u << plan->freed[i];
+    play(plan, slot, before);
+    uint32_t freed = 0, above = 0;
+    for (uint32_t i = 0; i < plan->num_freed; i++) {
+        freed |= 1u << plan->freed[i];
+        above += plan->freed[i] >= plan->rows_after;
+        assert_true(above == 0 || plan->freed[i] >= plan->rows_after); /* parted */
+    }
     assert_int_equal(freed, ((1u << rows_before) - 1) & ~hits);
     for (uint32_t t = 0; t < m; t++) { /* every target once: m slots, m rows, each found */
         uint32_t found = 0;
@@ -166,6 +159,41 @@ static void check_packed(uint32_t capacity, uint32_t rows_before, uint32_t hits,
     for (uint32_t s = 0; s < m; s++) writes += slot[s] != before[s];
     assert_int_equal(writes, plan->num_added + plan->num_moved);
     if (m <= 5) assert_int_equal(writes, least_writes(before, target, m, 0));
+}
+
+static void check_packed(uint32_t capacity, uint32_t rows_before, uint32_t hits,
+                         uint32_t num_missing)
+{
+    arrays          a;
+    const pri_plan *plan    = packed(&a, capacity, rows_before, hits, num_missing);
+    const uint32_t  num_hit = (uint32_t)__builtin_popcount(hits), room = capacity - num_hit;
+
+    assert_int_equal(plan->num_added, num_missing < room ? num_missing : room);
+    assert_int_equal(plan->num_added + plan->num_bypassed, num_missing);
+    for (uint32_t i = 0; i < plan->num_bypassed; i++)
+        assert_int_equal(plan->fill[plan->num_added + i], capacity + i);
+    check_plan(plan, rows_before, hits);
+}
+
+/* Give the freed slots in another order for every `turn`. */
+static void check_delta(uint32_t rows_before, uint32_t hits, uint32_t num_added, uint32_t turn)
+{
+    arrays    a;
+    pr_slot   scratch[MOST], left[MOST];
+    uint32_t  num_freed = 0;
+    pri_plan *plan      = plan_of(&a);
+
+    memset(a.mark, 0, sizeof a.mark);
+    for (uint32_t s = 0; s < rows_before; s++)
+        if (!(hits >> s & 1)) left[num_freed++] = s;
+    for (uint32_t i = 0; i < num_freed; i++)
+        plan->freed[i] = left[turn % 2 ? num_freed - 1 - i : (i + turn) % num_freed];
+    pri_plan_delta(plan, rows_before, num_freed, num_added, a.mark, scratch);
+    for (uint32_t i = 0; i < num_added; i++) plan->fill[i] = pri_plan_delta_slot(plan, i);
+    assert_int_equal(plan->num_added, num_added);
+    assert_int_equal(plan->num_bypassed, 0);
+    check_plan(plan, rows_before, hits);
+    for (uint32_t s = 0; s < MOST; s++) assert_int_equal(a.mark[s], 0);
 }
 
 static void every_small_packed_plan_is_packed_and_writes_the_least_possible(void **state)
@@ -181,13 +209,21 @@ static void every_small_packed_plan_is_packed_and_writes_the_least_possible(void
     printf("%u packed plans\n", cases);
 }
 
+static void every_small_difference_is_packed_and_writes_the_least_possible(void **state)
+{
+    (void)state;
+    for (uint32_t before = 0; before <= 7; before++)
+        for (uint32_t hits = 0; hits < 1u << before; hits++)
+            for (uint32_t added = 0; (uint32_t)__builtin_popcount(hits) + added <= 7; added++)
+                for (uint32_t turn = 0; turn < 4; turn++) check_delta(before, hits, added, turn);
+}
+
 /* The victims are chosen here: the highest slots that are not hits, highest first. */
 static void check_resident(uint32_t capacity, uint32_t rows_before, uint32_t hits,
                            uint32_t num_missing)
 {
     arrays              a;
-    uint32_t            last_wanted[MOST];
-    const uint32_t      num_hit     = mark(last_wanted, hits);
+    const uint32_t      num_hit     = (uint32_t)__builtin_popcount(hits);
     const pri_plan_case given       = { capacity, rows_before, num_hit, num_missing };
     const uint32_t      num_victims = pri_plan_num_victims(given);
     pri_plan           *plan        = plan_of(&a);
@@ -237,6 +273,7 @@ int main(void)
         cmocka_unit_test(packed_keeps_hits_and_the_first_misses_when_capacity_is_short),
         cmocka_unit_test(an_empty_batch_empties_the_packed_slab_for_nothing),
         cmocka_unit_test(every_small_packed_plan_is_packed_and_writes_the_least_possible),
+        cmocka_unit_test(every_small_difference_is_packed_and_writes_the_least_possible),
         cmocka_unit_test(every_small_resident_plan_writes_each_missing_row_once_and_no_hit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

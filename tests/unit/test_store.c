@@ -119,6 +119,61 @@ static void stores_refuse_features_that_cannot_be(void **state)
     pr_cache_release(NULL);
 }
 
+static void copied_and_transposed_stores_refuse_what_they_cannot_hold(void **state)
+{
+    (void)state;
+    static const float matrix[6] = { 1, 2, 3, 4, 5, 6 };
+    const pr_features  narrow    = { .num_rows = 1, .num_cols = 4, .rows = matrix, .ld = 3 };
+    const pr_features  endless   = {
+           .num_rows = PR_MAX_NODES, .num_cols = UINT32_MAX, .rows = matrix, .ld = UINT32_MAX
+    };
+    pr_store *store = (pr_store *)(uintptr_t)&narrow;
+
+    assert_fails(PR_E_ARG, "csr", pr_store_copied(&csr, &store));
+    assert_null(store);
+    assert_fails(PR_E_ARG, "4 columns but rows 3", pr_store_copied(&narrow, &store));
+    assert_fails(PR_E_NOMEM, "4294967294 rows", pr_store_copied(&endless, &store));
+    assert_null(store);
+    assert_fails(PR_E_ARG, "NULL", pr_store_copied(NULL, &store));
+    assert_fails(PR_E_ARG, "NULL", pr_store_copied(&narrow, NULL));
+    assert_fails(PR_E_ARG, "3 columns but rows 2", pr_store_transposed(matrix, 2, 3, 2, &store));
+    assert_fails(PR_E_ARG, "0 rows", pr_store_transposed(matrix, 0, 3, 3, &store));
+    assert_fails(PR_E_RANGE, "at most", pr_store_transposed(matrix, 1, UINT32_MAX, 6, &store));
+    assert_fails(PR_E_ARG, "NULL", pr_store_transposed(NULL, 2, 3, 3, &store));
+    assert_null(store);
+    assert_fails(PR_E_ARG, "NULL", pr_store_transposed(matrix, 2, 3, 3, NULL));
+}
+
+/* Sizes around the tiles the transposition works in. */
+static void a_transposed_store_has_the_columns_of_its_matrix(void **state)
+{
+    (void)state;
+    static const uint32_t  sizes[] = { 1, 2, 15, 16, 17, 33, 100 };
+    static float           matrix[100 * 103];
+    const pr_cache_options o = { .mode = PR_CACHE_OFF };
+
+    for (size_t i = 0; i < sizeof matrix / sizeof *matrix; i++) matrix[i] = (float)i;
+    for (size_t r = 0; r < sizeof sizes / sizeof *sizes; r++)
+        for (size_t c = 0; c < sizeof sizes / sizeof *sizes; c++) {
+            const uint32_t       num_rows = sizes[r], num_cols = sizes[c], ld = num_cols + c % 4;
+            const pr_vid         last = num_cols - 1;
+            const pr_cache_plan *plan;
+            pr_store            *store;
+            pr_cache            *cache;
+            pr_slab              view;
+            assert_ok(pr_store_transposed(matrix, num_rows, num_cols, ld, &store));
+            assert_int_equal(pr_store_row_bytes(store), num_rows * sizeof(float));
+            assert_ok(pr_cache_create(&o, store, 1, &cache));
+            assert_ok(pr_cache_prepare(cache, (pr_vids){ &last, 1 }, &plan));
+            assert_ok(pr_cache_place(cache, &view));
+            for (pr_vid v = 0; v < num_cols; v++)
+                for (uint32_t f = 0; f < num_rows; f++)
+                    assert_true(view.rows[v * view.ld + f] == matrix[f * ld + v]);
+            pr_cache_free(cache);
+            pr_store_free(store);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -126,6 +181,8 @@ int main(void)
         cmocka_unit_test(off_hands_sparse_features_on),
         cmocka_unit_test(more_ids_than_rows_are_refused_before_they_overflow_anything),
         cmocka_unit_test(stores_refuse_features_that_cannot_be),
+        cmocka_unit_test(copied_and_transposed_stores_refuse_what_they_cannot_hold),
+        cmocka_unit_test(a_transposed_store_has_the_columns_of_its_matrix),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,256 @@
+/* open.c: making a cache, freeing it, and what can be asked of it. */
+#include <math.h>
+#include <string.h>
+
+#include "cache/partition.h"
+
+/* Slots beyond this cannot be told from the words of an index entry. */
+static const uint64_t max_slots = PRI_ENTRY_NONE - 64;
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+uint32_t pri_cache_capacity_for(const pr_cache *c, uint64_t m)
+{
+    const pr_cache_options *o = &c->options;
+    const uint64_t          n = least(c->store[0]->num_rows, max_slots);
+
+    if (o->mode == PR_CACHE_OFF) return 0;
+    if (o->rows) return (uint32_t)least(o->rows, n);
+    if (o->bytes) return (uint32_t)least(o->bytes / c->slot_bytes, n);
+    if (o->mode == PR_CACHE_PACKED) return (uint32_t)n;
+    return (uint32_t)least((uint64_t)ceil(o->factor * (double)m), n);
+}
+
+/* Prepare the planes whose rows the cache copies itself. */
+static void find_dense(pr_cache *c)
+{
+    for (uint32_t p = 0; p < c->num_planes; p++) {
+        const pri_store_calls *calls = c->store[p]->calls;
+        const pr_features     *x     = calls->rows ? calls->rows(c->store[p]) : NULL;
+        if (!x) continue;
+        c->dense[p].copy = (pri_copy){ .from       = (const char *)x->rows,
+                                       .from_bytes = x->ld * sizeof(float),
+                                       .to         = (char *)c->slab[p].rows,
+                                       .to_bytes   = c->slab[p].ld * sizeof(float),
+                                       .row_bytes  = x->num_cols * sizeof(float),
+                                       .ahead      = c->row_ahead[p] };
+        for (int s = 0; s < PRI_NUM_STORES; s++)
+            c->dense[p].kernel[s] =
+                pri_copy_of(c->tuning.isa, (pri_stores)s, c->tuning.prefetch_to);
+    }
+}
+
+/* Reserve everything the options can lead to. The bypass tail begins at the capacity and serves
+ * only batches larger than that, so no slot beyond max(capacity, batch) is ever needed. */
+static pr_status reserve(pr_cache *c, const uint32_t *scores)
+{
+    pr_status      st        = PR_OK;
+    const pr_vid   num_rows  = c->store[0]->num_rows;
+    const uint32_t max_batch = (uint32_t)least(least(c->max_wanted, num_rows), max_slots);
+    const uint32_t largest   = pri_cache_capacity_for(c, max_batch);
+    const bool     packed    = c->options.mode == PR_CACHE_PACKED;
+    const uint32_t slots     = packed ? (uint32_t)least(largest, max_batch) : largest;
+    const uint32_t room      = max_batch + PRI_PLAN_SLACK;
+
+    PR_CHECK(max_batch <= INT64_MAX / c->row_bytes, PR_E_RANGE,
+             "a batch of %u rows of %zu bytes cannot be counted in 63 bits", max_batch,
+             c->row_bytes);
+    PR_NEW(c->slot_of[0], room);
+    PR_NEW(c->slot_of[1], room);
+    if (c->options.mode == PR_CACHE_OFF) {
+        PR_TRY(pri_seen_init(&c->seen, num_rows));
+        goto done;
+    }
+    PR_TRY(pri_index_init(&c->index, num_rows, slots, c->policy ? c->policy->stride : 1));
+    c->index.ahead       = c->tuning.index_ahead;
+    c->index.prefetch_to = c->tuning.prefetch_to;
+    PR_NEW(c->look.missing, room);
+    PR_NEW(c->write, room);
+    PR_NEW(c->plan.freed, room);
+    PR_NEW(c->plan.fill, room);
+    PR_NEW(c->plan.move, room);
+    const pri_policy_setup setup = {
+        .max_slots = slots, .max_wanted = max_batch, .num_rows = num_rows, .scores = scores
+    };
+    if (c->policy) PR_TRY(c->policy->create(&setup, &c->policy_state));
+    for (uint32_t p = 0; p < c->num_planes; p++)
+        PR_TRY(pri_slab_init(&c->slab[p], slots > max_batch ? slots : max_batch,
+                             c->store[p]->num_cols));
+    find_dense(c);
+done:
+    return st;
+}
+
+static pr_status check_setup(const pr_cache_setup *setup)
+{
+    pr_status st = PR_OK;
+
+    PR_CHECK(setup && setup->options && setup->stores, PR_E_ARG, "%s is NULL",
+             !setup            ? "setup"
+             : !setup->options ? "options"
+                               : "stores");
+    PR_TRY(pr_options_check(&pr_cache_option_table, setup->options));
+    PR_CHECK(setup->num_planes >= 1 && setup->num_planes <= PR_MAX_PLANES, PR_E_ARG,
+             "the cache has %u planes, must have 1..%u", setup->num_planes, PR_MAX_PLANES);
+    for (uint32_t p = 0; p < setup->num_planes; p++) {
+        const pr_store *store = setup->stores[p];
+        PR_CHECK(store, PR_E_ARG, "store is NULL, in plane %u", p);
+        PR_CHECK(store->num_rows == setup->stores[0]->num_rows, PR_E_ARG,
+                 "the store of plane %u has %u rows, that of plane 0 has %u", p, store->num_rows,
+                 setup->stores[0]->num_rows);
+        PR_CHECK(setup->options->mode != PR_CACHE_OFF || store->calls->direct, PR_E_UNSUPPORTED,
+                 "--cache.mode off reads rows in place, but this store's are not in memory");
+    }
+    const bool scored =
+        setup->options->mode == PR_CACHE_RESIDENT && pri_policy_of(setup->options->policy)->scored;
+    PR_CHECK(!scored || setup->scores, PR_E_ARG, "--cache.policy static wants scores");
+done:
+    return st;
+}
+
+/* Take over the tuning, and what it says for each plane. */
+static void take_tuning(pr_cache *c, const pr_tuning *tuning)
+{
+    if (tuning)
+        c->tuning = *tuning;
+    else
+        pr_tuning_default(pr_store_row_bytes(c->store[0]), &c->tuning);
+    c->tuning.isa = pri_isa_at_most(c->tuning.isa);
+    for (uint32_t p = 0; p < c->num_planes; p++) {
+        const size_t bytes = pr_store_row_bytes(c->store[p]);
+        const size_t ahead =
+            c->tuning.row_ahead * pr_store_row_bytes(c->store[0]) / (bytes ? bytes : 1);
+        c->row_ahead[p] = ahead < 1 ? 1 : ahead > 64 ? 64 : ahead;
+    }
+}
+
+pr_status pr_cache_open(const pr_cache_setup *setup, pr_cache **out)
+{
+    pr_status st = PR_OK;
+    pr_cache *c  = NULL;
+
+    PR_CHECK(out, PR_E_ARG, "out is NULL");
+    *out = NULL;
+    PR_TRY(check_setup(setup));
+    PR_NEW(c, 1);
+    c->options    = *setup->options;
+    c->num_planes = setup->num_planes;
+    c->max_wanted = setup->max_wanted;
+    for (uint32_t p = 0; p < c->num_planes; p++) {
+        c->store[p] = setup->stores[p];
+        c->row_bytes += pr_store_row_bytes(c->store[p]);
+        c->slot_bytes += pri_slab_ld(c->store[p]->num_cols) * sizeof(float);
+        c->can_fetch = c->can_fetch || c->store[p]->calls->fetch;
+    }
+    take_tuning(c, setup->tuning);
+    if (c->options.mode == PR_CACHE_RESIDENT) c->policy = pri_policy_of(c->options.policy);
+    if (c->policy && c->policy->enter)
+        c->window_length = c->options.lookahead == PR_WINDOW_AUTO ? 8 : c->options.lookahead;
+    c->decided = c->options.mode != PR_CACHE_RESIDENT || c->options.rows || c->options.bytes;
+    if (c->decided) c->capacity = pri_cache_capacity_for(c, 0);
+    PR_TRY(reserve(c, setup->scores));
+    *out = c;
+    c    = NULL;
+done:
+    pr_cache_free(c);
+    return st;
+}
+
+pr_status pr_cache_create(const pr_cache_options *options, const pr_store *store,
+                          uint32_t max_wanted, pr_cache **out)
+{
+    const pr_cache_setup setup = {
+        .options = options, .stores = &store, .num_planes = 1, .max_wanted = max_wanted
+    };
+    return pr_cache_open(&setup, out);
+}
+
+void pr_cache_free(pr_cache *cache)
+{
+    if (!cache) return;
+    for (uint32_t p = 0; p < cache->num_planes; p++) pri_slab_clear(&cache->slab[p]);
+    if (cache->policy) cache->policy->free(cache->policy_state);
+    pri_free(cache->plan.move);
+    pri_free(cache->plan.fill);
+    pri_free(cache->plan.freed);
+    pri_free(cache->write);
+    pri_free(cache->look.missing);
+    pri_index_clear(&cache->index);
+    pri_seen_clear(&cache->seen);
+    pri_free(cache->slot_of[1]);
+    pri_free(cache->slot_of[0]);
+    pri_free(cache);
+}
+
+uint64_t pr_cache_capacity_rows(const pr_cache *cache)
+{
+    return cache->decided ? cache->capacity : 0;
+}
+
+uint64_t pr_cache_resident_rows(const pr_cache *cache)
+{
+    return cache->index.num_resident;
+}
+
+const char *pr_cache_mode_name(const pr_cache *cache)
+{
+    static const char *const names[] = {
+        [PR_CACHE_RESIDENT] = "resident", [PR_CACHE_PACKED] = "packed", [PR_CACHE_OFF] = "off"
+    };
+    return names[cache->options.mode];
+}
+
+const char *pr_cache_policy_name(const pr_cache *cache)
+{
+    return cache->policy ? cache->policy->name : "none";
+}
+
+void pr_cache_statistics(const pr_cache *cache, pr_cache_stats *out)
+{
+    *out = cache->stats;
+}
+
+pr_json *pr_cache_describe(const pr_cache *cache)
+{
+    static const char *const readers[] = { "auto", "next", "later" };
+    const pr_tuning         *t         = &cache->tuning;
+    pr_json                 *json      = pr_json_object();
+    size_t                   huge      = 0;
+
+    for (uint32_t p = 0; p < cache->num_planes; p++)
+        huge += pri_pages_huge(cache->slab[p].rows, cache->slab[p].bytes);
+    if (json && pr_json_set_string(json, "isa", pri_isa_name(t->isa)) == PR_OK &&
+        pr_json_set_string(json, "reader", readers[cache->options.reader]) == PR_OK &&
+        pr_json_set_int(json, "prefetch_to", t->prefetch_to) == PR_OK &&
+        pr_json_set_int(json, "row_ahead", t->row_ahead) == PR_OK &&
+        pr_json_set_int(json, "index_ahead", t->index_ahead) == PR_OK &&
+        pr_json_set_int(json, "thread_bytes", (int64_t)least(t->thread_bytes, INT64_MAX)) ==
+            PR_OK &&
+        pr_json_set_int(json, "stream_bytes", (int64_t)least(t->stream_bytes, INT64_MAX)) ==
+            PR_OK &&
+        pr_json_set_real(json, "repack_share", t->repack_share) == PR_OK &&
+        pr_json_set_string(json, "tuning", t->source) == PR_OK &&
+        pr_json_set_int(json, "huge_pages", (int64_t)huge) == PR_OK)
+        return json;
+    pr_json_free(json);
+    return NULL;
+}
+
+pr_status pr_cache_check(const pr_cache *cache)
+{
+    pr_status st = PR_OK;
+
+    PR_CHECK(cache, PR_E_ARG, "cache is NULL");
+    const uint32_t resident = cache->index.num_resident;
+    PR_CHECK(resident <= cache->capacity, PR_E_BUG, "%u rows are resident, the capacity is %u",
+             resident, cache->capacity);
+    if (!cache->planned) PR_TRY(pri_index_check(&cache->index));
+    for (uint32_t p = 0; p < cache->num_planes; p++)
+        PR_TRY(pri_slab_check(&cache->slab[p], &cache->index, cache->store[p]));
+    if (cache->policy) PR_TRY(cache->policy->check(cache->policy_state, &cache->index));
+done:
+    return st;
+}

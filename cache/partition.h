@@ -1,0 +1,77 @@
+/* partition.h: what a cache holds. The first door is cache.c, the second apply.c; what both need to
+ * carry a plan out is carry.c. */
+#ifndef CACHE_PARTITION_H
+#define CACHE_PARTITION_H
+
+#include "cache/policy.h"
+#include "cache/seen.h"
+#include "cache/slab.h"
+
+/* What writing the rows of a plane needs, if its rows are dense and in memory: no call of the
+ * store, and few cache lines. */
+typedef struct pri_dense {
+    pri_copy      copy;                   /* but for the writes; from NULL: the store places rows */
+    pri_copy_rows kernel[PRI_NUM_STORES]; /* for this host */
+} pri_dense;
+
+struct pr_cache {
+    /* What an update touches; kept together, as a small one waits for little else than this. */
+    pr_cache_options options;
+    uint32_t         num_planes;
+    uint32_t         capacity;  /* C; see decided */
+    bool             decided;   /* false: the first batch decides the capacity */
+    bool             can_fetch; /* some store is slow */
+    bool             planned, fetched, viewed;
+    bool             taken;                 /* the plan is of the oldest list that waited */
+    bool             repack;                /* every slot is written anew */
+    bool             noted;                 /* rows that leave have left the index already */
+    size_t           row_bytes, slot_bytes; /* over all planes */
+    pri_index        index;                 /* not in mode off */
+    pri_plan         plan; /* arrays have min(max_wanted, rows of the store) elements and some
+                              slack, as have all that follow */
+    pri_write     *write;  /* what is to be written: [num_writes] */
+    uint32_t       num_writes;
+    pri_lookup     look;
+    pr_cache_plan  figures;
+    pr_cache_stats stats;
+    pri_dense      dense[PR_MAX_PLANES];
+
+    const pr_store   *store[PR_MAX_PLANES];
+    pri_slab          slab[PR_MAX_PLANES]; /* not in mode off */
+    size_t            row_ahead[PR_MAX_PLANES];
+    const pri_policy *policy; /* resident mode, else NULL */
+    void             *policy_state;
+    pri_seen          seen;       /* mode off */
+    uint32_t          max_wanted; /* as the caller said */
+    pr_slot          *slot_of[2]; /* [wanted.n] one of the live view, one of the next plan */
+    int               side;       /* the one of the next plan */
+    uint32_t          num_viewed; /* inputs of the live view */
+
+    pr_vids  window[PR_MAX_WINDOW + 1]; /* lists that wait, a ring */
+    uint32_t window_first, num_foreseen;
+    uint32_t window_length;                /* see pr_cache_window */
+    uint64_t recent_wanted, recent_misses; /* a step, times 256, the last steps weigh more */
+
+    pr_tuning tuning;
+};
+
+/* Rows the slab may keep when the first batch has m rows. */
+uint32_t pri_cache_capacity_for(const pr_cache *cache, uint64_t m);
+
+/* Bring the plan's rows of slow tiers to staging, in all planes. */
+pr_status pri_carry_fetch(const pr_cache *cache);
+
+/* Carry the plan out in all planes: move survivors, write rows, and make the index follow. Cannot
+ * fail; same result for any number of threads. */
+void pri_carry_rows(pr_cache *cache);
+
+/* Whether the plan should be carried out by writing every slot anew. */
+bool pri_carry_should_repack(const pr_cache *cache);
+
+/* Fill what both doors count the same way: rows moved, bytes, path. */
+void pri_carry_figures(pr_cache *cache);
+
+/* Add the plan to the statistics. */
+void pri_carry_count(pr_cache *cache);
+
+#endif
