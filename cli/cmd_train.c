@@ -36,9 +36,12 @@ static void print_cache(const pr_train_setup *setup, const pr_train_result *r)
         printf("cache       off; %.0f rows a step were read in place\n", r->rows_wanted_per_step);
         return;
     }
-    printf("cache       %.1f %% hits; of %.0f rows wanted a step %.0f were moved; room for %llu\n",
+    printf("cache       %.1f %% hits; of %.0f rows wanted a step %.0f were moved; room for %llu",
            100 * r->hit_rate, r->rows_wanted_per_step, r->rows_moved_per_step,
            (unsigned long long)r->capacity_rows);
+    if (setup->cache.mode == PR_CACHE_RESIDENT) printf("; %s", r->policy);
+    if (r->lookahead) printf(", %u batches ahead", r->lookahead);
+    printf("\n");
 }
 
 static void print_summary(const pr_train_setup *setup, const pr_train_result *r)
@@ -78,6 +81,8 @@ static int print_json(command_call *call, const pr_train_result *r, int exit_sta
     results_real(&out, "rows_wanted_per_step", r->rows_wanted_per_step);
     results_real(&out, "hit_rate", r->hit_rate);
     results_count(&out, "capacity_rows", r->capacity_rows);
+    results_text(&out, "policy", r->policy);
+    results_count(&out, "lookahead", r->lookahead);
     results_text(&out, "batch_hash", hash);
     results_count(&out, "rows_lost", r->rows_lost);
     results_count(&out, "heap_calls", r->heap_calls);

@@ -5,6 +5,8 @@
 #include <signal.h>
 #include <string.h>
 
+#include "pipeline/ahead.h"
+
 struct pri_lane_thread {
     pthread_t       id;
     pthread_mutex_t lock;
@@ -152,7 +154,7 @@ void pri_lane_free(pri_lane *lane)
     }
     pri_tape_free(lane->tape);
     pr_cache_free(lane->cache);
-    pr_batch_room_free(lane->room);
+    pri_ahead_free(lane->ahead);
     pr_sampler_free(lane->sampler);
     pri_team_free(lane->team);
     pri_free(lane);
@@ -170,13 +172,19 @@ static pr_status equip(pri_lane *lane, void *argument)
         kit->sampler_threads && kit->sampler_threads < own ? kit->sampler_threads : own;
     PR_TRY(pr_sampler_create(kit->graph, kit->fanout, kit->seed, kit->max_seeds, threads,
                              &lane->sampler));
-    PR_TRY(pr_batch_room_create(lane->sampler, &lane->room));
+    PR_TRY(pri_ahead_create(lane->sampler, pri_ahead_limit(kit->cache), &lane->ahead));
     for (uint32_t h = 0; h < kit->fanout->num_layers; h++) {
         max_dst[h]   = pr_sampler_max_dst(lane->sampler, h);
         max_edges[h] = pr_sampler_max_hop_edges(lane->sampler, h);
     }
-    const uint32_t max_inputs = pr_sampler_max_inputs(lane->sampler);
-    PR_TRY(pr_cache_create(kit->cache, kit->store, max_inputs, &lane->cache));
+    const uint32_t       max_inputs = pr_sampler_max_inputs(lane->sampler);
+    const pr_cache_setup cache      = { .options    = kit->cache,
+                                        .stores     = &kit->store,
+                                        .num_planes = 1,
+                                        .max_wanted = max_inputs,
+                                        .tuning     = kit->tuning,
+                                        .scores     = kit->scores };
+    PR_TRY(pr_cache_open(&cache, &lane->cache));
     PR_TRY(pri_tape_create(kit->model, max_dst, max_edges, max_inputs, &lane->tape));
 done:
     return st;

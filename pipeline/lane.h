@@ -1,6 +1,7 @@
 /* lane.h: everything one NUMA node needs to work alone: a thread that masters a pinned team, and
- * the sampler, cache partition and tape it works with. Work is posted to a lane's thread, so that
- * memory is first touched, and OpenMP pools are kept, where they are used. */
+ * the sampler, batches drawn ahead, cache partition and tape it works with. Work is posted to a
+ * lane's thread, so that memory is first touched, and OpenMP pools are kept, where they are used.
+ */
 #ifndef PIPELINE_LANE_H
 #define PIPELINE_LANE_H
 
@@ -10,7 +11,8 @@
 #include "numa/team.h"
 #include "pipeline/nn/nn.h"
 
-typedef struct pri_lane pri_lane;
+typedef struct pri_lane  pri_lane;
+typedef struct pri_ahead pri_ahead; /* ahead.h */
 
 /* Work for a lane; runs on the lane's thread. */
 typedef pr_status (*pri_lane_job)(pri_lane *lane, void *argument);
@@ -24,7 +26,7 @@ struct pri_lane {
     pri_team        *team;
     pri_lane_thread *thread;
     pr_sampler      *sampler; /* NULL until pri_lane_equip */
-    pr_batch_room   *room;
+    pri_ahead       *ahead;
     pr_cache        *cache;
     pri_tape        *tape;
 };
@@ -43,12 +45,14 @@ typedef struct pri_lane_kit {
     const pr_store         *store;
     const pr_model         *model;
     const pr_cache_options *cache;
+    const pr_tuning        *tuning; /* NULL: defaults */
+    const uint32_t         *scores; /* [num_nodes] for policy static, else NULL; read here only */
     uint64_t                seed;
     uint32_t                max_seeds;       /* of the lane's part of a step */
     uint32_t                sampler_threads; /* 0: the team's */
 } pri_lane_kit;
 
-/* Create sampler, cache partition and tape on the lane's thread. */
+/* Create sampler, rooms for batches, cache partition and tape on the lane's thread. */
 pr_status pri_lane_equip(pri_lane *lane, const pri_lane_kit *kit);
 
 /* Run one job on every lane at once and wait for all. arguments[i] goes to lane i. The first

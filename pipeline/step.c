@@ -4,12 +4,14 @@
 
 #include <math.h>
 
+#include "pipeline/ahead.h"
+
 /* One lane's part of a step: its slice of the seeds in, its share of the row out. */
 typedef struct lane_part {
     const pri_step_input *input;
-    pr_vids               seeds;
-    uint32_t              first_position;
+    pri_turn              turn;
     pr_batch              batch;
+    uint32_t              num_waiting; /* batches drawn behind this one */
     pr_cache_plan         plan;
     pri_nn_times          times;
     int64_t               wait_ns, prepare_ns, fetch_ns, place_ns, lane_ns;
@@ -17,19 +19,21 @@ typedef struct lane_part {
     uint64_t              num_correct;
 } lane_part;
 
+/* The batch that is taken may have been drawn steps ago; taking it draws a later one. */
 static pr_status lane_step(pri_lane *lane, void *argument)
 {
     pr_status             st   = PR_OK;
     lane_part            *part = argument;
     const pri_step_input *in   = part->input;
-    const pr_draw         draw = { in->phase, in->epoch, in->step, part->first_position };
     const pr_cache_plan  *plan;
     pr_slab               slab;
+    int64_t               foresee_ns;
 
     const int64_t start = pr_now_ns();
-    PR_TRY(pr_sampler_draw(lane->sampler, lane->room, part->seeds, draw, &part->batch));
-    const int64_t sampled = pr_now_ns();
-    PR_TRY(pr_cache_prepare(lane->cache, part->batch.nodes, &plan));
+    PR_TRY(pri_ahead_take(lane, &part->turn, &part->batch, &part->num_waiting, &foresee_ns));
+    const int64_t taken = pr_now_ns();
+    PR_TRY(in->order ? pr_cache_prepare_next(lane->cache, &plan)
+                     : pr_cache_prepare(lane->cache, part->batch.nodes, &plan));
     const int64_t prepared = pr_now_ns();
     PR_TRY(pr_cache_fetch(lane->cache));
     const int64_t fetched = pr_now_ns();
@@ -47,8 +51,8 @@ static pr_status lane_step(pri_lane *lane, void *argument)
     if (in->optimizer) PR_TRY(pri_nn_backward(in->model, lane->tape, &part->batch, &part->times));
 
     part->plan       = *plan;
-    part->wait_ns    = sampled - start + (fetched - prepared); /* both are done in line */
-    part->prepare_ns = prepared - sampled;
+    part->wait_ns    = taken - start - foresee_ns + (fetched - prepared); /* done in line */
+    part->prepare_ns = prepared - taken + foresee_ns;
     part->fetch_ns   = fetched - prepared;
     part->place_ns   = placed - fetched;
     part->lane_ns    = pr_now_ns() - start;
@@ -119,16 +123,19 @@ static void fill_partition(pr_step_partition *out, const pri_lane *lane, const l
     };
 }
 
-/* Slice the step's seeds over the lanes, in order and as evenly as whole seeds allow. */
-static void slice_seeds(lane_part *part, const pri_step_input *input, uint32_t index,
-                        uint32_t num_lanes)
+/* Give a lane its turn: every lane looks equally far ahead. */
+static lane_part part_of(const pri_step_input *input, uint32_t window, uint32_t index,
+                         uint32_t num_lanes)
 {
-    const size_t begin = input->seeds.n * index / num_lanes;
-    const size_t end   = input->seeds.n * (index + 1) / num_lanes;
-
-    *part = (lane_part){ .input          = input,
-                         .seeds          = { input->seeds.at + begin, end - begin },
-                         .first_position = (uint32_t)begin };
+    return (lane_part){ .input = input,
+                        .turn  = { .phase     = input->phase,
+                                   .epoch     = input->epoch,
+                                   .step      = input->step,
+                                   .seeds     = input->seeds,
+                                   .order     = input->order,
+                                   .window    = window,
+                                   .part      = index,
+                                   .num_parts = num_lanes } };
 }
 
 pr_status pri_step_run(pri_lane *const *lanes, uint32_t num_lanes, const pri_step_input *input,
@@ -141,9 +148,11 @@ pr_status pri_step_run(pri_lane *const *lanes, uint32_t num_lanes, const pri_ste
     pri_nn_times update  = { 0 };
     uint32_t     slowest = 0;
 
-    const int64_t start = pr_now_ns();
+    const int64_t  start  = pr_now_ns();
+    const uint32_t window = input->order ? pri_ahead_window(lanes, num_lanes) : 0;
+    if (input->order) pri_seeds_reach(input->order, input->step + window);
     for (uint32_t i = 0; i < num_lanes; i++) {
-        slice_seeds(&part[i], input, i, num_lanes);
+        part[i]     = part_of(input, window, i, num_lanes);
         argument[i] = &part[i];
         gradient[i] = pri_nn_gradient(lanes[i]->tape);
     }
@@ -158,6 +167,8 @@ pr_status pri_step_run(pri_lane *const *lanes, uint32_t num_lanes, const pri_ste
                       .mode         = pr_cache_mode_name(lanes[0]->cache),
                       .path         = part[0].plan.path,
                       .policy       = pr_cache_policy_name(lanes[0]->cache),
+                      .lookahead    = part[0].plan.lookahead, /* the same in all lanes */
+                      .queue_depth  = part[0].num_waiting,
                       .cycles       = PR_NULL_INT,
                       .instructions = PR_NULL_INT,
                       .llc_misses   = PR_NULL_INT };

@@ -3,6 +3,7 @@
 #define PIPELINE_STEP_H
 
 #include "pipeline/lane.h"
+#include "pipeline/seeds.h"
 
 /* What a step works on; borrowed. */
 typedef struct pri_step_input {
@@ -10,6 +11,7 @@ typedef struct pri_step_input {
     uint32_t                    epoch;
     uint64_t                    step;
     pr_vids                     seeds;  /* of the whole step, distinct, labelled */
+    pri_seeds                  *order;  /* steps to draw ahead from, this one next; NULL: none */
     const int32_t              *labels; /* [num_nodes] */
     pr_model                   *model;
     const pr_optimizer_options *optimizer; /* NULL: forward and loss only */
@@ -17,8 +19,10 @@ typedef struct pri_step_input {
     bool                        one_node;  /* the machine has one NUMA node: all bytes are local */
 } pri_step_input;
 
-/* Do one step on all lanes: each samples its slice of the seeds, updates its own cache partition
- * and computes; gradients are summed in lane order. No heap call after the first steps.
+/* Do one step on all lanes: each takes its slice of the seeds, updates its own cache partition and
+ * computes; gradients are summed in lane order. A step with `order` draws batches of later steps,
+ * equally far in all lanes, and those steps must follow; one without may come between any. No heap
+ * call after the first steps.
  *
  *   row         out, the step's row of the log
  *   partition   out [num_lanes]

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/rng.h"
+#include "pipeline/ahead.h"
 #include "pipeline/evaluate.h"
 #include "pipeline/runlog.h"
 #include "pipeline/trainer.h"
@@ -71,8 +72,8 @@ static void save_sometimes(course *c)
     c->last_save_ns = pr_now_ns();
 }
 
-/* Do one training step, log it and keep its figures. */
-static pr_status train_step(course *c, uint32_t epoch, pr_vids seeds)
+/* Do the next training step, log it and keep its figures. */
+static pr_status train_step(course *c, uint32_t epoch)
 {
     pr_status         st    = PR_OK;
     pri_trainer      *t     = c->trainer;
@@ -80,7 +81,9 @@ static pr_status train_step(course *c, uint32_t epoch, pr_vids seeds)
     pr_step           row;
     pr_step_partition partition[PR_MAX_LANES];
 
-    input.seeds          = seeds;
+    pri_seeds_reach(t->seeds, c->step);
+    input.seeds          = pri_seeds_of(t->seeds, c->step).ids;
+    input.order          = t->seeds;
     input.step           = c->step;
     input.optimizer      = &t->setup->optimizer;
     const uint64_t calls = pri_mem_calls();
@@ -187,21 +190,16 @@ done:
 /* Run one epoch, or what the step limit leaves of it. */
 static pr_status train_epoch(course *c, uint32_t epoch)
 {
-    pr_status               st    = PR_OK;
-    pri_trainer            *t     = c->trainer;
-    const pr_train_options *train = &t->setup->train;
-    const size_t            n     = t->split->train.n;
+    pr_status      st  = PR_OK;
+    pri_trainer   *t   = c->trainer;
+    const uint64_t end = (epoch + UINT64_C(1)) * pri_seeds_steps_per_epoch(t->seeds);
 
     c->epoch_loss  = 0;
     c->epoch_seeds = c->epoch_correct = 0;
-    pr_seed_order(t->split->train, train->seed, epoch, t->order);
-    for (size_t at = 0; at < n && c->step < t->max_steps; at += train->batch_size) {
-        const size_t left = n - at;
+    while (c->step < end && c->step < t->max_steps) {
         PR_CHECK(!interrupted(c), PR_E_INTERRUPTED, "interrupted after step %llu",
                  (unsigned long long)c->step);
-        PR_TRY(train_step(
-            c, epoch,
-            (pr_vids){ t->order + at, left < train->batch_size ? left : train->batch_size }));
+        PR_TRY(train_step(c, epoch));
     }
     c->result->epochs     = epoch + 1;
     c->result->train_loss = c->epoch_loss / (double)c->epoch_seeds;
@@ -259,6 +257,10 @@ static void sum_up(course *c)
     }
     for (uint32_t i = 0; i < t->num_lanes; i++)
         result->capacity_rows += pr_cache_capacity_rows(t->lane[i]->cache);
+    if (t->num_lanes) {
+        result->policy    = pr_cache_policy_name(t->lane[0]->cache);
+        result->lookahead = pri_ahead_window(t->lane, t->num_lanes);
+    }
     result->elapsed_ns = pr_now_ns() - c->start_ns;
 }
 

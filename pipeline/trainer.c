@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "base/outfile.h"
+#include "pipeline/ahead.h"
+#include "pipeline/rank.h"
 #include "pipeline/runlog.h"
 
 enum { AUTO_EPOCHS = 10, AUTO_STEPS = 200 };
@@ -40,7 +42,6 @@ static pr_status open_data(pri_trainer *t)
              t->dataset->path, name);
     PR_CHECK(t->dataset->num_classes > 0, PR_E_INPUT, "%s: num_classes is 0, must be at least 1",
              t->dataset->path);
-    PR_NEW(t->order, t->split->train.n);
     PR_TRY(pr_store_memory(&t->dataset->features, &t->store));
 done:
     return st;
@@ -67,6 +68,14 @@ static void decide_length(pri_trainer *t)
     if (t->split->val.n == 0 && t->split->test.n == 0) t->eval = PR_EVAL_NONE;
 }
 
+static pr_status open_seeds(pri_trainer *t)
+{
+    const pr_train_options *train = &t->setup->train;
+
+    return pri_seeds_create(t->split->train, train->seed, train->batch_size, t->max_steps,
+                            pri_ahead_limit(&t->setup->cache), &t->seeds);
+}
+
 static pr_status open_model(pri_trainer *t)
 {
     pr_status             st    = PR_OK;
@@ -89,13 +98,40 @@ static pr_status open_lanes(pri_trainer *t)
     pr_status             st    = PR_OK;
     const pr_train_setup *setup = t->setup;
     const pr_numa_mode    mode  = (pr_numa_mode)setup->machine.numa;
-    const uint32_t        batch = setup->train.batch_size;
 
     PR_TRY(pr_topo_discover(&t->topo));
     PR_TRY(pr_topo_plan(t->topo, setup->machine.threads, mode, &t->plan));
     t->one_node = pr_topo_num_nodes(t->topo) <= 1;
     for (; t->num_lanes < t->plan.num_lanes; t->num_lanes++)
         PR_TRY(pri_lane_create(t->topo, &t->plan, t->num_lanes, mode, &t->lane[t->num_lanes]));
+done:
+    return st;
+}
+
+/* Score the nodes when the cache's policy asks for it; else *scores is NULL. */
+static pr_status rank_nodes(pri_trainer *t, uint32_t **scores)
+{
+    const pr_cache_options *cache = &t->setup->cache;
+    const pri_rank_input    input = { .rank       = (pr_cache_rank)cache->rank,
+                                      .graph      = &t->dataset->graph,
+                                      .fanout     = &t->fanout,
+                                      .train      = t->split->train,
+                                      .seed       = t->setup->train.seed,
+                                      .batch_size = t->setup->train.batch_size };
+
+    *scores = NULL;
+    if (cache->policy != PR_POLICY_STATIC) return PR_OK;
+    return pri_rank_scores(t->lane[0], &input, scores);
+}
+
+static pr_status equip_lanes(pri_trainer *t)
+{
+    pr_status             st     = PR_OK;
+    const pr_train_setup *setup  = t->setup;
+    const uint32_t        batch  = setup->train.batch_size;
+    uint32_t             *scores = NULL;
+
+    PR_TRY(rank_nodes(t, &scores));
     pr_cache_options cache = setup->cache; /* of one lane: its share of what was asked for */
     if (cache.rows) cache.rows = cache.rows > t->num_lanes ? cache.rows / t->num_lanes : 1;
     if (cache.bytes) cache.bytes = cache.bytes > t->num_lanes ? cache.bytes / t->num_lanes : 1;
@@ -104,11 +140,14 @@ static pr_status open_lanes(pri_trainer *t)
                                .store           = t->store,
                                .model           = t->model,
                                .cache           = &cache,
+                               .tuning          = NULL,
+                               .scores          = scores,
                                .seed            = setup->train.seed,
                                .max_seeds       = (batch + t->num_lanes - 1) / t->num_lanes,
                                .sampler_threads = setup->train.sampler_threads };
     for (uint32_t i = 0; i < t->num_lanes; i++) PR_TRY(pri_lane_equip(t->lane[i], &kit));
 done:
+    pri_free(scores);
     return st;
 }
 
@@ -142,8 +181,10 @@ pr_status pri_trainer_open(pri_trainer *t, const pr_train_setup *setup)
     if (setup->train.checkpoint[0]) PR_TRY(pri_outfile_probe(setup->train.checkpoint));
     PR_TRY(open_data(t));
     decide_length(t);
+    PR_TRY(open_seeds(t));
     PR_TRY(open_model(t));
     PR_TRY(open_lanes(t));
+    PR_TRY(equip_lanes(t));
     pr_train_groups((pr_train_setup *)(uintptr_t)setup, groups);
     describe_run(t, groups);
     PR_TRY(pri_runlog_open(setup->train.log, "train", groups, PR_TRAIN_GROUPS, t->topo,
@@ -160,7 +201,7 @@ void pri_trainer_close(pri_trainer *t)
     pr_model_free(t->model);
     pr_store_free(t->store);
     pri_free(t->logits);
-    pri_free(t->order);
+    pri_seeds_free(t->seeds);
     pr_topo_free(t->topo);
     pr_dataset_close(t->dataset);
     *t = (pri_trainer){ 0 };

@@ -5,6 +5,7 @@
 #include <packrat/pipeline.h>
 
 #include "pipeline/lane.h"
+#include "pipeline/seeds.h"
 
 typedef struct pri_trainer {
     const pr_train_setup *setup; /* borrowed */
@@ -19,7 +20,7 @@ typedef struct pri_trainer {
     pr_model             *model, *best; /* best: weights at the best validation so far */
     pr_checkpoint_info    info;   /* of `best` once there was an evaluation, else of `model` */
     pr_steplog           *log;    /* NULL: none */
-    pr_vid               *order;  /* [training nodes] seeds of the epoch */
+    pri_seeds            *seeds;  /* of all steps */
     float                *logits; /* [num_nodes, classes]; NULL without exact evaluation */
     pr_eval_kind          eval;   /* never auto */
     uint32_t              epochs;

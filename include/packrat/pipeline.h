@@ -78,23 +78,25 @@ typedef struct pr_hooks {
 } pr_hooks;
 
 typedef struct pr_train_result {
-    int64_t  run; /* id in the log; 0 without one */
-    uint32_t epochs;
-    uint64_t steps;
-    double   train_loss;        /* mean over the last epoch's seeds; NaN without steps */
-    double   best_val_accuracy; /* 0 .. 1; NaN without evaluation */
-    double   test_accuracy;     /* at best validation; NaN without evaluation */
-    uint32_t best_epoch;
-    int64_t  step_ns_median;
-    double   rows_moved_per_step, rows_wanted_per_step;
-    double   hit_rate;   /* rows hit / rows not read in place; NaN in mode off */
-    uint64_t batch_hash; /* of all training batches in order: x -> mix(x ^ hash of the batch) */
-    uint64_t rows_lost;  /* of the log */
-    bool     checkpoint_saved; /* asked for and written */
-    uint64_t heap_calls;       /* through the heap door in all steps after the third; 0 */
-    uint64_t capacity_rows;
-    uint32_t threads, lanes;
-    int64_t  elapsed_ns;
+    int64_t     run; /* id in the log; 0 without one */
+    uint32_t    epochs;
+    uint64_t    steps;
+    double      train_loss;        /* mean over the last epoch's seeds; NaN without steps */
+    double      best_val_accuracy; /* 0 .. 1; NaN without evaluation */
+    double      test_accuracy;     /* at best validation; NaN without evaluation */
+    uint32_t    best_epoch;
+    int64_t     step_ns_median;
+    double      rows_moved_per_step, rows_wanted_per_step;
+    double      hit_rate;   /* rows hit / rows not read in place; NaN in mode off */
+    uint64_t    batch_hash; /* of all training batches in order: x -> mix(x ^ hash of the batch) */
+    uint64_t    rows_lost;  /* of the log */
+    bool        checkpoint_saved; /* asked for and written */
+    uint64_t    heap_calls;       /* through the heap door in all steps after the third; 0 */
+    uint64_t    capacity_rows;
+    const char *policy;    /* who chose the victims: a literal, "none" without any */
+    uint32_t    lookahead; /* batches drawn ahead, as far as auto had come at the end */
+    uint32_t    threads, lanes;
+    int64_t     elapsed_ns;
 } pr_train_result;
 
 /* Train. On PR_E_INTERRUPTED the step was finished, log and checkpoint are written and `result` is

@@ -26,6 +26,24 @@ three threads|--cache.mode resident --threads 3
 packed, one thread|--cache.mode packed --threads 1
 packed, three threads|--cache.mode packed --threads 3
 off, three threads|--cache.mode off --threads 3
+lru|--cache.policy lru
+lru, three threads|--cache.policy lru --threads 3
+lru, tight|--cache.policy lru --cache.factor 1.2
+sieve|--cache.policy sieve
+sieve, three threads|--cache.policy sieve --threads 3
+static|--cache.policy static
+static, three threads|--cache.policy static --threads 3
+presampled|--cache.policy static --cache.rank presampled
+presampled, three threads|--cache.policy static --cache.rank presampled --threads 3
+lookahead 0|--lookahead 0
+lookahead 1|--lookahead 1
+lookahead 5|--lookahead 5 --cache.factor 1.2
+lookahead 5, three threads|--lookahead 5 --cache.factor 1.2 --threads 3
+lookahead 31|--lookahead 31 --cache.factor 1.2
+lookahead 31, one row|--lookahead 31 --cache.rows 1
+lookahead 31, factor 0|--lookahead 31 --cache.factor 0
+lookahead 5, sampled evaluation|--lookahead 5 --eval sampled
+packed, lru|--cache.mode packed --cache.policy lru
 sampled evaluation|--cache.mode resident --eval sampled
 sampler threads|--cache.mode resident --sampler.threads 3'
 
@@ -123,6 +141,43 @@ same resident "two threads"
 same resident "three threads"
 same packed "packed, one thread"
 same packed "packed, three threads"
+same lru "lru, three threads"
+same sieve "sieve, three threads"
+same static "static, three threads"
+same presampled "presampled, three threads"
+same "lookahead 5" "lookahead 5, three threads"
+same packed "packed, lru"
+
+# moved NAME: rows moved in all training steps of a run.
+moved() { sql run.db "SELECT sum(rows_moved) FROM step WHERE phase = 'train' AND run = $(run_of "$1")"; }
+equal "looking 5 ahead moves no more than lru" \
+    "$(($(moved "lookahead 5") <= $(moved "lru, tight")))" 1
+equal "looking 31 ahead moves no more than 5" \
+    "$(($(moved "lookahead 31") <= $(moved "lookahead 5")))" 1
+
+# window NAME W: every training step knew of W lists behind its own, or of all that were left.
+window() {
+    equal "window of '$1'" "$(sql run.db "SELECT count(*) FROM step s WHERE phase = 'train'
+        AND run = $(run_of "$1") AND (lookahead <> min($2, (SELECT max(step) FROM step
+            WHERE phase = 'train' AND run = s.run) - step) OR queue_depth <> lookahead)")" 0
+}
+window lru 0
+window static 0
+window packed 0
+window "lookahead 0" 0
+window "lookahead 1" 1
+window "lookahead 5" 5
+window "lookahead 31" 31
+window "lookahead 5, sampled evaluation" 5
+equal "batches wait while others are evaluated" "$(sql run.db "SELECT min(lookahead = queue_depth)
+    || max(lookahead) FROM step WHERE phase = 'eval' AND mode <> 'off'
+    AND run = $(run_of "lookahead 5, sampled evaluation")")" 15
+equal "training looks ahead by default" "$(sql run.db "SELECT DISTINCT policy FROM step
+    WHERE phase = 'train' AND run = $(run_of resident)")" lookahead
+must "${train[@]}" --log none --json --lookahead 6
+equal "policy and window in the results" "$(json policy), $(json lookahead)" "lookahead, 6"
+must "${train[@]}" --log none --json --cache.policy sieve
+equal "policy and window in the results" "$(json policy), $(json lookahead)" "sieve, 0"
 equal "all rows resident: none is added twice" "$(sql run.db "SELECT sum(rows_added) = sum(rows_first)
     FROM step WHERE phase = 'train' AND run = $(run_of 'all rows')")" 1
 equal "losses do not depend on the mode" "$(sql run.db "SELECT count(*) FROM (SELECT step FROM step

@@ -85,7 +85,11 @@ threads|5000|0 \.\. 4096
 numa|maybe|auto\|strict\|off
 model|transformer|sage
 cache.mode|turbo|resident
-cache.policy|magic|lru
+cache.policy|magic|lru\|sieve\|static\|lookahead
+cache.rank|best|degree\|presampled
+lookahead|32|0 \.\. 31 or auto
+lookahead|-1|0 \.\. 31 or auto
+lookahead|far|0 \.\. 31 or auto
 cache.factor|-1|\.\.
 cache.bytes|2X|whole number
 cache.bytes|-2G|whole number

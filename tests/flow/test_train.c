@@ -35,33 +35,76 @@ static void a_step_takes_nothing_from_the_heap(void **state)
     setup.train.batch_size = 64;
     setup.train.eval       = PR_EVAL_NONE;
     snprintf(setup.train.log, sizeof setup.train.log, "%s/run.db", directory);
-    for (int mode = PR_CACHE_RESIDENT; mode <= PR_CACHE_OFF; mode++) {
-        setup.cache.mode             = mode;
-        const pr_train_result result = train();
-        assert_true(result.steps >= 200);
-        assert_int_equal(result.heap_calls, 0);
-    }
+    for (int mode = PR_CACHE_RESIDENT; mode <= PR_CACHE_OFF; mode++)
+        for (int policy = PR_POLICY_LRU; policy <= PR_POLICY_LOOKAHEAD; policy++) {
+            if (mode != PR_CACHE_RESIDENT && policy != PR_POLICY_LOOKAHEAD) continue;
+            setup.cache.mode             = mode;
+            setup.cache.policy           = policy;
+            const pr_train_result result = train();
+            assert_true(result.steps >= 200);
+            assert_int_equal(result.heap_calls, 0);
+        }
 }
 
 static void batches_and_cache_decisions_do_not_depend_on_threads(void **state)
 {
     (void)state;
     pr_train_result first = { 0 };
+    uint64_t        hash  = 0;
 
     test_setup(&setup, test_planted(3000, 30000, 16, 5));
     setup.train.batch_size = 100;
     setup.train.epochs     = 2;
     setup.cache.factor     = 1.2;
-    for (uint32_t threads = 1; threads <= 3; threads++) {
-        setup.machine.threads        = threads;
-        const pr_train_result result = train();
-        if (threads == 1) first = result;
-        assert_int_equal(result.threads, threads);
-        assert_int_equal(result.batch_hash, first.batch_hash);
-        assert_true(result.hit_rate == first.hit_rate);
-        assert_true(result.rows_moved_per_step == first.rows_moved_per_step);
-        assert_true(result.rows_wanted_per_step == first.rows_wanted_per_step);
-    }
+    for (int policy = PR_POLICY_LRU; policy <= PR_POLICY_LOOKAHEAD; policy++)
+        for (uint32_t threads = 1; threads <= 3; threads++) {
+            setup.cache.policy           = policy;
+            setup.machine.threads        = threads;
+            const pr_train_result result = train();
+            if (threads == 1) first = result;
+            if (!hash) hash = result.batch_hash;
+            assert_int_equal(result.threads, threads);
+            assert_int_equal(result.batch_hash, hash);
+            assert_true(result.hit_rate == first.hit_rate);
+            assert_true(result.rows_moved_per_step == first.rows_moved_per_step);
+            assert_true(result.rows_wanted_per_step == first.rows_wanted_per_step);
+            assert_true(fabs(result.train_loss - first.train_loss) < 2e-3); /* rounding of GEMMs */
+        }
+}
+
+static void training_looks_ahead_unless_told_otherwise(void **state)
+{
+    (void)state;
+    test_setup(&setup, test_planted(2000, 16000, 16, 5));
+    setup.train.batch_size   = 100;
+    setup.train.epochs       = 2;
+    pr_train_result result   = train();
+    const uint64_t  expected = result.batch_hash;
+    assert_string_equal(result.policy, "lookahead");
+    assert_in_range(result.lookahead, 8, PR_MAX_WINDOW);
+    setup.cache.lookahead = 5;
+    result                = train();
+    assert_int_equal(result.lookahead, 5);
+    assert_int_equal(result.batch_hash, expected);
+    setup.cache.policy = PR_POLICY_LRU;
+    result             = train();
+    assert_string_equal(result.policy, "lru");
+    assert_int_equal(result.lookahead, 0);
+    assert_int_equal(result.batch_hash, expected);
+}
+
+/* What was drawn for steps that never come is dropped. */
+static void a_run_that_stops_early_drops_what_it_drew_ahead(void **state)
+{
+    (void)state;
+    test_setup(&setup, test_planted(2000, 16000, 16, 5));
+    setup.train.batch_size       = 5000; /* one step an epoch */
+    setup.train.epochs           = 300;
+    setup.train.patience         = 2;
+    setup.cache.lookahead        = PR_MAX_WINDOW;
+    const pr_train_result result = train();
+    assert_true(result.steps < 300);
+    assert_int_equal(result.epochs, result.steps);
 }
 
 static void a_run_repeats_bit_for_bit_with_the_same_threads(void **state)
@@ -186,6 +229,8 @@ int main(void)
         cmocka_unit_test(training_learns_planted_communities),
         cmocka_unit_test(a_step_takes_nothing_from_the_heap),
         cmocka_unit_test(batches_and_cache_decisions_do_not_depend_on_threads),
+        cmocka_unit_test(training_looks_ahead_unless_told_otherwise),
+        cmocka_unit_test(a_run_that_stops_early_drops_what_it_drew_ahead),
         cmocka_unit_test(a_run_repeats_bit_for_bit_with_the_same_threads),
         cmocka_unit_test(every_model_depth_and_edge_case_of_size_trains),
         cmocka_unit_test(evaluation_of_the_checkpoint_gives_the_accuracy_of_training),

@@ -1,6 +1,7 @@
 /* test_pipeline.c: opening a whole training run with the n-th allocation failing, for every n. */
 #include "support/graphs.h"
 
+#include "pipeline/ahead.h"
 #include "pipeline/runlog.h"
 #include "pipeline/session.h"
 #include "pipeline/trainer.h"
@@ -30,6 +31,58 @@ static void a_run_that_cannot_open_leaves_nothing(void **state)
     test_setup(&setup, test_planted(300, 1500, 3, 2));
     snprintf(setup.train.log, sizeof setup.train.log, "%s/run.db", test_directory());
     test_oom("trainer", open_trainer, close_trainer, &trainer);
+    snprintf(setup.train.log, sizeof setup.train.log, "none");
+    setup.cache.policy = PR_POLICY_STATIC;
+    setup.cache.rank   = PR_RANK_PRESAMPLED;
+    test_oom("trainer with scores", open_trainer, close_trainer, &trainer);
+}
+
+static pr_status open_seeds(void *context, void **out)
+{
+    const pr_vids  *nodes = context;
+    pri_seeds      *seeds = NULL;
+    const pr_status st    = pri_seeds_create(*nodes, 1, 2, 10, 5, &seeds);
+    *out                  = seeds;
+    return st;
+}
+
+static void close_seeds(void *seeds)
+{
+    pri_seeds_free(seeds);
+}
+
+static pr_status open_ahead(void *context, void **out)
+{
+    pri_ahead      *ahead = NULL;
+    const pr_status st    = pri_ahead_create(context, 2, &ahead);
+    *out                  = ahead;
+    return st;
+}
+
+static void close_ahead(void *ahead)
+{
+    pri_ahead_free(ahead);
+}
+
+static void looking_ahead_that_cannot_open_leaves_nothing(void **state)
+{
+    (void)state;
+    const pr_vid      ids[]  = { 3, 1, 2 };
+    const pr_fanout   fanout = { .num_layers = 2, .hop = { 3, 2 } };
+    const pr_dataset *data   = test_open(test_planted(300, 1500, 3, 2));
+    pr_vids           nodes  = { ids, 3 };
+    pr_sampler       *sampler;
+
+    test_oom("pri_seeds_create", open_seeds, close_seeds, &nodes);
+    assert_ok(pr_sampler_create(&data->graph, &fanout, 1, 8, 1, &sampler));
+    test_oom("pri_ahead_create", open_ahead, close_ahead, sampler);
+    pri_mem_fail_at(6); /* the list, a room out of order (2 calls), one in order (2), half a room */
+    pri_ahead *ahead;
+    assert_fails(PR_E_NOMEM, "batch 2 of 3 to be held for --lookahead 2: ",
+                 pri_ahead_create(sampler, 2, &ahead));
+    assert_null(ahead);
+    pr_sampler_free(sampler);
+    pr_dataset_close(data);
 }
 
 static pr_machine_options machine;
@@ -68,6 +121,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_run_that_cannot_open_leaves_nothing),
+        cmocka_unit_test(looking_ahead_that_cannot_open_leaves_nothing),
         cmocka_unit_test(a_session_that_cannot_open_leaves_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
