@@ -42,7 +42,6 @@ static pr_status open_data(pri_trainer *t)
              t->dataset->path, name);
     PR_CHECK(t->dataset->num_classes > 0, PR_E_INPUT, "%s: num_classes is 0, must be at least 1",
              t->dataset->path);
-    PR_TRY(pr_store_memory(&t->dataset->features, &t->store));
 done:
     return st;
 }
@@ -108,6 +107,20 @@ done:
     return st;
 }
 
+/* Open the store the cache reads from; on a lane's thread, whose team makes the copy if there is to
+ * be one. */
+static pr_status open_store(pri_lane *lane, void *argument)
+{
+    pri_trainer    *t   = argument;
+    const char     *why = "";
+    const pr_status st =
+        pr_store_open(&t->dataset->features, t->setup->cache.store, &t->store, &why);
+
+    (void)lane;
+    if (st == PR_OK) pr_diag(PR_DEBUG, "feature rows: %s", why);
+    return st;
+}
+
 /* Score the nodes when the cache's policy asks for it; else *scores is NULL. */
 static pr_status rank_nodes(pri_trainer *t, uint32_t **scores)
 {
@@ -131,6 +144,7 @@ static pr_status equip_lanes(pri_trainer *t)
     const uint32_t        batch  = setup->train.batch_size;
     uint32_t             *scores = NULL;
 
+    PR_TRY(pri_lane_run(t->lane[0], open_store, t));
     PR_TRY(rank_nodes(t, &scores));
     pr_cache_options cache = setup->cache; /* of one lane: its share of what was asked for */
     if (cache.rows) cache.rows = cache.rows > t->num_lanes ? cache.rows / t->num_lanes : 1;
