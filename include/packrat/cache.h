@@ -99,6 +99,46 @@ typedef struct pr_tuning {
 /* Give what is good on most hosts for rows of this many bytes. Cannot fail. */
 void pr_tuning_default(size_t row_bytes, pr_tuning *out);
 
+/* Measure this host: copy variants, row and index prefetch distances, the size from which threads
+ * pay, and from which share of rows on a repack is cheaper.
+ *
+ *   row_bytes   4 .. 1 MiB, a multiple of 4
+ *   threads     1 .. 4096 OpenMP threads
+ *   quick       smaller tables and fewer repeats: about 1 s rather than 10 s
+ *   report      NULL, or out: the measured figures; the caller frees it
+ */
+pr_status pr_tuning_measure(size_t row_bytes, uint32_t threads, bool quick, pr_tuning *out,
+                            pr_json **report);
+
+/* Print a tuning for people, and the figures behind it unless report is NULL. */
+void pr_tuning_print(const pr_tuning *tuning, const pr_json *report, FILE *out);
+
+/* Give the file tunings are kept in: $XDG_CACHE_HOME/packrat/tune.json, else
+ * ~/.cache/packrat/tune.json. PR_E_INPUT when neither variable is set. */
+pr_status pr_tuning_path(char out[PR_TEXT_BYTES]);
+
+/* Find this host's tuning for rows of that many bytes and so many threads; entries are keyed by
+ * host name, CPU model, row bytes and threads. Where these row bytes were not tuned, the nearest
+ * within a factor of 2 will do. Without a file, or without such an entry, out is
+ * pr_tuning_default() with a source that says so.
+ *
+ *   path   a file; "auto": pr_tuning_path(), which need not exist; "none" or "": defaults
+ *
+ * PR_E_INPUT when a file that was named cannot be read, or is not what pr_tuning_save writes; with
+ * "auto" a damaged file is said (PR_WARN) and the defaults are taken. */
+pr_status pr_tuning_load(const char *path, size_t row_bytes, uint32_t threads, pr_tuning *out);
+
+/* Enter this host's tuning into the file, replacing an entry with the same key; other entries stay.
+ * Directories are made as needed; the file is replaced whole or not at all.
+ *
+ *   path     a file, or "auto": pr_tuning_path()
+ *   tuning   NULL: only find out, before measuring, whether it could be entered
+ *
+ * PR_E_INPUT when a file that was named is there and is not what this writes: it stays as it is.
+ * With "auto" a damaged file is said (PR_WARN) and written anew, but not one of a newer packrat. */
+pr_status pr_tuning_save(const char *path, size_t row_bytes, uint32_t threads,
+                         const pr_tuning *tuning);
+
 /* Where rows come from: the store behind one plane. */
 typedef struct pr_store pr_store;
 
