@@ -13,10 +13,9 @@
 #include "cli/interrupt.h"
 #include "cli/man.h"
 
-const command *const all_commands[] = { &command_import, &command_gen,
-                                        &command_train,  &command_eval,
-                                        &command_infer,  &command_report,
-                                        &command_topo,   NULL };
+const command *const all_commands[] = { &command_import, &command_gen,   &command_train,
+                                        &command_eval,   &command_infer, &command_report,
+                                        &command_topo,   &command_tune,  NULL };
 
 static const command *find_command(const char *name)
 {

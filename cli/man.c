@@ -82,7 +82,12 @@ static void print_tail(FILE *out)
                  ".TP\n130, 143\nended early by SIGINT or SIGTERM; a second signal ends at once\n");
     fprintf(out, ".SH FILES\n.TP\n\\fIpackrat.db\\fR\n"
                  "the step log that \\fBtrain\\fR appends to and \\fBreport\\fR reads, "
-                 "unless \\fB\\-\\-log\\fR names another; \\fB\\-\\-log none\\fR keeps none.\n");
+                 "unless \\fB\\-\\-log\\fR names another; \\fB\\-\\-log none\\fR keeps none.\n"
+                 ".TP\n\\fI$XDG_CACHE_HOME/packrat/tune.json\\fR, else "
+                 "\\fI~/.cache/packrat/tune.json\\fR\n"
+                 "what \\fBtune\\fR found out about hosts; \\fBtrain\\fR, \\fBeval\\fR and "
+                 "\\fBinfer\\fR load it, unless \\fB\\-\\-tuning\\fR names another; "
+                 "\\fB\\-\\-tuning none\\fR loads none.\n");
     fprintf(out, ".SH EXAMPLES\n");
     for (int i = 0; i < NUM_EXAMPLES; i++) {
         if (i > 0) fprintf(out, ".PP\n");

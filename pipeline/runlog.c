@@ -30,7 +30,8 @@ static char *versions_text(void)
 
 pr_status pri_runlog_open(const char *path, const char *command, const pr_option_group *groups,
                           size_t num_groups, const pr_topo *topo, uint32_t threads,
-                          const char *dataset, uint64_t seed, pr_steplog **out)
+                          const char *dataset, uint64_t seed, const pri_tuned *tuned,
+                          pr_steplog **out)
 {
     pr_status st        = PR_OK;
     pr_json  *options   = NULL;
@@ -53,7 +54,8 @@ pr_status pri_runlog_open(const char *path, const char *command, const pr_option
                                .numa_nodes    = pr_topo_num_nodes(topo),
                                .threads       = threads,
                                .dataset       = dataset,
-                               .seed          = seed };
+                               .seed          = seed,
+                               .tuning        = &tuned->log };
     PR_TRY(pr_steplog_open(path, &info, out));
 done:
     free(versions);

@@ -6,15 +6,18 @@
 #include <packrat/numa.h>
 
 #include "base/check.h"
+#include "pipeline/tuned.h"
 
 /* Open the log at `path` for a run of `command`; *out stays NULL when path is "" or "none".
  *
  *   groups    the run's options, stored as JSON
  *   seed      of the run
+ *   tuned     what the copies of the run were tuned with
  */
 pr_status pri_runlog_open(const char *path, const char *command, const pr_option_group *groups,
                           size_t num_groups, const pr_topo *topo, uint32_t threads,
-                          const char *dataset, uint64_t seed, pr_steplog **out);
+                          const char *dataset, uint64_t seed, const pri_tuned *tuned,
+                          pr_steplog **out);
 
 /* Close the log of a run that ends with `st`.
  *

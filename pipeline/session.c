@@ -37,6 +37,7 @@ pr_status pri_session_open(pri_session *session, const pr_dataset_options *datas
                 (unsigned long long)session->dataset->fingerprint);
     PR_TRY(pr_topo_discover(&session->topo));
     PR_TRY(pr_topo_plan(session->topo, machine->threads, PR_NUMA_OFF, &session->plan));
+    PR_TRY(pri_tuned_load(machine, &session->dataset->features, &session->plan, &session->tuned));
     PR_TRY(pri_lane_create(session->topo, &session->plan, 0, (pr_numa_mode)machine->numa,
                            &session->lane));
 done:
@@ -54,7 +55,7 @@ pr_status pri_session_log(const pri_session *session, const char *command, const
     };
 
     return pri_runlog_open(path, command, groups, 3, session->topo, session->plan.num_threads,
-                           session->dataset->name, session->info.seed, out);
+                           session->dataset->name, session->info.seed, &session->tuned, out);
 }
 
 void pri_session_close(pri_session *session)

@@ -5,6 +5,7 @@
 #include <packrat/pipeline.h>
 
 #include "pipeline/lane.h"
+#include "pipeline/tuned.h"
 
 typedef struct pri_session {
     pr_topo                  *topo;
@@ -12,6 +13,7 @@ typedef struct pri_session {
     const pr_dataset         *dataset;
     pr_model                 *model;
     pr_checkpoint_info        info;
+    pri_tuned                 tuned;
     pri_lane                 *lane;            /* with a team, without sampler, cache and tape */
     const pr_dataset_options *dataset_options; /* borrowed, as given */
     const pr_machine_options *machine_options;

@@ -52,6 +52,10 @@ static const pr_option machine_options[] = {
       "auto: pin one lane of threads per NUMA node, best effort; strict: refusals are errors; "
       "off: one lane",
       "auto", PR_OPT_CHOICE, offsetof(pr_machine_options, numa), 0, 0, "auto|strict|off" },
+    { "tuning", "file",
+      "where packrat tune keeps how this host copies rows best; auto: packrat/tune.json in the "
+      "user's cache directory, if there; none: what is good on most hosts",
+      "auto", PR_OPT_TEXT, offsetof(pr_machine_options, tuning), 0, 0, NULL },
 };
 const pr_option_table pr_machine_option_table = { "Machine", machine_options,
                                                   COUNT(machine_options) };

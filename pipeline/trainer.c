@@ -100,6 +100,7 @@ static pr_status open_lanes(pri_trainer *t)
 
     PR_TRY(pr_topo_discover(&t->topo));
     PR_TRY(pr_topo_plan(t->topo, setup->machine.threads, mode, &t->plan));
+    PR_TRY(pri_tuned_load(&setup->machine, &t->dataset->features, &t->plan, &t->tuned));
     t->one_node = pr_topo_num_nodes(t->topo) <= 1;
     for (; t->num_lanes < t->plan.num_lanes; t->num_lanes++)
         PR_TRY(pri_lane_create(t->topo, &t->plan, t->num_lanes, mode, &t->lane[t->num_lanes]));
@@ -154,7 +155,7 @@ static pr_status equip_lanes(pri_trainer *t)
                                .store           = t->store,
                                .model           = t->model,
                                .cache           = &cache,
-                               .tuning          = NULL,
+                               .tuning          = &t->tuned.tuning,
                                .scores          = scores,
                                .seed            = setup->train.seed,
                                .max_seeds       = (batch + t->num_lanes - 1) / t->num_lanes,
@@ -202,7 +203,8 @@ pr_status pri_trainer_open(pri_trainer *t, const pr_train_setup *setup)
     pr_train_groups((pr_train_setup *)(uintptr_t)setup, groups);
     describe_run(t, groups);
     PR_TRY(pri_runlog_open(setup->train.log, "train", groups, PR_TRAIN_GROUPS, t->topo,
-                           t->plan.num_threads, t->dataset->name, setup->train.seed, &t->log));
+                           t->plan.num_threads, t->dataset->name, setup->train.seed, &t->tuned,
+                           &t->log));
 done:
     if (st != PR_OK) pri_trainer_close(t);
     return st;

@@ -6,6 +6,7 @@
 
 #include "pipeline/lane.h"
 #include "pipeline/seeds.h"
+#include "pipeline/tuned.h"
 
 typedef struct pri_trainer {
     const pr_train_setup *setup; /* borrowed */
@@ -13,6 +14,7 @@ typedef struct pri_trainer {
     const pr_split       *split;
     pr_topo              *topo;
     pr_plan               plan;
+    pri_tuned             tuned;
     pr_fanout             fanout;
     pr_store             *store;
     pri_lane             *lane[PR_MAX_LANES];

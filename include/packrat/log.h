@@ -11,15 +11,31 @@ extern "C" {
 
 typedef struct pr_steplog pr_steplog;
 
+/* One constant a run worked with; NaN: there is none ("never"). */
+typedef struct pr_run_constant {
+    const char *name, *unit;
+    double      value;
+} pr_run_constant;
+
+/* What the copies of a run were tuned with: rows of table tune. */
+typedef struct pr_run_tuning {
+    const char            *source; /* "default", or the file */
+    uint64_t               row_bytes;
+    uint32_t               threads;
+    const pr_run_constant *constants; /* [num_constants] */
+    size_t                 num_constants;
+} pr_run_tuning;
+
 /* What is known of a run when it begins; texts are copied. JSON texts must be valid JSON. */
 typedef struct pr_run_info {
-    const char *command;      /* "train" */
-    const char *options_json; /* every option and its value */
-    const char *versions_json;
-    const char *host, *cpu;
-    uint32_t    numa_nodes, threads;
-    const char *dataset;
-    uint64_t    seed;
+    const char          *command;      /* "train" */
+    const char          *options_json; /* every option and its value */
+    const char          *versions_json;
+    const char          *host, *cpu;
+    uint32_t             numa_nodes, threads;
+    const char          *dataset;
+    uint64_t             seed;
+    const pr_run_tuning *tuning; /* NULL: nothing was tuned */
 } pr_run_info;
 
 /* Open or create a log, write its schema, begin a run and start the writer thread.

@@ -24,6 +24,7 @@ typedef enum pr_eval_kind {
 typedef struct pr_machine_options {
     uint32_t threads; /* compute threads of the whole process; 0: as the machine allows */
     int      numa;    /* pr_numa_mode */
+    char     tuning[PR_TEXT_BYTES]; /* a file, "auto", "none" or "": see pr_tuning_load */
 } pr_machine_options;
 
 typedef struct pr_train_options {

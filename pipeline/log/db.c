@@ -288,6 +288,7 @@ pr_status pri_db_append(const char *path, sqlite3 **out)
         PR_TRY(pri_schema_install(db, path));
     else
         PR_TRY(pri_schema_check(path, version));
+    if (version > 0 && version < PRI_SCHEMA_VERSION) PR_TRY(pri_schema_upgrade(db, path));
     PR_TRY(choose_journal(db, path));
     *out = db;
     db   = NULL;
@@ -332,8 +333,8 @@ pr_status pri_db_read(const char *path, sqlite3 **out)
     PR_CHECK((rc & 0xff) != SQLITE_NOTADB, PR_E_INPUT, "%s: is not an SQLite database", path);
     PR_SQL(db, path, rc);
     PR_TRY(pri_schema_check(path, version));
-    PR_TRY(pri_schema_check_tables(db, path));
-    PR_TRY(pri_schema_temporary_views(db, path));
+    PR_TRY(pri_schema_check_tables(db, path, version));
+    PR_TRY(pri_schema_temporary_views(db, path, version));
     PR_SQL(db, path, pri_median_register(db));
     PR_TRY(pri_db_run(db, path, "PRAGMA query_only = ON; BEGIN"));
     *out = db;

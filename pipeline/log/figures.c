@@ -25,6 +25,7 @@ static const pri_table_column header_columns[] = {
     { "cpu", "cpu", 0, false, PRI_SHOW_KNOWN },
     { "numa_nodes", "NUMA nodes", 0, false, PRI_SHOW_ALWAYS },
     { "threads", "threads", 0, false, PRI_SHOW_ALWAYS },
+    { "tuning", "tuning", 0, false, PRI_SHOW_KNOWN },
     { "versions", "versions", 0, false, PRI_SHOW_KNOWN },
     { "steps", "steps", 0, false, PRI_SHOW_ALWAYS },
     { "rows_lost", "log rows lost", 0, false, PRI_SHOW_ALWAYS },
@@ -143,6 +144,17 @@ static const pri_table_column compare_columns[] = {
     { "same_batches_as", "batches of", 0, false, PRI_SHOW_KNOWN },
 };
 
+/* Table tune in words; NULL for a run that was not tuned. A thread_bytes of NULL is never. */
+#define TUNING                                                                                     \
+    "SELECT max(CASE name WHEN 'isa' THEN CASE value WHEN 0 THEN 'portable' WHEN 1 THEN 'avx2'"    \
+    "   ELSE 'avx512' END END)"                                                                    \
+    " || ', rows ' || max(CASE name WHEN 'row_ahead' THEN CAST(value AS INTEGER) END)"             \
+    " || ' and ids ' || max(CASE name WHEN 'index_ahead' THEN CAST(value AS INTEGER) END)"         \
+    " || ' ahead, threads ' || max(CASE name WHEN 'thread_bytes' THEN"                             \
+    "   coalesce('from ' || CAST(value AS INTEGER) || ' bytes', 'never') END)"                     \
+    " || ', repack from ' || max(CASE name WHEN 'repack_share' THEN round(100 * value, 1) END)"    \
+    " || ' %; ' || max(source) FROM tune WHERE run = ?1"
+
 static const char header_sql[] =
     "SELECT v.command, v.status, v.exit_status, v.started_utc, v.seconds, v.dataset, v.seed,"
     " (SELECT group_concat(key || '=' || atom, ' ') FROM json_each(CASE WHEN json_valid(r.options)"
@@ -151,7 +163,7 @@ static const char header_sql[] =
     "   'optimizer', 'feature-norm', 'sampler', 'kappa', 'cache-bias', 'order', 'patience',"
     "   'cache.mode', 'cache.rows', 'cache.bytes', 'cache.factor', 'cache.policy', 'cache.rank',"
     "   'lookahead', 'eval', 'numa', 'threads')),"
-    " v.host, v.cpu, v.numa_nodes, v.threads,"
+    " v.host, v.cpu, v.numa_nodes, v.threads, (" TUNING "),"
     " (SELECT group_concat(key || ' ' || atom, ', ') FROM json_each(CASE WHEN"
     "   json_valid(r.versions) THEN r.versions ELSE '{}' END)),"
     " v.steps, v.rows_lost"

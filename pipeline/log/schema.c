@@ -150,17 +150,18 @@ static const char bench_sql[] = "CREATE TABLE bench (\n"
                                 "    max         REAL\n"
                                 ")";
 
-static const char tune_sql[] = "CREATE TABLE tune (\n"
-                               "    host        TEXT NOT NULL,\n"
-                               "    row_bytes   INTEGER NOT NULL,\n"
-                               "    threads     INTEGER NOT NULL,\n"
-                               "    name        TEXT NOT NULL,\n"
-                               "    value       REAL,\n"
-                               "    unit        TEXT NOT NULL,\n"
-                               "    measured_at INTEGER NOT NULL,\n"
-                               "    versions    TEXT,\n"
-                               "    PRIMARY KEY (host, row_bytes, threads, name)\n"
-                               ") WITHOUT ROWID";
+#define TUNE_COLUMNS                                                                               \
+    "    run       INTEGER NOT NULL REFERENCES run (id) ON DELETE CASCADE,\n"                      \
+    "    name      TEXT NOT NULL,\n"                                                               \
+    "    value     REAL,\n"                                                                        \
+    "    unit      TEXT NOT NULL,\n"                                                               \
+    "    row_bytes INTEGER NOT NULL,\n"                                                            \
+    "    threads   INTEGER NOT NULL,\n"                                                            \
+    "    source    TEXT NOT NULL,\n"                                                               \
+    "    PRIMARY KEY (run, name)\n"                                                                \
+    ") WITHOUT ROWID"
+
+static const char tune_sql[] = "CREATE TABLE tune (\n" TUNE_COLUMNS;
 
 static const char *const table_sql[] = {
     meta_sql, run_sql, step_sql, step_partition_sql, request_sql, epoch_sql, bench_sql, tune_sql,
@@ -257,12 +258,38 @@ done:
     return st;
 }
 
-pr_status pri_schema_check_tables(sqlite3 *db, const char *path)
+/* Version 1 had another table tune, which nothing wrote to. */
+pr_status pri_schema_upgrade(sqlite3 *db, const char *path)
 {
-    static const char *const tables[] = { "run", "step", "step_partition", "epoch" };
+    pr_status st      = PR_OK;
+    int64_t   version = 0;
+    char      sql[256];
+
+    PR_TRY(pri_db_run(db, path, "BEGIN IMMEDIATE"));
+    PR_SQL(db, path, pri_schema_version(db, &version));
+    PR_TRY(pri_schema_check(path, version));
+    if (version < 2) {
+        PR_TRY(pri_db_run(db, path, "DROP TABLE IF EXISTS tune"));
+        PR_TRY(pri_db_run(db, path, tune_sql));
+        snprintf(sql, sizeof sql,
+                 "UPDATE meta SET value = '%d' WHERE key = 'schema_version';"
+                 " PRAGMA user_version = %d",
+                 PRI_SCHEMA_VERSION, PRI_SCHEMA_VERSION);
+        PR_TRY(pri_db_run(db, path, sql));
+    }
+    PR_TRY(pri_db_run(db, path, "COMMIT"));
+done:
+    pri_db_rollback(db);
+    return st;
+}
+
+pr_status pri_schema_check_tables(sqlite3 *db, const char *path, int64_t version)
+{
+    static const char *const tables[] = { "run", "step", "step_partition", "epoch", "tune" };
+    const size_t             num      = version < 2 ? 4 : 5;
     pr_status                st       = PR_OK;
 
-    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+    for (size_t i = 0; i < num; i++) {
         char    sql[160];
         int64_t found;
         snprintf(sql, sizeof sql,
@@ -277,10 +304,11 @@ done:
     return st;
 }
 
-pr_status pri_schema_temporary_views(sqlite3 *db, const char *path)
+pr_status pri_schema_temporary_views(sqlite3 *db, const char *path, int64_t version)
 {
     pr_status st = PR_OK;
 
+    if (version < 2) PR_TRY(pri_db_run(db, path, "CREATE TEMP TABLE tune (\n" TUNE_COLUMNS));
     for (size_t i = 0; i < PRI_NUM_VIEWS; i++) {
         char *view =
             sqlite3_mprintf("CREATE TEMP VIEW %s AS\n%s", pri_views[i].name, pri_views[i].select);

@@ -6,7 +6,7 @@
 
 #include "base/check.h"
 
-#define PRI_SCHEMA_VERSION 1
+#define PRI_SCHEMA_VERSION 2
 #define PRI_APPLICATION_ID 0x70726c67 /* "prlg", in the database's header */
 
 /* SQL for the longest stage of a row `s` of table step. */
@@ -44,11 +44,15 @@ pr_status pri_schema_check(const char *path, int64_t version);
  * the database already holds something else: it is unchanged then. */
 pr_status pri_schema_install(sqlite3 *db, const char *path);
 
-/* Expect the tables a report reads to be plain tables. */
-pr_status pri_schema_check_tables(sqlite3 *db, const char *path);
+/* Bring a log of an older version to the present one; one transaction. Another process may have
+ * done so just now. */
+pr_status pri_schema_upgrade(sqlite3 *db, const char *path);
+
+/* Expect the tables a report reads from a log of that version to be plain tables. */
+pr_status pri_schema_check_tables(sqlite3 *db, const char *path, int64_t version);
 
 /* Create our views as temporary ones, which hide those of the file: a report runs no SQL that came
- * with its input. */
-pr_status pri_schema_temporary_views(sqlite3 *db, const char *path);
+ * with its input. Tables that the version did not have yet are there, empty. */
+pr_status pri_schema_temporary_views(sqlite3 *db, const char *path, int64_t version);
 
 #endif

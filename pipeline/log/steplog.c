@@ -231,7 +231,36 @@ static pr_status check_json(const char *what, const char **text)
     return st;
 }
 
-/* Insert the run's row; its id is the run's name from now on. */
+/* Insert a row of table tune for each constant. */
+static pr_status insert_tuning(pr_steplog *log, const pr_run_tuning *tuning)
+{
+    pr_status     st        = PR_OK;
+    sqlite3_stmt *statement = NULL;
+    sqlite3      *db        = log->db;
+
+    PR_TRY(pri_db_prepare(db, log->path,
+                          "INSERT INTO tune (run, name, value, unit, row_bytes, threads, source)"
+                          " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                          &statement));
+    for (size_t i = 0; i < tuning->num_constants; i++) {
+        const pr_run_constant *c = &tuning->constants[i];
+        PR_SQL(db, log->path, sqlite3_bind_int64(statement, 1, log->run));
+        PR_SQL(db, log->path, sqlite3_bind_text(statement, 2, c->name, -1, SQLITE_STATIC));
+        PR_SQL(db, log->path, sqlite3_bind_double(statement, 3, c->value)); /* NaN binds NULL */
+        PR_SQL(db, log->path, sqlite3_bind_text(statement, 4, c->unit, -1, SQLITE_STATIC));
+        PR_SQL(db, log->path, sqlite3_bind_int64(statement, 5, (int64_t)tuning->row_bytes));
+        PR_SQL(db, log->path, sqlite3_bind_int64(statement, 6, tuning->threads));
+        PR_SQL(db, log->path, sqlite3_bind_text(statement, 7, tuning->source, -1, SQLITE_STATIC));
+        (void)sqlite3_step(statement);
+        PR_SQL(db, log->path, sqlite3_reset(statement));
+    }
+done:
+    (void)sqlite3_finalize(statement);
+    return st;
+}
+
+/* Insert the run's row, and what it was tuned with, in one transaction; the row's id is the run's
+ * name from now on. */
 static pr_status begin_run(pr_steplog *log, const pr_run_info *info)
 {
     pr_status     st        = PR_OK;
@@ -240,6 +269,7 @@ static pr_status begin_run(pr_steplog *log, const pr_run_info *info)
 
     PR_TRY(check_json("options of the run", &options));
     PR_TRY(check_json("versions of the run", &versions));
+    PR_TRY(pri_db_run(log->db, log->path, "BEGIN IMMEDIATE"));
     PR_TRY(pri_db_prepare(log->db, log->path,
                           "INSERT INTO run (started_at, command, options, versions, host, cpu,"
                           " dataset, numa_nodes, threads, seed)"
@@ -257,8 +287,11 @@ static pr_status begin_run(pr_steplog *log, const pr_run_info *info)
     (void)sqlite3_step(statement);
     PR_SQL(log->db, log->path, sqlite3_reset(statement));
     log->run = sqlite3_last_insert_rowid(log->db);
+    if (info->tuning) PR_TRY(insert_tuning(log, info->tuning));
+    PR_TRY(pri_db_run(log->db, log->path, "COMMIT"));
 done:
     (void)sqlite3_finalize(statement);
+    if (st != PR_OK) pri_db_rollback(log->db);
     return st;
 }
 

@@ -212,6 +212,18 @@ refused 1 "no_such_dir/new.npy" "${infer[@]}" --out no_such_dir/new.npy
 mkdir -p taken.npy
 refused 2 "taken.npy" "${infer[@]}" --out taken.npy
 
+say "-- tunings: what is no file of them ends the command before it works"
+echo '{"packrat tunings": 1, "entries": [{"host": 5}]}' > tunings.json
+refused 2 "tunings.json.*host" "${train[@]}" --data demo --tuning tunings.json
+refused 2 "good.prc" "${train[@]}" --data demo --tuning good.prc
+refused 2 "demo" "${train[@]}" --data demo --tuning demo
+refused 2 "/dev/zero" "${train[@]}" --data demo --tuning /dev/zero
+refused 2 "edges.pipe" "${train[@]}" --data demo --tuning edges.pipe
+refused 2 "no_such.json" "${train[@]}" --data demo --tuning no_such.json
+refused 2 "tunings.json.*host" "${program[@]}" tune --quick --tuning tunings.json
+refused 2 "good.prc" "${program[@]}" tune --quick --tuning good.prc
+refused '[12]' "demo" "${program[@]}" tune --quick --tuning demo
+
 say "-- outputs that are taken"
 refused 2 "demo" "${program[@]}" gen --nodes 100 --edges 200 --out demo
 refused 2 "demo" "${program[@]}" import wide --out demo

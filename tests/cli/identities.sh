@@ -79,7 +79,9 @@ identities() {
     none "every wanted row is hit, added, bypassed or direct" \
         "rows_hit + rows_added + rows_bypassed + rows_direct <> num_inputs"
     none "rows moved are those added, bypassed and compacted" \
-        "rows_moved <> rows_added + rows_bypassed + rows_compacted"
+        "rows_moved <> rows_added + rows_bypassed + rows_compacted AND path <> 'repack'"
+    none "a repack writes every wanted row" \
+        "path = 'repack' AND (mode <> 'packed' OR rows_moved <> num_inputs)"
     none "bytes moved are rows moved times the row" \
         "bytes_moved <> rows_moved * $row_bytes AND phase = 'train'"
     none "bytes of a gather are inputs times the row" \

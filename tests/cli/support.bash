@@ -17,6 +17,7 @@ clean_up() {
     rm -rf "$WORK"
 }
 trap clean_up EXIT
+export XDG_CACHE_HOME=$WORK/cache # no test reads the tunings of the user who runs it
 mkdir "$WORK/here" "$WORK/said"
 cd "$WORK/here" || exit 1
 OUT=$WORK/said/out # standard output of the last run

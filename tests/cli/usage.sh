@@ -22,7 +22,7 @@ prints '^commands:' "$PACKRAT"
 prints '^commands:' "$PACKRAT" --help
 prints '^commands:' "$PACKRAT" help
 prints '^\.TH PACKRAT 1 "[0-9]{4}-[0-9]{2}-[0-9]{2}"' "$PACKRAT" man
-for command in import gen train eval infer report topo; do
+for command in import gen train eval infer report topo tune; do
     prints "^usage: packrat $command" "$PACKRAT" help "$command"
     prints "^  --config" "$PACKRAT" "$command" --help
     prints "^  --json" "$PACKRAT" "$command" --help
@@ -30,7 +30,7 @@ for command in import gen train eval infer report topo; do
 done
 for option in data split fanout batch-size epochs steps lr weight-decay dropout feature-norm \
     patience eval eval-every cache.mode cache.rows cache.bytes cache.factor cache.policy numa \
-    threads log checkpoint seed hidden model layers; do
+    threads tuning log checkpoint seed hidden model layers; do
     prints "^  --$option " "$PACKRAT" train --help
 done
 
@@ -54,6 +54,13 @@ expect 2 "import: --out is missing" "$PACKRAT" import edges.txt
 expect 2 "both name the source" "$PACKRAT" import a --source b --out d
 expect 2 "unexpected argument 'x'" "$PACKRAT" train x --data d
 expect 2 "unexpected argument 'x'" "$PACKRAT" topo x
+expect 2 "tune: --data and --row-bytes both" "$PACKRAT" tune --data d --row-bytes 64
+expect 2 "tune: --row-bytes is 510, must be a multiple of 4" "$PACKRAT" tune --row-bytes 510
+expect 2 "--row-bytes.*0 \.\. 1048576" "$PACKRAT" tune --row-bytes 1048580
+expect 2 "--row-bytes.*whole number" "$PACKRAT" tune --row-bytes -4
+expect 2 "--threads.*0 \.\. 4096" "$PACKRAT" tune --threads 5000
+expect 2 "unexpected argument 'x'" "$PACKRAT" tune x
+expect 2 "no_such_dir" "$PACKRAT" tune --quick --data no_such_dir
 expect 2 "exclude each other" "$PACKRAT" topo --quiet --verbose
 
 say "-- absurd options: flag | value | what the message names besides the flag"

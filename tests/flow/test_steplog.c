@@ -25,7 +25,7 @@ static void the_tables_have_the_columns_of_the_contract(void **state)
         { "epoch", "run,epoch,split,loss,accuracy,micro_f1,elapsed_ns" },
         { "bench", "id,measured_at,host,cpu,threads,versions,bench,options,metric,unit,repeats,"
                    "value,min,max" },
-        { "tune", "host,row_bytes,threads,name,value,unit,measured_at,versions" },
+        { "tune", "run,name,value,unit,row_bytes,threads,source" },
         { "meta", "key,value" },
     };
     const char *path = path_in(test_directory(), "a.db");
@@ -40,10 +40,10 @@ static void the_tables_have_the_columns_of_the_contract(void **state)
     assert_string_equal(sql_text(db, "SELECT group_concat(name) FROM (SELECT name FROM"
                                      " sqlite_master WHERE type = 'view' ORDER BY name)"),
                         "v_bytes,v_compare,v_locality,v_run,v_slowest_steps,v_stage_share");
-    assert_string_equal(sql_text(db, "SELECT value FROM meta WHERE key = 'schema_version'"), "1");
+    assert_string_equal(sql_text(db, "SELECT value FROM meta WHERE key = 'schema_version'"), "2");
     assert_string_equal(sql_text(db, "PRAGMA journal_mode"), "wal");
     assert_int_equal(sql_int(db, "PRAGMA auto_vacuum"), 2);
-    assert_int_equal(sql_int(db, "PRAGMA user_version"), 1);
+    assert_int_equal(sql_int(db, "PRAGMA user_version"), 2);
     assert_int_equal(sql_int(db, "PRAGMA application_id"), 0x70726c67);
     (void)sqlite3_close(db);
 }
