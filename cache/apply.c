@@ -1,6 +1,7 @@
 /* apply.c: the second door, for callers who know the difference. What it costs depends on the
  * difference alone: ids are checked and noted in the index in one pass over each list, freed slots
- * are parted without a sort, and the rest is the first door's.
+ * are parted in one more, and sorted (by digits, O(k)) only where much is written; the rest is the
+ * first door's.
  *
  * Small differences are bound by the time of a few dozen cache misses, one after the other, so the
  * first rows to come are asked for before anything else is done. */

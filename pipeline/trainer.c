@@ -134,7 +134,7 @@ static pr_status rank_nodes(pri_trainer *t, uint32_t **scores)
                                       .batch_size = t->setup->train.batch_size };
 
     *scores = NULL;
-    if (cache->policy != PR_POLICY_STATIC) return PR_OK;
+    if (cache->policy != PR_POLICY_STATIC || cache->mode != PR_CACHE_RESIDENT) return PR_OK;
     return pri_rank_scores(t->lane[0], &input, scores);
 }
 
