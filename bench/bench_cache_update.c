@@ -122,20 +122,8 @@ int main(int argc, char **argv)
     static update_options o;
     const pr_option_group group = { &table, &o };
     update_bench          b     = { .options = &o };
-    size_t                none;
 
-    pr_options_init(&group, 1);
-    if (argc == 2 && !strcmp(argv[1], "--help")) {
-        printf("usage: %s [options]\n", argv[0]);
-        pr_options_help(&group, 1, stdout);
-        return 0;
-    }
-    if (pr_options_parse(&group, 1, argc - 1, (const char *const *)argv + 1, NULL, 0, &none) !=
-        PR_OK) {
-        fprintf(stderr, "bench_cache_update: %s\n", pr_error_message());
-        pr_options_help(&group, 1, stderr);
-        return 2;
-    }
+    bench_read_options("bench_cache_update", &group, argc, argv);
     omp_set_num_threads(1); /* the gathers have one thread, so the updates have one too */
     b.out = bench_output_new("cache_update", o.json, o.quick, o.csv, argc, argv);
     if (o.quick) bench_samples_check();

@@ -185,20 +185,8 @@ int main(int argc, char **argv)
                                                      &bench_trace_wordnet };
     static bench_options                 o;
     const pr_option_group                group = { &table, &o };
-    size_t                               none;
 
-    pr_options_init(&group, 1);
-    if (argc == 2 && !strcmp(argv[1], "--help")) {
-        printf("usage: %s [options]\n", argv[0]);
-        pr_options_help(&group, 1, stdout);
-        return 0;
-    }
-    if (pr_options_parse(&group, 1, argc - 1, (const char *const *)argv + 1, NULL, 0, &none) !=
-        PR_OK) {
-        fprintf(stderr, "bench_policies: %s\n", pr_error_message());
-        pr_options_help(&group, 1, stderr);
-        return 2;
-    }
+    bench_read_options("bench_policies", &group, argc, argv);
     bench_output *out = bench_output_new("policies", o.json, o.quick, o.csv, argc, argv);
     if (o.quick) run_trace(out, &bench_trace_small, o.dir);
     for (int i = 0; i < 3 && !o.quick; i++)

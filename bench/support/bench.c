@@ -1,8 +1,9 @@
-/* bench.c: the end of a failing bench, memory and random streams. */
+/* bench.c: the options and the end of a bench, memory and random streams. */
 #include "bench/support/bench.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/rng.h"
 
@@ -17,6 +18,24 @@ void bench_fail(const char *format, ...)
     va_end(arguments);
     fputc('\n', stderr);
     exit(1);
+}
+
+void bench_read_options(const char *name, const pr_option_group *group, int argc, char **argv)
+{
+    size_t none;
+
+    pr_options_init(group, 1);
+    if (argc == 2 && !strcmp(argv[1], "--help")) {
+        printf("usage: %s [options]\n", argv[0]);
+        pr_options_help(group, 1, stdout);
+        exit(0);
+    }
+    if (pr_options_parse(group, 1, argc - 1, (const char *const *)argv + 1, NULL, 0, &none) ==
+        PR_OK)
+        return;
+    fprintf(stderr, "%s: %s\n", name, pr_error_message());
+    pr_options_help(group, 1, stderr);
+    exit(2);
 }
 
 void *bench_new(size_t count, size_t size)

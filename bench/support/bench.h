@@ -7,6 +7,10 @@
 /* Say what is wrong on stderr and end with exit status 1. */
 _Noreturn void bench_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* Set the options to their defaults and read the command line. --help prints the options and ends
+ * with exit status 0, what cannot be read with 2. */
+void bench_read_options(const char *name, const pr_option_group *group, int argc, char **argv);
+
 /* A library call that must work. */
 #define BENCH_TRY(call)                                                                            \
     do {                                                                                           \
