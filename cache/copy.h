@@ -9,7 +9,9 @@
 #ifndef CACHE_COPY_H
 #define CACHE_COPY_H
 
-#include "cache/isa.h"
+#include <packrat/cache.h>
+
+#include "base/isa.h"
 #include "cache/plan.h"
 
 typedef enum pri_stores { PRI_STORES_PLAIN, PRI_STORES_CACHED, PRI_STORES_STREAMED } pri_stores;

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "cache/isa.h"
+#include "base/isa.h"
 #include "cache/sweep_isa.h"
 
 #define TARGET

@@ -1,7 +1,7 @@
 /* sweep_avx512.c: the passes of sweep.h with 512-bit words. */
 #include "cache/sweep_isa.h"
 
-#include "cache/isa.h"
+#include "base/isa.h"
 
 #if PRI_X86
 #    include <immintrin.h>

@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "cache/isa.h"
+#include "base/isa.h"
 
 /* The entry being read, for the words of errors. */
 typedef struct reader {

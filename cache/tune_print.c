@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "cache/isa.h"
+#include "base/isa.h"
 
 /* Give a number of an object; 0 when it is not there. */
 static double number(const pr_json *object, const char *name)

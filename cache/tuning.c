@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "cache/isa.h"
+#include "base/isa.h"
 
 void pr_tuning_default(size_t row_bytes, pr_tuning *out)
 {

@@ -170,8 +170,8 @@ static pr_status equip(pri_lane *lane, void *argument)
 
     const uint32_t threads =
         kit->sampler_threads && kit->sampler_threads < own ? kit->sampler_threads : own;
-    PR_TRY(pr_sampler_create(kit->graph, kit->fanout, kit->seed, kit->max_seeds, threads,
-                             &lane->sampler));
+    PR_TRY(pr_sampler_create(kit->graph, kit->fanout, kit->sampling, kit->seed, kit->max_seeds,
+                             threads, &lane->sampler));
     PR_TRY(pri_ahead_create(lane->sampler, pri_ahead_limit(kit->cache), &lane->ahead));
     for (uint32_t h = 0; h < kit->fanout->num_layers; h++) {
         max_dst[h]   = pr_sampler_max_dst(lane->sampler, h);

@@ -40,16 +40,17 @@ void pri_lane_free(pri_lane *lane);
 
 /* What a lane needs to work on mini-batches. */
 typedef struct pri_lane_kit {
-    const pr_graph         *graph;
-    const pr_fanout        *fanout;
-    const pr_store         *store;
-    const pr_model         *model;
-    const pr_cache_options *cache;
-    const pr_tuning        *tuning; /* NULL: defaults */
-    const uint32_t         *scores; /* [num_nodes] for policy static, else NULL; read here only */
-    uint64_t                seed;
-    uint32_t                max_seeds;       /* of the lane's part of a step */
-    uint32_t                sampler_threads; /* 0: the team's */
+    const pr_graph           *graph;
+    const pr_fanout          *fanout;
+    const pr_sampler_options *sampling;
+    const pr_store           *store;
+    const pr_model           *model;
+    const pr_cache_options   *cache;
+    const pr_tuning          *tuning; /* NULL: defaults */
+    const uint32_t           *scores; /* [num_nodes] for policy static, else NULL; read here only */
+    uint64_t                  seed;
+    uint32_t                  max_seeds;       /* of the lane's part of a step */
+    uint32_t                  sampler_threads; /* 0: the team's */
 } pri_lane_kit;
 
 /* Create sampler, rooms for batches, cache partition and tape on the lane's thread. */

@@ -37,7 +37,7 @@ static pr_status count_batches(const pri_rank_input *input, uint32_t threads, ui
     pr_batch       batch;
 
     PR_NEW(order, n);
-    PR_TRY(pr_sampler_create(input->graph, input->fanout, input->seed, size, threads, &sampler));
+    PR_TRY(pr_sampler_create(input->graph, input->fanout, NULL, input->seed, size, threads, &sampler));
     PR_TRY(pr_batch_room_create(sampler, &room));
     pr_seed_order(input->train, input->seed, epoch_never_trained, order);
     size_t at = 0;

@@ -152,6 +152,7 @@ static pr_status equip_lanes(pri_trainer *t)
     if (cache.bytes) cache.bytes = cache.bytes > t->num_lanes ? cache.bytes / t->num_lanes : 1;
     const pri_lane_kit kit = { .graph           = &t->dataset->graph,
                                .fanout          = &t->fanout,
+                               .sampling        = &setup->sampler,
                                .store           = t->store,
                                .model           = t->model,
                                .cache           = &cache,

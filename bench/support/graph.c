@@ -88,7 +88,7 @@ static void make_small(bench_graph *g)
         const uint64_t u = bench_draw_below(&state, SMALL_NODES);
         indices[e]       = (pr_vid)(u * u / SMALL_NODES);
     }
-    g->graph    = (pr_graph){ SMALL_NODES, SMALL_ARCS, indptr, indices };
+    g->graph    = (pr_graph){ SMALL_NODES, SMALL_ARCS, indptr, indices, NULL };
     g->owned[0] = indptr;
     g->owned[1] = indices;
 }

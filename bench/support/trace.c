@@ -36,7 +36,7 @@ static sampling sampling_new(const bench_graph *g, const bench_trace_kind *kind,
     pr_fanout fanout;
 
     BENCH_TRY(pr_fanout_parse(kind->fanout, 0, &fanout));
-    BENCH_TRY(pr_sampler_create(&g->graph, &fanout, SEED, kind->batch, 1, &s.sampler));
+    BENCH_TRY(pr_sampler_create(&g->graph, &fanout, NULL, SEED, kind->batch, 1, &s.sampler));
     BENCH_TRY(pr_batch_room_create(s.sampler, &s.room));
     s.order = bench_new(g->train.n, sizeof *s.order);
     pr_seed_order(s.train, SEED, s.epoch, s.order);

@@ -82,8 +82,6 @@ extern const pr_option_table pr_cache_option_table; /* cache.mode, cache.rows, .
 
 /* How rows are copied on this host. Only speed depends on it, and in mode packed whether a step
  * repacks; slots, contents and victims never do. */
-typedef enum pr_isa { PR_ISA_PORTABLE, PR_ISA_AVX2, PR_ISA_AVX512 } pr_isa;
-
 typedef struct pr_tuning {
     int isa;              /* pr_isa; one the host lacks becomes the best it has */
     int prefetch_to;      /* 1 or 2: prefetches bring lines to the first- or second-level cache; the
@@ -218,10 +216,10 @@ void      pr_cache_free(pr_cache *cache); /* NULL is fine */
  *
  *   wanted   [n] distinct ids, n <= max_wanted; borrowed until the list's place
  *
- * Policy lookahead learns from it: PR_E_RANGE for an id outside the store, PR_E_ARG for a duplicate.
- * The others only keep it; pr_cache_prepare_next finds such ids then. PR_E_ARG between prepare and
- * place, PR_E_FULL when PR_MAX_WINDOW + 1 lists wait. Nothing has changed after an error. O(n) with
- * lookahead, else O(1). */
+ * Policy lookahead learns from it: PR_E_RANGE for an id outside the store, PR_E_ARG for a
+ * duplicate. The others only keep it; pr_cache_prepare_next finds such ids then. PR_E_ARG between
+ * prepare and place, PR_E_FULL when PR_MAX_WINDOW + 1 lists wait. Nothing has changed after an
+ * error. O(n) with lookahead, else O(1). */
 pr_status pr_cache_foresee(pr_cache *cache, pr_vids wanted);
 
 /* Lists entered and not yet taken. */

@@ -87,7 +87,7 @@ typedef struct pr_gen_options {
     uint32_t features, classes;
     uint64_t seed;
     uint32_t communities, subcommunities; /* planted */
-    double   homophily;       /* planted: share of edges that stay in a sub-community */
+    double   homophily;                   /* planted: share of edges that stay in a sub-community */
     double   community_share; /* planted: share of edges that stay in a community only */
     double   degree_exponent; /* planted: Pareto */
     double   noise;           /* standard deviation of feature noise; centres have length 1 */

@@ -33,6 +33,7 @@ typedef struct pr_graph {
     pr_eid        num_edges;
     const pr_eid *indptr;  /* [num_nodes + 1], ascending, first 0, last num_edges */
     const pr_vid *indices; /* [num_edges], each below num_nodes */
+    const float  *weights; /* [num_edges], finite, >= 0; NULL: the graph has none */
 } pr_graph;
 
 typedef enum pr_feature_kind { PR_FEATURES_DENSE, PR_FEATURES_CSR } pr_feature_kind;
@@ -80,6 +81,7 @@ typedef struct pr_block {
     uint32_t        num_edges;
     const uint32_t *indptr;  /* [num_dst + 1] */
     const uint32_t *indices; /* [num_edges] local ids of sources, below num_src */
+    const float    *weights; /* [num_edges], > 0: what a source counts in the mean; NULL: alike */
 } pr_block;
 
 /* What the sampler hands on. block[0] is the seeds' hop; block[h].num_src ==

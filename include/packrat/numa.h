@@ -56,8 +56,8 @@ uint64_t pr_llc_bytes(void);
  * this process leave of their limit where that is less; 0 when not known. */
 uint64_t pr_memory_available(void);
 
-void        pr_topo_print(const pr_topo *topo, const pr_plan *plan, FILE *out);
-pr_json    *pr_topo_json(const pr_topo *topo, const pr_plan *plan); /* NULL when out of memory */
+void     pr_topo_print(const pr_topo *topo, const pr_plan *plan, FILE *out);
+pr_json *pr_topo_json(const pr_topo *topo, const pr_plan *plan); /* NULL when out of memory */
 
 #ifdef __cplusplus
 }

@@ -51,13 +51,14 @@ typedef struct pr_train_setup {
     pr_cache_options     cache;
     pr_machine_options   machine;
     pr_train_options     train;
+    pr_sampler_options   sampler;
 } pr_train_setup;
 
 extern const pr_option_table pr_train_option_table;
 extern const pr_option_table pr_machine_option_table;
 
-/* Give the option groups of a setup; out [6]. */
-#define PR_TRAIN_GROUPS 6
+/* Give the option groups of a setup; out [7]. */
+#define PR_TRAIN_GROUPS 7
 void pr_train_groups(pr_train_setup *setup, pr_option_group out[PR_TRAIN_GROUPS]);
 
 /* What a caller may want to know while it runs; called on the calling thread. */

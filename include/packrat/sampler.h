@@ -27,21 +27,67 @@ typedef struct pr_fanout {
  */
 pr_status pr_fanout_parse(const char *text, uint32_t layers, pr_fanout *out);
 
+/* Which neighbours a destination keeps. With fanout `all` every kind but walk keeps all. */
+typedef enum pr_sampler_kind {
+    PR_SAMPLER_UNIFORM,  /* min(degree, fanout) distinct ones, every set of them equally likely */
+    PR_SAMPLER_REPLACE,  /* fanout ones, each drawn from all of them; one may come more than once */
+    PR_SAMPLER_WEIGHTED, /* distinct ones, one after the other, each in proportion to the weights of
+                            those left; arcs of weight 0 are never drawn */
+    PR_SAMPLER_LABOR, /* those with the smallest r_t / pi_t: one random r_t a vertex and batch, so
+                         that destinations share neighbours (Balin and Catalyurek, NeurIPS 2023,
+                         in its sequential form); each destination's set is that of uniform */
+    PR_SAMPLER_WALK   /* the vertices that random walks from the destination visit most, with
+                         their visits as weights (PinSAGE: Ying et al., KDD 2018) */
+} pr_sampler_kind;
+
+/* How r_t changes from batch to batch where kappa > 1. */
+typedef enum pr_kappa_form {
+    PR_KAPPA_STAGGERED, /* each vertex keeps r_t for kappa batches; 1 in kappa is renewed a batch */
+    PR_KAPPA_DRIFT /* all drift slowly, from one normal to the next over kappa batches (Balin et
+                      al., TMLR 2025) */
+} pr_kappa_form;
+
+typedef struct pr_sampler_options {
+    int      kind;       /* pr_sampler_kind */
+    uint32_t kappa;      /* labor: batches that r_t stays correlated over; 1: drawn anew */
+    int      kappa_form; /* pr_kappa_form */
+    uint32_t cache_bias; /* labor: pi_t of rows in the last bias_window training batches; 1: none */
+    uint32_t bias_window;  /* batches remembered, 1 .. PR_MAX_BIAS_WINDOW */
+    uint32_t walks;        /* walk: random walks from each destination */
+    uint32_t walk_length;  /* walk: most arcs of one */
+    double   walk_restart; /* walk: probability that one ends behind an arc */
+    int      isa;          /* pr_isa; one the host lacks becomes the best it has */
+} pr_sampler_options;
+
+#define PR_MAX_BIAS_WINDOW 64u
+
+extern const pr_option_table pr_sampler_option_table; /* sampler, kappa, cache-bias, ... */
+
+/* Fill in what the table has as defaults. Cannot fail. */
+void pr_sampler_default(pr_sampler_options *out);
+
+/* "uniform", "labor", ... as --sampler names it; never NULL. */
+const char *pr_sampler_kind_name(int kind);
+
 typedef struct pr_sampler pr_sampler;
 
 /* Create a sampler of `graph`, which must outlive it.
  *
  *   fanout       1 .. PR_MAX_LAYERS hops
- *   seed         the user's seed; draws are keyed by (seed, phase, epoch, step, hop, vertex)
- *   max_seeds    most seeds a batch may have
- *   threads      OpenMP threads that draw; results do not depend on it
+ *   options      NULL: pr_sampler_default()
+ *   seed         the user's seed; draws are keyed by (seed, phase, epoch, step, hop, vertex), r_t
+ * of labor by (seed, phase, step, vertex) max_seeds    most seeds a batch may have threads OpenMP
+ * threads that draw; results do not depend on it
  *
  * Takes 8 bytes a vertex and reserves address space for scratch; after that no call allocates.
- * PR_E_ARG for a row of more than 2^32 - 1 arcs, PR_E_NOMEM when the address space is refused.
- * O(num_nodes).
+ * Kind weighted takes 8 bytes an arc more, a cache bias 4 bytes a vertex and 4 bytes for each input
+ * of the last bias_window batches. PR_E_ARG for a row of more than 2^32 - 1 arcs, for options out
+ * of bounds and for kind weighted without weights, PR_E_NOMEM when the address space is refused.
+ * O(num_nodes), weighted O(num_edges).
  */
-pr_status pr_sampler_create(const pr_graph *graph, const pr_fanout *fanout, uint64_t seed,
-                            uint32_t max_seeds, uint32_t threads, pr_sampler **out);
+pr_status pr_sampler_create(const pr_graph *graph, const pr_fanout *fanout,
+                            const pr_sampler_options *options, uint64_t seed, uint32_t max_seeds,
+                            uint32_t threads, pr_sampler **out);
 void      pr_sampler_free(pr_sampler *sampler);
 
 /* Where one batch lives. As many batches of a sampler can be read at a time as there are rooms. */
@@ -61,15 +107,16 @@ typedef struct pr_draw {
     uint32_t first_position; /* of seeds.at[0] in the whole seed list (lanes) */
 } pr_draw;
 
-/* Draw one batch: for every destination of hop h, min(degree, fanout[h]) distinct in-neighbours,
- * uniform without replacement; the destinations of hop h + 1 are all vertices of hop h,
- * destinations first.
+/* Draw one batch: for every destination of hop h, in-neighbours as pr_sampler_kind says, fanout[h]
+ * at most; the destinations of hop h + 1 are all vertices of hop h, destinations first.
  *
  *   room    made for this sampler; PR_E_ARG for one that its batches may not fit
  *   seeds   distinct, below num_nodes, at most max_seeds; PR_E_ARG otherwise
  *   out     borrowed from the room until its next draw, a failing one included, or its free
  *
- * The room has no part in what is drawn. PR_E_FULL when a hop would exceed 2^32 - 1 edges. One
+ * The room has no part in what is drawn, nor has any earlier draw, but for a cache bias: batches of
+ * phase train are remembered by their step, and those of the last bias_window steps count; they
+ * must be drawn in the order of their steps. PR_E_FULL when a hop would exceed 2^32 - 1 edges. One
  * caller at a time. Cost: O(edges drawn).
  */
 pr_status pr_sampler_draw(pr_sampler *sampler, pr_batch_room *room, pr_vids seeds, pr_draw draw,

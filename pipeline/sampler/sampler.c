@@ -31,10 +31,11 @@ enum {
 };
 
 struct pr_sampler {
-    pr_graph    graph; /* arrays borrowed */
-    pr_fanout   fanout;
-    uint64_t    stream_key;
-    uint32_t    max_seeds, threads;
+    pr_graph           graph; /* arrays borrowed */
+    pr_fanout          fanout;
+    pr_sampler_options options;
+    uint64_t           stream_key;
+    uint32_t           max_seeds, threads;
     uint32_t    max_nodes[PR_MAX_LAYERS + 1]; /* [h]: destinations of hop h; [num_layers]: inputs */
     uint64_t    max_edges[PR_MAX_LAYERS];
     uint32_t   *scratch; /* [threads, num_scratch] for pri_draw_positions */
@@ -126,21 +127,39 @@ done:
     return st;
 }
 
-pr_status pr_sampler_create(const pr_graph *graph, const pr_fanout *fanout, uint64_t seed,
-                            uint32_t max_seeds, uint32_t threads, pr_sampler **out)
+/* Check the options against their table, and against what the graph has. */
+static pr_status check_options(const pr_graph *graph, const pr_sampler_options *options)
 {
-    pr_status   st      = PR_OK;
-    pr_sampler *sampler = NULL;
-    uint32_t    longest = 0;
+    pr_status st = PR_OK;
+
+    PR_TRY(pr_options_check(&pr_sampler_option_table, options));
+    PR_CHECK(options->kind != PR_SAMPLER_WEIGHTED || graph->weights, PR_E_ARG,
+             "--sampler weighted needs edge weights, the graph has none");
+done:
+    return st;
+}
+
+pr_status pr_sampler_create(const pr_graph *graph, const pr_fanout *fanout,
+                            const pr_sampler_options *options, uint64_t seed, uint32_t max_seeds,
+                            uint32_t threads, pr_sampler **out)
+{
+    pr_status          st      = PR_OK;
+    pr_sampler        *sampler = NULL;
+    uint32_t           longest = 0;
+    pr_sampler_options defaults;
 
     PR_CHECK(out, PR_E_ARG, "out is NULL");
     *out = NULL;
     PR_TRY(check_create(graph, fanout, max_seeds, threads));
+    pr_sampler_default(&defaults);
+    if (!options) options = &defaults;
+    PR_TRY(check_options(graph, options));
     PR_TRY(longest_row(graph, &longest));
 
     PR_NEW(sampler, 1);
     sampler->graph      = *graph;
     sampler->fanout     = *fanout;
+    sampler->options    = *options;
     sampler->stream_key = pri_stream_key(seed, PRI_STREAM_SAMPLE);
     sampler->max_seeds  = max_seeds;
     sampler->threads    = threads;

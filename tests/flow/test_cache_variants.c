@@ -6,7 +6,7 @@
 #include <omp.h>
 
 #include "base/checksum.h"
-#include "cache/isa.h"
+#include "base/isa.h"
 
 enum { N = 400, M = 110, LISTS = 12, PLANES = 3 };
 

@@ -71,7 +71,7 @@ static void count_epoch(const fixture *f, uint32_t epoch, uint32_t *count)
 
     assert_non_null(order);
     pr_seed_order(train, SEED, epoch, order);
-    assert_ok(pr_sampler_create(f->input.graph, &f->fanout, SEED, BATCH, 1, &sampler));
+    assert_ok(pr_sampler_create(f->input.graph, &f->fanout, NULL, SEED, BATCH, 1, &sampler));
     room = test_batch_room(sampler);
     for (uint32_t step = 0; step < NUM_BATCHES; step++) {
         const size_t  at    = step % spe * BATCH;

@@ -23,7 +23,7 @@ static pr_graph hub_graph(uint32_t degree)
         indptr[NUM_LEAVES + h + 1] = indptr[NUM_LEAVES + h] + degree;
         for (uint32_t i = 0; i < degree; i++) indices[h * degree + i] = i;
     }
-    return (pr_graph){ NUM_LEAVES + NUM_HUBS, NUM_HUBS * degree, indptr, indices };
+    return (pr_graph){ NUM_LEAVES + NUM_HUBS, NUM_HUBS * degree, indptr, indices, NULL };
 }
 
 static pr_sampler *sampler_of(const pr_graph *graph, uint32_t num_layers, uint32_t fanout)
@@ -32,7 +32,7 @@ static pr_sampler *sampler_of(const pr_graph *graph, uint32_t num_layers, uint32
     pr_sampler *sampler;
 
     for (uint32_t h = 0; h < num_layers; h++) hops.hop[h] = fanout;
-    assert_ok(pr_sampler_create(graph, &hops, test_seed(), NUM_HUBS, 1, &sampler));
+    assert_ok(pr_sampler_create(graph, &hops, NULL, test_seed(), NUM_HUBS, 1, &sampler));
     return sampler;
 }
 
@@ -95,7 +95,7 @@ static void conclude(const tally *t, const char *what)
 static void test_row(tally *t, uint32_t degree, uint32_t fanout)
 {
     static uint32_t count[NUM_LEAVES];
-    const pr_graph  graph     = { NUM_LEAVES + NUM_HUBS, NUM_HUBS * degree, indptr, indices };
+    const pr_graph  graph     = { NUM_LEAVES + NUM_HUBS, NUM_HUBS * degree, indptr, indices, NULL };
     const uint32_t  wanted    = 25 * degree / fanout > 2000 ? 25 * degree / fanout : 2000;
     const uint32_t  num_steps = (wanted + NUM_HUBS - 1) / NUM_HUBS;
     const double    expected  = (double)num_steps * NUM_HUBS * fanout / degree;

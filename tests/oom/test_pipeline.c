@@ -74,7 +74,7 @@ static void looking_ahead_that_cannot_open_leaves_nothing(void **state)
     pr_sampler       *sampler;
 
     test_oom("pri_seeds_create", open_seeds, close_seeds, &nodes);
-    assert_ok(pr_sampler_create(&data->graph, &fanout, 1, 8, 1, &sampler));
+    assert_ok(pr_sampler_create(&data->graph, &fanout, NULL, 1, 8, 1, &sampler));
     test_oom("pri_ahead_create", open_ahead, close_ahead, sampler);
     pri_mem_fail_at(6); /* the list, a room out of order (2 calls), one in order (2), half a room */
     pri_ahead *ahead;

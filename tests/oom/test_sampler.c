@@ -5,7 +5,7 @@ static pr_status create(void *context, void **out)
 {
     const pr_fanout fanout  = { .num_layers = 2, .hop = { 100, 5 } }; /* 100: needs scratch too */
     pr_sampler     *sampler = NULL;
-    const pr_status st      = pr_sampler_create(context, &fanout, 1, 8, 2, &sampler);
+    const pr_status st      = pr_sampler_create(context, &fanout, NULL, 1, 8, 2, &sampler);
 
     *out = sampler;
     return st;
@@ -34,7 +34,7 @@ static void a_sampler_that_cannot_be_created_leaves_nothing(void **state)
 {
     static pr_eid indptr[301];
     static pr_vid indices[200];
-    pr_graph      graph = { 300, 200, indptr, indices };
+    pr_graph      graph = { 300, 200, indptr, indices, NULL };
 
     (void)state;
     for (int v = 1; v <= 300; v++) indptr[v] = 200; /* vertex 0 has all arcs */
@@ -43,7 +43,7 @@ static void a_sampler_that_cannot_be_created_leaves_nothing(void **state)
 
     const pr_fanout fanout = { .num_layers = 2, .hop = { 100, 5 } };
     pr_sampler     *sampler;
-    assert_ok(pr_sampler_create(&graph, &fanout, 1, 8, 2, &sampler));
+    assert_ok(pr_sampler_create(&graph, &fanout, NULL, 1, 8, 2, &sampler));
     test_oom("pr_batch_room_create", create_room, destroy_room, sampler);
     pr_batch_room_free(NULL);
     pr_sampler_free(sampler);

@@ -289,7 +289,7 @@ static void a_graph_in_any_order_becomes_canonical(void **state)
     (void)state;
     const pr_eid      indptr[]   = { 0, 5, 5, 7 };
     const pr_vid      indices[]  = { 2, 1, 0, 2, 1, 2, 0 };
-    const pr_graph    graph      = { 3, 7, indptr, indices };
+    const pr_graph    graph      = { 3, 7, indptr, indices, NULL };
     const pri_csc_how how        = { .threads = 2 };
     const pr_eid      want_ptr[] = { 0, 2, 2, 3 };
     const pr_vid      want[]     = { 1, 2, 0 };

@@ -79,7 +79,7 @@ static ring make_ring(pr_vid n, uint32_t cols)
         for (uint32_t c = 0; c < cols; c++)
             r.rows[(size_t)v * cols + c] = (float)((v * 7 + c) % 11) - 5.0f;
     }
-    r.graph    = (pr_graph){ n, 2 * (pr_eid)n, r.indptr, r.indices };
+    r.graph    = (pr_graph){ n, 2 * (pr_eid)n, r.indptr, r.indices, NULL };
     r.features = (pr_features){ .num_rows = n, .num_cols = cols, .rows = r.rows, .ld = cols };
     return r;
 }

@@ -25,7 +25,7 @@ static pr_graph random_graph(pr_vid n, uint32_t longest, uint64_t seed)
         }
         indptr[v + 1] = edges;
     }
-    return (pr_graph){ n, edges, indptr, at };
+    return (pr_graph){ n, edges, indptr, at, NULL };
 }
 
 static void free_graph(pr_graph graph)
@@ -46,7 +46,7 @@ static pr_sampler *sampler_of(const pr_graph *graph, const char *fanout, uint64_
     pr_fanout   parsed;
 
     assert_ok(pr_fanout_parse(fanout, 0, &parsed));
-    assert_ok(pr_sampler_create(graph, &parsed, seed, max_seeds, threads, &sampler));
+    assert_ok(pr_sampler_create(graph, &parsed, NULL, seed, max_seeds, threads, &sampler));
     return sampler;
 }
 
@@ -312,7 +312,7 @@ static void the_batch_does_not_depend_on_threads(void **state)
     static pr_eid  indptr[N + 1];
     static pr_vid  indices[N * N];
     const pr_graph mixed    = random_graph(6000, 300, test_seed());
-    const pr_graph complete = { N, N * N, indptr, indices };
+    const pr_graph complete = { N, N * N, indptr, indices, NULL };
 
     (void)state;
     compare_threads(&mixed, "15,100,all", 500);
@@ -371,8 +371,8 @@ static void every_part_of_the_key_changes_the_draw(void **state)
 
     (void)state;
     for (int i = 0; i < D; i++) indices[i] = (pr_vid)i, indptr[i + 1] = D;
-    const pr_graph graph = { D, D, indptr, indices }; /* vertex 0 has all the others */
-    for (int i = 0; i <= NUM; i++) {                  /* the last one: another seed */
+    const pr_graph graph = { D, D, indptr, indices, NULL }; /* vertex 0 has all the others */
+    for (int i = 0; i <= NUM; i++) {                        /* the last one: another seed */
         pr_sampler    *sampler = sampler_of(&graph, "8,8", i < NUM ? 1 : 2, 1, 1);
         pr_batch_room *room    = test_batch_room(sampler);
         pr_batch       batch;

@@ -18,7 +18,7 @@ static pr_graph ring_graph(pr_vid n)
         for (pr_vid i = 1; i <= v % 20; i++) indices[edges++] = (v + i) % n;
         indptr[v + 1] = edges;
     }
-    return (pr_graph){ n, edges, indptr, indices };
+    return (pr_graph){ n, edges, indptr, indices, NULL };
 }
 
 static void free_graph(pr_graph graph)
@@ -34,7 +34,7 @@ static pr_sampler *sampler_of(const pr_graph *graph, const char *fanout, uint64_
     pr_fanout   parsed;
 
     assert_ok(pr_fanout_parse(fanout, 0, &parsed));
-    assert_ok(pr_sampler_create(graph, &parsed, seed, max_seeds, threads, &sampler));
+    assert_ok(pr_sampler_create(graph, &parsed, NULL, seed, max_seeds, threads, &sampler));
     return sampler;
 }
 
@@ -51,7 +51,7 @@ static void bounds_hold_for_the_worst_legal_batch(void **state)
         indptr[v + 1] = (v + 1) * N;
         for (pr_vid u = 0; u < N; u++) indices[v * N + u] = u;
     }
-    const pr_graph complete = { N, N * N, indptr, indices };
+    const pr_graph complete = { N, N * N, indptr, indices, NULL };
     pr_sampler    *sampler  = sampler_of(&complete, "all,all,70", 1, 100000, 2);
     pr_batch_room *room     = test_batch_room(sampler);
     assert_int_equal(pr_sampler_max_inputs(sampler), N);
@@ -72,7 +72,7 @@ static void bounds_hold_for_the_worst_legal_batch(void **state)
         indptr[v + 1]     = indptr[v] + (left + 1 < N ? 2 : 0);
         if (left + 1 < N) indices[indptr[v]] = left, indices[indptr[v] + 1] = left + 1;
     }
-    const pr_graph tree = { N, indptr[N], indptr, indices };
+    const pr_graph tree = { N, indptr[N], indptr, indices, NULL };
     sampler             = sampler_of(&tree, "5,all", 1, 1, 1);
     room                = test_batch_room(sampler);
     assert_int_equal(pr_sampler_max_hop_edges(sampler, 0), 2);
@@ -130,29 +130,32 @@ static void create_refuses_what_it_cannot_sample(void **state)
     const pr_fanout fanout   = { 1, { 5 } };
     const pr_eid    bent[]   = { 0, 3, 2, 4 };
     const pr_eid    huge[]   = { 0, 0, UINT64_C(1) << 32, UINT64_C(1) << 32 };
-    const pr_graph  empty    = { 0, 0, bent, NULL };
-    const pr_graph  crooked  = { 3, 4, bent, graph.indices };
-    const pr_graph  longer   = { 3, 5, bent, graph.indices };
-    const pr_graph  too_long = { 3, UINT64_C(1) << 32, huge, graph.indices };
+    const pr_graph  empty    = { 0, 0, bent, NULL, NULL };
+    const pr_graph  crooked  = { 3, 4, bent, graph.indices, NULL };
+    const pr_graph  longer   = { 3, 5, bent, graph.indices, NULL };
+    const pr_graph  too_long = { 3, UINT64_C(1) << 32, huge, graph.indices, NULL };
     pr_sampler     *out      = NULL;
 
     (void)state;
-    assert_fails(PR_E_ARG, "NULL", pr_sampler_create(NULL, &fanout, 1, 1, 1, &out));
-    assert_fails(PR_E_ARG, "NULL", pr_sampler_create(&graph, NULL, 1, 1, 1, &out));
-    assert_fails(PR_E_ARG, "NULL", pr_sampler_create(&graph, &fanout, 1, 1, 1, NULL));
-    assert_fails(PR_E_ARG, "max_seeds is 0", pr_sampler_create(&graph, &fanout, 1, 0, 1, &out));
-    assert_fails(PR_E_ARG, "threads are 0", pr_sampler_create(&graph, &fanout, 1, 1, 0, &out));
-    assert_fails(PR_E_ARG, "0 hops", pr_sampler_create(&graph, &(pr_fanout){ 0 }, 1, 1, 1, &out));
+    assert_fails(PR_E_ARG, "NULL", pr_sampler_create(NULL, &fanout, NULL, 1, 1, 1, &out));
+    assert_fails(PR_E_ARG, "NULL", pr_sampler_create(&graph, NULL, NULL, 1, 1, 1, &out));
+    assert_fails(PR_E_ARG, "NULL", pr_sampler_create(&graph, &fanout, NULL, 1, 1, 1, NULL));
+    assert_fails(PR_E_ARG, "max_seeds is 0",
+                 pr_sampler_create(&graph, &fanout, NULL, 1, 0, 1, &out));
+    assert_fails(PR_E_ARG, "threads are 0",
+                 pr_sampler_create(&graph, &fanout, NULL, 1, 1, 0, &out));
+    assert_fails(PR_E_ARG, "0 hops",
+                 pr_sampler_create(&graph, &(pr_fanout){ 0 }, NULL, 1, 1, 1, &out));
     assert_fails(PR_E_ARG, "17 hops",
-                 pr_sampler_create(&graph, &(pr_fanout){ 17, { 1 } }, 1, 1, 1, &out));
+                 pr_sampler_create(&graph, &(pr_fanout){ 17, { 1 } }, NULL, 1, 1, 1, &out));
     assert_fails(PR_E_ARG, "hop 1 is 0",
-                 pr_sampler_create(&graph, &(pr_fanout){ 2, { 1 } }, 1, 1, 1, &out));
+                 pr_sampler_create(&graph, &(pr_fanout){ 2, { 1 } }, NULL, 1, 1, 1, &out));
     assert_fails(PR_E_ARG, "hop 0 is 65536",
-                 pr_sampler_create(&graph, &(pr_fanout){ 1, { 65536 } }, 1, 1, 1, &out));
-    assert_fails(PR_E_ARG, "0 vertices", pr_sampler_create(&empty, &fanout, 1, 1, 1, &out));
-    assert_fails(PR_E_ARG, "vertex 1", pr_sampler_create(&crooked, &fanout, 1, 1, 1, &out));
-    assert_fails(PR_E_ARG, "its 5 edges", pr_sampler_create(&longer, &fanout, 1, 1, 1, &out));
-    assert_fails(PR_E_ARG, "vertex 1", pr_sampler_create(&too_long, &fanout, 1, 1, 1, &out));
+                 pr_sampler_create(&graph, &(pr_fanout){ 1, { 65536 } }, NULL, 1, 1, 1, &out));
+    assert_fails(PR_E_ARG, "0 vertices", pr_sampler_create(&empty, &fanout, NULL, 1, 1, 1, &out));
+    assert_fails(PR_E_ARG, "vertex 1", pr_sampler_create(&crooked, &fanout, NULL, 1, 1, 1, &out));
+    assert_fails(PR_E_ARG, "its 5 edges", pr_sampler_create(&longer, &fanout, NULL, 1, 1, 1, &out));
+    assert_fails(PR_E_ARG, "vertex 1", pr_sampler_create(&too_long, &fanout, NULL, 1, 1, 1, &out));
     assert_null(out);
     free_graph(graph);
 }
@@ -160,7 +163,7 @@ static void create_refuses_what_it_cannot_sample(void **state)
 static void a_graph_without_arcs_gives_batches_without_edges(void **state)
 {
     static const pr_eid indptr[6];
-    const pr_graph      graph   = { 5, 0, indptr, NULL };
+    const pr_graph      graph   = { 5, 0, indptr, NULL, NULL };
     pr_sampler         *sampler = sampler_of(&graph, "3,all", 1, 5, 2);
     pr_batch_room      *room    = test_batch_room(sampler);
     pr_batch            batch;
@@ -190,9 +193,9 @@ static void a_hop_of_more_than_32_bits_of_edges_is_refused(void **state)
         printf("skipped: 16 GiB of address space were refused\n");
         skip();
     }
-    const pr_graph  graph = { 3, 2 * half, indptr, wall };
+    const pr_graph  graph = { 3, 2 * half, indptr, wall, NULL };
     const pr_status st =
-        pr_sampler_create(&graph, &(pr_fanout){ 1, { PR_FANOUT_ALL } }, 1, 3, 1, &sampler);
+        pr_sampler_create(&graph, &(pr_fanout){ 1, { PR_FANOUT_ALL } }, NULL, 1, 3, 1, &sampler);
     if (st == PR_E_NOMEM) {
         printf("skipped: %s\n", pr_error_message());
         munmap(wall, bytes);

@@ -2,7 +2,7 @@
  * around whole vectors, few and many marks, keys that are close and keys that are far apart. */
 #include "support/support.h"
 
-#include "cache/isa.h"
+#include "base/isa.h"
 #include "cache/sweep.h"
 
 enum { MOST = 300 };

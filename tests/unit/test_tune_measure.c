@@ -6,7 +6,7 @@
 #include <omp.h>
 
 #include "base/json.h"
-#include "cache/isa.h"
+#include "base/isa.h"
 #include "cache/tune_entry.h"
 #include "cache/tune_rig.h"
 

@@ -1,5 +1,5 @@
 /* isa.c: ask the processor. */
-#include "cache/isa.h"
+#include "base/isa.h"
 
 static int best(void)
 {

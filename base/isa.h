@@ -1,9 +1,9 @@
 /* isa.h: which instruction sets this host has, and how code for one of them is marked. Files named
  * *_avx2.c and *_avx512.c hold the same functions as their portable twins, compiled for more. */
-#ifndef CACHE_ISA_H
-#define CACHE_ISA_H
+#ifndef BASE_ISA_H
+#define BASE_ISA_H
 
-#include <packrat/cache.h>
+#include <packrat/base.h>
 
 enum { PRI_NUM_ISAS = PR_ISA_AVX512 + 1 };
 
