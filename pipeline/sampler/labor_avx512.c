@@ -61,30 +61,23 @@ TARGET static inline uint32_t put(pr_vid *out, __mmask16 pass, __m512i t)
     return (uint32_t)__builtin_popcount(pass);
 }
 
-/* n whole vectors. */
-TARGET static inline uint32_t put_passing(const lanes *k, int n, const pr_vid *line, __m512i most,
+/* n <= 4 lines; of the first and the last only these lanes are the row's. */
+TARGET static inline uint32_t put_passing(const lanes *k, int n, const pr_vid *line,
+                                          __mmask16 of_first, __mmask16 of_last, __m512i most,
                                           pr_vid *out)
 {
     __m512i   t[4], r[4];
-    __mmask16 pass[4];
+    __mmask16 part[4];
     uint32_t  num = 0;
 
-    for (int i = 0; i < n; i++) t[i] = _mm512_load_si512(line + 16 * i);
+    for (int i = 0; i < n; i++) part[i] = 0xffff;
+    part[0] = of_first;
+    part[n - 1] &= of_last;
+    for (int i = 0; i < n; i++) t[i] = _mm512_maskz_load_epi32(part[i], line + 16 * i);
     r_of(k, n, t, r);
-    for (int i = 0; i < n; i++) pass[i] = _mm512_cmple_epu32_mask(r[i], most);
-    for (int i = 0; i < n; i++) num += put(out + num, pass[i], t[i]);
+    for (int i = 0; i < n; i++) part[i] = _mm512_mask_cmple_epu32_mask(part[i], r[i], most);
+    for (int i = 0; i < n; i++) num += put(out + num, part[i], t[i]);
     return num;
-}
-
-/* A part of one vector. */
-TARGET static inline uint32_t put_part(const lanes *k, __mmask16 part, const pr_vid *line,
-                                       __m512i most, pr_vid *out)
-{
-    const __m512i t = _mm512_maskz_load_epi32(part, line);
-    __m512i       r;
-
-    r_of(k, 1, &t, &r);
-    return put(out, _mm512_mask_cmple_epu32_mask(part, r, most), t);
 }
 
 /* Rows are read in whole cache lines; lanes of the first and last line that are not the row's are
@@ -92,27 +85,23 @@ TARGET static inline uint32_t put_part(const lanes *k, __mmask16 part, const pr_
 TARGET static inline uint32_t few(const lanes *k, const pr_vid *from, uint32_t n, uint32_t limit,
                                   pr_vid *out)
 {
-    const uint32_t skip = (uint32_t)((uintptr_t)from / sizeof *from) & 15;
-    const __m512i  most = _mm512_set1_epi32((int)limit);
-    const pr_vid  *line = from - skip;
-    __mmask16      part = (__mmask16)(0xffffu << skip);
-    uint32_t       left = n + skip, num = 0;
+    const uint32_t  skip  = (uint32_t)((uintptr_t)from / sizeof *from) & 15;
+    const uint32_t  lines = (skip + n + 15) / 16;
+    const __mmask16 last  = (__mmask16)(0xffffu >> ((0u - skip - n) & 15));
+    const __m512i   most  = _mm512_set1_epi32((int)limit);
+    const pr_vid   *line  = from - skip;
+    __mmask16       first = (__mmask16)(0xffffu << skip);
+    uint32_t        num = 0, left = lines;
 
-    if (left <= 16)
-        return put_part(k, (__mmask16)(part & (0xffffu >> (16 - left))), line, most, out);
-    num = put_part(k, part, line, most, out);
-    left -= 16, line += 16;
-    for (; left >= 64; left -= 64, line += 64) num += put_passing(k, 4, line, most, out + num);
-    if (left >= 32) {
-        num += put_passing(k, 2, line, most, out + num);
-        left -= 32, line += 32;
+    for (; left > 4; left -= 4, line += 64, first = 0xffff)
+        num += put_passing(k, 4, line, first, 0xffff, most, out + num);
+    switch (left) {
+    case 1: return num + put_passing(k, 1, line, first, last, most, out + num);
+    case 2: return num + put_passing(k, 2, line, first, last, most, out + num);
+    case 3: return num + put_passing(k, 3, line, first, last, most, out + num);
+    case 4: return num + put_passing(k, 4, line, first, last, most, out + num);
+    default: return num;
     }
-    if (left >= 16) {
-        num += put_passing(k, 1, line, most, out + num);
-        left -= 16, line += 16;
-    }
-    if (left == 0) return num;
-    return num + put_part(k, (__mmask16)(0xffffu >> (16 - left)), line, most, out + num);
 }
 
 TARGET static inline uint64_t pass64(const lanes *k, const pr_vid *line, __m512i most)
