@@ -200,6 +200,28 @@ refused 2 "5" "${program[@]}" eval --data many --checkpoint good.prc
 refused 2 "20" "${program[@]}" infer --data wide --checkpoint good.prc --out new.npy
 refused 2 "demo" "${program[@]}" eval --data demo --checkpoint demo
 
+say "-- orders of seeds"
+ordered=("${train[@]}" --data demo --order file)
+cp demo/train_idx.npy list.npy
+poke_item list.npy 3 1200
+refused 2 "list.npy: entry 3 is 1200, must be a node in 0 .. 1199" "${ordered[@]}" \
+    --order.file list.npy
+poke_item list.npy 3 -1
+refused 2 "list.npy: entry 3 is -1, must be" "${ordered[@]}" --order.file list.npy
+cp demo/train_idx.npy list.npy
+first=$(od -An -td8 -j"$(data_offset list.npy)" -N8 list.npy)
+poke_item list.npy 2 "$first"
+refused 2 "list.npy: entry 2 is .*entry 0 is; a node may be listed once" "${ordered[@]}" \
+    --order.file list.npy
+refused 2 "test_idx.npy: entry 0 is .*none of the split's .* training nodes" "${ordered[@]}" \
+    --order.file demo/test_idx.npy
+refused 2 "feat.npy: has 2 dimensions of reals" "${ordered[@]}" --order.file demo/feat.npy
+refused 2 "no_such.npy" "${ordered[@]}" --order.file no_such.npy
+refused 2 "--order file needs --order.file FILE" "${ordered[@]}"
+refused 2 "--order.file list.npy goes with --order file" "${train[@]}" --data demo \
+    --order.file list.npy
+rm list.npy
+
 say "-- infer"
 infer=("${program[@]}" infer --data demo --checkpoint good.prc)
 cp demo/test_idx.npy ids.npy

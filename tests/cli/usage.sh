@@ -30,7 +30,8 @@ for command in import gen train eval infer report topo tune; do
 done
 for option in data split fanout batch-size epochs steps lr weight-decay dropout feature-norm \
     patience eval eval-every cache.mode cache.rows cache.bytes cache.factor cache.policy numa \
-    threads tuning log checkpoint seed hidden model layers; do
+    threads tuning log checkpoint seed hidden model layers order order.file order.buffer order.mix \
+    order.clusters order.method echo echo.pool; do
     prints "^  --$option " "$PACKRAT" train --help
 done
 
@@ -105,6 +106,15 @@ eval|often|exact
 eval-every|0|1 \.\.
 split|both|main\|alt
 feature-norm|l3|l2
+order|sorted|random\|community\|file
+order.buffer|-1|whole number
+order.mix|1.5|0 \.\. 1
+order.mix|half|number
+order.clusters|1000001|0 \.\. 1000000
+order.method|louvain|auto\|metis\|propagation
+echo|0|1 \.\. 1024
+echo|1025|1 \.\. 1024
+echo.pool|0|1 \.\. 65536
 json|maybe|true or false
 TABLE
 expect 2 "--data has .* bytes, at most" "$PACKRAT" train "--data=$(printf 'x%.0s' {1..5000})"
