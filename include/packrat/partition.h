@@ -59,6 +59,52 @@ void      pr_clusters_free(pr_clusters *clusters); /* NULL is fine */
 /* "METIS" or "label propagation"; never NULL. */
 const char *pr_clusters_method_name(int method);
 
+/* How near to each other the ends of arcs lie, self loops aside. */
+typedef struct pr_locality {
+    double gap_bits;       /* mean of log2(1 + |u - v|) */
+    double same_page;      /* share of arcs whose feature rows begin on the same 4 KiB page */
+    double same_huge_page; /* and of 2 MiB */
+} pr_locality;
+
+/* Measure it for rows of row_bytes, at least 1, that follow each other. One pass over the arcs. */
+pr_locality pr_locality_measure(const pr_graph *graph, uint64_t row_bytes, uint32_t threads);
+
+/* packrat reorder: the same dataset with its nodes numbered so that neighbours lie close. */
+typedef enum pr_reorder_kind {
+    PR_REORDER_COMMUNITY, /* cluster after cluster, breadth first within */
+    PR_REORDER_DEGREE,    /* most in-neighbours first */
+    PR_REORDER_BFS        /* breadth first, from the nodes of most arcs */
+} pr_reorder_kind;
+
+typedef struct pr_reorder_options {
+    char     data[PR_TEXT_BYTES], out[PR_TEXT_BYTES];
+    int      by; /* pr_reorder_kind */
+    uint64_t seed;
+    uint32_t clusters; /* community: as in pr_cluster_options */
+    int      method;
+    uint32_t threads; /* 0: all */
+} pr_reorder_options;
+
+extern const pr_option_table pr_reorder_option_table;
+
+/* What was made, and what it was good for. */
+typedef struct pr_reordered {
+    pr_made     made; /* peak_bytes: of everything */
+    pr_locality before, after;
+    uint32_t    clusters;  /* 0 unless by community */
+    int         method;    /* of the clusters: pr_cluster_method */
+    char        why[256];  /* of the method */
+    double      cut_share; /* as in pr_clusters */
+    int64_t     order_ns, elapsed_ns;
+} pr_reordered;
+
+/* Write a dataset anew in another order of its nodes, with node_ids.npy, whose entry i is the id
+ * that node i had; whole or not at all. Nothing is dropped: loops and repeated arcs stay.
+ * In-neighbours of a node ascend by their new ids. Non-zero `stop` ends it with PR_E_INTERRUPTED.
+ */
+pr_status pr_reorder(const pr_reorder_options *options, const volatile int *stop,
+                     pr_reordered *reordered);
+
 #ifdef __cplusplus
 }
 #endif

@@ -222,6 +222,26 @@ refused 2 "--order.file list.npy goes with --order file" "${train[@]}" --data de
     --order.file list.npy
 rm list.npy
 
+say "-- reorder"
+reorder=("${program[@]}" reorder)
+refused 2 "no_such_dir" "${reorder[@]}" --data no_such_dir --out new
+refused 2 "demo: is not empty" "${reorder[@]}" --data demo --out demo
+refused 2 "good.prc: exists and is not a directory" "${reorder[@]}" --data demo --out good.prc
+refused 1 "no_such_dir/new: cannot be made" "${reorder[@]}" --data demo --out no_such_dir/new
+rm -rf bad
+cp -r demo bad
+poke_item bad/indices.npy 17 1200
+refused 2 "indices.npy.*1200" "${reorder[@]}" --data bad --out new
+must "${reorder[@]}" --data demo --out sorted --by community --order.clusters 10 --json
+equal "reorder keeps the nodes" "$(json nodes)" 1200
+refused 2 "sorted: is not empty" "${reorder[@]}" --data demo --out sorted --by bfs
+must "${train[@]}" --data sorted --order community --order.clusters 10 --echo 2
+for word in "--order community: METIS .* clusters in .* MiB" "--echo 2: an epoch has 2 times" \
+    "docs/stickiness.md"; do
+    grep -Eq -- "$word" "$ERR" || fail "training in order does not say '$word'"
+done
+rm -rf sorted
+
 say "-- infer"
 infer=("${program[@]}" infer --data demo --checkpoint good.prc)
 cp demo/test_idx.npy ids.npy

@@ -22,7 +22,7 @@ prints '^commands:' "$PACKRAT"
 prints '^commands:' "$PACKRAT" --help
 prints '^commands:' "$PACKRAT" help
 prints '^\.TH PACKRAT 1 "[0-9]{4}-[0-9]{2}-[0-9]{2}"' "$PACKRAT" man
-for command in import gen train eval infer report topo tune; do
+for command in import gen reorder train eval infer report topo tune; do
     prints "^usage: packrat $command" "$PACKRAT" help "$command"
     prints "^  --config" "$PACKRAT" "$command" --help
     prints "^  --json" "$PACKRAT" "$command" --help
@@ -53,6 +53,14 @@ expect 2 "infer: --out is missing" "$PACKRAT" infer --data d --checkpoint m.prc
 expect 2 "import: --source is missing" "$PACKRAT" import --out d
 expect 2 "import: --out is missing" "$PACKRAT" import edges.txt
 expect 2 "both name the source" "$PACKRAT" import a --source b --out d
+expect 2 "reorder: --data is missing" "$PACKRAT" reorder --out d
+expect 2 "reorder: --out is missing" "$PACKRAT" reorder --data d
+expect 2 "--by.*community\|degree\|bfs" "$PACKRAT" reorder --data d --out e --by size
+expect 2 "--order.clusters.*0 \.\. 1000000" "$PACKRAT" reorder --data d --out e \
+    --order.clusters 1000001
+expect 2 "--order.method.*auto\|metis\|propagation" "$PACKRAT" reorder --data d --out e \
+    --order.method metal
+expect 2 "unexpected argument 'x'" "$PACKRAT" reorder x --data d --out e
 expect 2 "unexpected argument 'x'" "$PACKRAT" train x --data d
 expect 2 "unexpected argument 'x'" "$PACKRAT" topo x
 expect 2 "tune: --data and --row-bytes both" "$PACKRAT" tune --data d --row-bytes 64
