@@ -273,10 +273,11 @@ pr_status pr_train(const pr_train_setup *setup, const pr_hooks *hooks, pr_train_
     *result    = (pr_train_result){ .train_loss        = (double)NAN,
                                     .best_val_accuracy = (double)NAN,
                                     .test_accuracy     = (double)NAN,
-                                    .hit_rate          = (double)NAN };
+                                    .hit_rate          = (double)NAN,
+                                    .policy            = "none" };
     c.last_val = (double)NAN;
     c.start_ns = c.last_save_ns = pr_now_ns();
-    PR_TRY(pri_trainer_open(&trainer, setup));
+    PR_TRY(pri_trainer_open(&trainer, setup, hooks ? hooks->stop : NULL));
     PR_NEW(c.step_ns, KEPT_TIMES);
     if (trainer.log) result->run = pr_steplog_run(trainer.log);
     st = run_epochs(&c);
