@@ -60,7 +60,7 @@ void test_rig_open(test_rig *r, const test_rig_plan *plan)
     assert_ok(pr_model_create(&setup.model, 2, r->dataset->features.num_cols,
                               r->dataset->num_classes, SEED, &r->model));
     assert_ok(pri_seeds_create(r->dataset->split[PR_SPLIT_MAIN].train, SEED, plan->batch_size,
-                               plan->num_steps, pri_ahead_limit(&plan->cache), &r->seeds));
+                               plan->num_steps, pri_ahead_depth(&plan->cache), &r->seeds));
     open_lanes(r, plan, &fanout);
 }
 
