@@ -1,0 +1,10 @@
+/* kind.c: the kinds by number. */
+#include "pipeline/sampler/kind.h"
+
+const pri_kind *pri_kind_of(int kind)
+{
+    switch (kind) {
+    case PR_SAMPLER_UNIFORM: return &pri_kind_uniform;
+    default: return NULL;
+    }
+}
