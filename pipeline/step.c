@@ -154,8 +154,11 @@ pr_status pri_step_run(pri_lane *const *lanes, uint32_t num_lanes, const pri_ste
         gradient[i]              = pri_nn_gradient(lanes[i]->tape);
     }
     PR_TRY(pri_lanes_run(lanes, num_lanes, lane_step, argument));
-    if (input->optimizer)
-        pri_nn_update(input->model, gradient, num_lanes, input->optimizer, &update);
+    if (input->optimizer) {
+        pr_optimizer_options now = *input->optimizer;
+        now.lr = pr_learning_rate(input->optimizer, input->step, input->num_steps);
+        pri_nn_update(input->model, gradient, num_lanes, &now, &update);
+    }
 
     *row = (pr_step){ .phase        = input->phase,
                       .step         = input->step,

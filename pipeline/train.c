@@ -104,6 +104,7 @@ static pr_status train_step(course *c, uint32_t epoch)
     input.followed       = is_followed(c, epoch);
     input.step           = c->step;
     input.optimizer      = &t->setup->optimizer;
+    input.num_steps      = t->max_steps;
     const uint64_t calls = pri_mem_calls();
     PR_TRY(pri_step_run(t->lane, t->num_lanes, &input, &row, partition));
     if (t->log) pr_steplog_step(t->log, &row, partition, t->num_lanes);
