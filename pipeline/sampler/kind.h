@@ -67,7 +67,7 @@ typedef struct pri_kind {
     void (*end)(void *own, pr_draw draw, pr_vids nodes);
 } pri_kind;
 
-extern const pri_kind pri_kind_uniform;
+extern const pri_kind pri_kind_uniform, pri_kind_replace;
 
 /* Give the table of a pr_sampler_kind; NULL: not built. */
 const pri_kind *pri_kind_of(int kind);
