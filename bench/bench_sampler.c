@@ -195,19 +195,19 @@ static size_t enter(bench_player *players, const bench_contest_rules *rules, con
     for (int c = 0; c < NUM_CASES; c++) {
         /* the best uniform is what other kinds are measured by */
         if (o->sampler != ALL && cases[c].kind != o->sampler - 1 && cases[c].kind != 0) continue;
-        for (int isa = best; isa >= 0; isa--)
-            for (uint32_t threads = 1; threads <= o->threads; threads += o->threads - 1) {
-                who         = cases[c];
-                who.isa     = isa;
-                who.threads = threads;
-                if (o->isa != ALL && isa != o->isa - 1) continue;
-                if (threads > 1 && isa != best) continue;
+        for (int isa = best; isa >= 0; isa--) {
+            who     = cases[c];
+            who.isa = isa;
+            if (o->isa != ALL && isa != o->isa - 1) continue;
+            for (int together = 0; together < 2; together++) {
+                who.threads = together ? o->threads : 1;
+                if (together && (o->threads == 1 || isa != best)) continue;
                 if (bench_player_open(&players[n], rules, &who))
                     n++;
-                else if (isa == best && threads == 1)
+                else if (isa == best && !together)
                     bench_output_note(out, "%s is left out: it is not built", who.name);
-                if (o->threads == 1) break;
             }
+        }
     }
     return n;
 }

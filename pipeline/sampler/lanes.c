@@ -3,11 +3,11 @@
 
 #include "base/isa.h"
 
-void pri_lanes_again(const pri_hop *hop, uint32_t d, bool distinct, bool absolute)
+void pri_lanes_again(const pri_hop *hop, uint32_t d, bool distinct)
 {
     const pri_row  row   = hop->rows[d];
     const uint32_t count = hop->indptr[d + 1] - hop->indptr[d];
-    const uint32_t start = absolute ? (uint32_t)row.first : 0;
+    const uint32_t start = hop->arcs ? (uint32_t)row.first : 0;
     uint32_t      *at    = hop->indices + hop->indptr[d];
 
     if (count == 0) return;
@@ -20,14 +20,14 @@ void pri_lanes_again(const pri_hop *hop, uint32_t d, bool distinct, bool absolut
     for (uint32_t i = 0; i < count; i++) at[i] += start;
 }
 
-static void choose_distinct(const pri_hop *hop, uint32_t begin, uint32_t end, bool absolute)
+static void choose_distinct(const pri_hop *hop, uint32_t begin, uint32_t end)
 {
-    for (uint32_t d = begin; d < end; d++) pri_lanes_again(hop, d, true, absolute);
+    for (uint32_t d = begin; d < end; d++) pri_lanes_again(hop, d, true);
 }
 
-static void choose_repeated(const pri_hop *hop, uint32_t begin, uint32_t end, bool absolute)
+static void choose_repeated(const pri_hop *hop, uint32_t begin, uint32_t end)
 {
-    for (uint32_t d = begin; d < end; d++) pri_lanes_again(hop, d, false, absolute);
+    for (uint32_t d = begin; d < end; d++) pri_lanes_again(hop, d, false);
 }
 
 const pri_lanes pri_lanes_portable = { choose_distinct, choose_repeated };

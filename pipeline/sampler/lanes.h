@@ -8,9 +8,9 @@
 enum { PRI_LANES_MOST = 64 }; /* largest fanout that is drawn in lanes */
 
 /* Choose for rows begin .. end-1 of a hop whose fanout is 1 .. PRI_LANES_MOST: write each row's
- * positions to its place in hop->indices, as places among the graph's arcs where `absolute`
- * (num_edges must fit 32 bits), else as places in the row. Cannot fail. Any thread. */
-typedef void (*pri_choose)(const pri_hop *hop, uint32_t begin, uint32_t end, bool absolute);
+ * positions to its place in hop->indices, as arcs of the graph where hop->arcs, else as places in
+ * the row. Cannot fail. Any thread. */
+typedef void (*pri_choose)(const pri_hop *hop, uint32_t begin, uint32_t end);
 
 typedef struct pri_lanes {
     pri_choose distinct; /* min(degree, fanout) distinct positions, as pri_draw_positions */
@@ -23,6 +23,6 @@ extern const pri_lanes pri_lanes_portable, pri_lanes_avx2, pri_lanes_avx512;
 const pri_lanes *pri_lanes_of(int isa);
 
 /* Choose for one row that a vector could not be sure of. */
-void pri_lanes_again(const pri_hop *hop, uint32_t d, bool distinct, bool absolute);
+void pri_lanes_again(const pri_hop *hop, uint32_t d, bool distinct);
 
 #endif

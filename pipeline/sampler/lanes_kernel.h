@@ -81,16 +81,16 @@ INLINE vec draw_below(const words *w, uint32_t i, vec bound, flags *doubtful)
     return join_high(even, odd);
 }
 
-/* Draw for one group of rows: their positions, as arcs of the graph where `absolute`, column by
+/* Draw for one group of rows: their positions, as arcs of the graph where `arcs`, column by
  * column; gives the lanes that a scalar draw must do again. */
 INLINE uint32_t draw_group(const pri_draw_hop *words_of, const keys *k, const pri_row rows[LANES],
-                           uint32_t fanout, bool distinct, bool absolute,
+                           uint32_t fanout, bool distinct, bool arcs,
                            uint32_t column[PRI_LANES_MOST * LANES])
 {
     vec first, degree, v;
     transpose_rows(rows, &first, &degree, &v);
 
-    const vec     v_odd = high(v), start = absolute ? first : from_one(0);
+    const vec     v_odd = high(v), start = arcs ? first : from_one(0);
     const flags   whole    = at_most(degree, from_one(fanout));
     flags         doubtful = none();
     words         w;
@@ -139,7 +139,7 @@ INLINE void write_rows(const pri_hop *hop, uint32_t begin, uint32_t num, uint32_
 }
 
 INLINE void choose_rows(const pri_hop *hop, uint32_t begin, uint32_t end, uint32_t fanout,
-                        bool distinct, bool absolute)
+                        bool distinct, bool arcs)
 {
     const uint32_t *limit = hop->indices + hop->indptr[end];
     const keys      k     = keys_of(hop->words.key);
@@ -153,39 +153,33 @@ INLINE void choose_rows(const pri_hop *hop, uint32_t begin, uint32_t end, uint32
             for (uint32_t r = 0; r < LANES; r++) part[r] = rows[r < num ? r : 0];
             rows = part;
         }
-        uint32_t again = draw_group(&hop->words, &k, rows, fanout, distinct, absolute, column);
+        uint32_t again = draw_group(&hop->words, &k, rows, fanout, distinct, arcs, column);
         write_rows(hop, d, num, fanout, limit, column);
         for (; again; again &= again - 1) {
             const uint32_t r = (uint32_t)__builtin_ctz(again);
-            if (r < num) pri_lanes_again(hop, d + r, distinct, absolute);
+            if (r < num) pri_lanes_again(hop, d + r, distinct);
         }
     }
 }
 
 /* The fanouts that are common have their loops unrolled. */
-#define CHOOSE(distinct, absolute)                                                                 \
+#define CHOOSE(distinct, arcs)                                                                     \
     switch (hop->fanout) {                                                                         \
-    case 2: choose_rows(hop, begin, end, 2, distinct, absolute); break;                            \
-    case 3: choose_rows(hop, begin, end, 3, distinct, absolute); break;                            \
-    case 4: choose_rows(hop, begin, end, 4, distinct, absolute); break;                            \
-    case 5: choose_rows(hop, begin, end, 5, distinct, absolute); break;                            \
-    case 10: choose_rows(hop, begin, end, 10, distinct, absolute); break;                          \
-    case 15: choose_rows(hop, begin, end, 15, distinct, absolute); break;                          \
-    default: choose_rows(hop, begin, end, hop->fanout, distinct, absolute); break;                 \
+    case 2: choose_rows(hop, begin, end, 2, distinct, arcs); break;                                \
+    case 3: choose_rows(hop, begin, end, 3, distinct, arcs); break;                                \
+    case 4: choose_rows(hop, begin, end, 4, distinct, arcs); break;                                \
+    case 5: choose_rows(hop, begin, end, 5, distinct, arcs); break;                                \
+    case 10: choose_rows(hop, begin, end, 10, distinct, arcs); break;                              \
+    case 15: choose_rows(hop, begin, end, 15, distinct, arcs); break;                              \
+    default: choose_rows(hop, begin, end, hop->fanout, distinct, arcs); break;                     \
     }
 
-TARGET static void choose_distinct(const pri_hop *hop, uint32_t begin, uint32_t end, bool absolute)
+TARGET static void choose_distinct(const pri_hop *hop, uint32_t begin, uint32_t end)
 {
-    if (absolute)
-        CHOOSE(true, true)
-    else
-        CHOOSE(true, false)
+    CHOOSE(true, hop->arcs)
 }
 
-TARGET static void choose_repeated(const pri_hop *hop, uint32_t begin, uint32_t end, bool absolute)
+TARGET static void choose_repeated(const pri_hop *hop, uint32_t begin, uint32_t end)
 {
-    if (absolute)
-        CHOOSE(false, true)
-    else
-        CHOOSE(false, false)
+    CHOOSE(false, hop->arcs)
 }

@@ -9,7 +9,6 @@
 
 typedef struct uniform {
     const pri_lanes *lanes;
-    bool             absolute;    /* an arc of the graph is numbered by 32 bits */
     uint32_t         num_scratch; /* of a thread; 0: no hop needs any */
     uint32_t         scratch[];   /* [threads, num_scratch] of pri_draw_positions */
 } uniform;
@@ -29,7 +28,6 @@ static pr_status create(const pr_sampler *sampler, void **own)
     u                  = pri_calloc(1, sizeof *u + slots * sizeof *u->scratch);
     PR_CHECK(u, PR_E_NOMEM, "no memory for %zu slots of scratch to draw neighbours", slots);
     u->lanes       = pri_lanes_of(sampler->options.isa);
-    u->absolute    = sampler->graph.num_edges <= UINT32_MAX;
     u->num_scratch = most;
     *own           = u;
 done:
@@ -39,16 +37,10 @@ done:
 /* ---- choose ---- */
 
 /* Fetch what `read_rows` will read. */
-static void fetch(const pri_hop *hop, uint32_t begin, uint32_t end, bool absolute)
+static void fetch(const pri_hop *hop, uint32_t begin, uint32_t end)
 {
     const pr_vid *arcs = hop->graph->indices;
 
-    if (absolute) {
-        const uint32_t *at = hop->indices + hop->indptr[begin];
-        const uint32_t *to = hop->indices + hop->indptr[end];
-        for (; at < to; at++) __builtin_prefetch(&arcs[*at], 0, 2);
-        return;
-    }
     for (uint32_t d = begin; d < end; d++)
         for (uint32_t e = hop->indptr[d]; e < hop->indptr[d + 1]; e++)
             __builtin_prefetch(&arcs[hop->rows[d].first + hop->indices[e]], 0, 2);
@@ -63,7 +55,7 @@ static void choose_long(uniform *u, const pri_hop *hop, uint32_t begin, uint32_t
     for (uint32_t d = begin; d < end; d++) {
         const pri_row  row   = hop->rows[d];
         const uint32_t count = hop->indptr[d + 1] - hop->indptr[d];
-        const uint32_t start = u->absolute ? (uint32_t)row.first : 0;
+        const uint32_t start = hop->arcs ? (uint32_t)row.first : 0;
         uint32_t      *at    = hop->indices + hop->indptr[d];
         if (count == row.degree) {
             for (uint32_t i = 0; i < count; i++) at[i] = start + i;
@@ -79,10 +71,10 @@ static void choose(void *own, const pri_hop *hop, uint32_t begin, uint32_t end, 
     uniform *u = own;
 
     if (hop->fanout <= PRI_LANES_MOST)
-        u->lanes->distinct(hop, begin, end, u->absolute);
+        u->lanes->distinct(hop, begin, end);
     else
         choose_long(u, hop, begin, end, thread);
-    fetch(hop, begin, end, u->absolute);
+    if (!hop->arcs) fetch(hop, begin, end);
 }
 
 static void choose_repeated(void *own, const pri_hop *hop, uint32_t begin, uint32_t end,
@@ -92,42 +84,26 @@ static void choose_repeated(void *own, const pri_hop *hop, uint32_t begin, uint3
 
     (void)thread;
     (hop->fanout <= PRI_LANES_MOST ? u->lanes : &pri_lanes_portable)
-        ->repeated(hop, begin, end, u->absolute);
-    fetch(hop, begin, end, u->absolute);
-}
-
-/* ---- read ---- */
-
-static void read_flat(const pr_vid *arcs, const pri_relabel_entry *entries, uint32_t *at,
-                      uint32_t *to)
-{
-    if (entries)
-        for (; at < to; at++) {
-            const pr_vid v = arcs[*at];
-            *at            = v;
-            __builtin_prefetch(&entries[v], 1, 2);
-        }
-    else
-        for (; at < to; at++) *at = arcs[*at];
+        ->repeated(hop, begin, end);
+    if (!hop->arcs) fetch(hop, begin, end);
 }
 
 static void read_rows(void *own, const pri_hop *hop, uint32_t begin, uint32_t end, uint32_t thread)
 {
-    const uniform *u    = own;
-    const pr_vid  *arcs = hop->graph->indices;
-
+    (void)own;
     (void)thread;
-    if (u->absolute) {
-        read_flat(arcs, hop->entries, hop->indices + hop->indptr[begin],
-                  hop->indices + hop->indptr[end]);
-        return;
+    for (uint32_t d = begin; d < end; d++) {
+        const pr_vid *from = hop->graph->indices + hop->rows[d].first;
+        for (uint32_t e = hop->indptr[d]; e < hop->indptr[d + 1]; e++) {
+            const pr_vid v  = from[hop->indices[e]];
+            hop->indices[e] = v;
+            if (hop->entries) __builtin_prefetch(&hop->entries[v], 1, 2);
+        }
     }
-    for (uint32_t d = begin; d < end; d++)
-        read_flat(arcs + hop->rows[d].first, hop->entries, hop->indices + hop->indptr[d],
-                  hop->indices + hop->indptr[d + 1]);
 }
 
 const pri_kind pri_kind_uniform = {
+    .arcs   = true,
     .create = create,
     .free   = pri_free,
     .choose = choose,
@@ -149,6 +125,7 @@ static uint32_t count_repeated(const void *own, const pri_row *row, uint32_t fan
 }
 
 const pri_kind pri_kind_replace = {
+    .arcs   = true,
     .create = create,
     .free   = pri_free,
     .most   = most_repeated,
