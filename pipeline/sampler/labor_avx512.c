@@ -124,7 +124,7 @@ TARGET static inline uint32_t many(const lanes *k, const pr_vid *from, uint32_t 
 
     for (; at + 64 <= n; at += 64) {
         for (int line = 0; line < 4; line++)
-            _mm_prefetch((const char *)(from + at + 512 + 16 * line), _MM_HINT_T1);
+            _mm_prefetch((const char *)(from + at + PRI_LABOR_AHEAD + 16 * line), _MM_HINT_T1);
         uint64_t pass = pass64(k, from + at, most);
         for (; pass; pass &= pass - 1) out[num++] = from[at + (uint32_t)__builtin_ctzll(pass)];
     }

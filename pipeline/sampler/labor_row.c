@@ -12,6 +12,7 @@ const pri_labor_isa *pri_labor_isa_of(int isa)
 {
 #if PRI_X86
     if (isa == PR_ISA_AVX512) return &pri_labor_avx512;
+    if (isa == PR_ISA_AVX2) return &pri_labor_avx2;
 #endif
     (void)isa;
     return &pri_labor_portable;
