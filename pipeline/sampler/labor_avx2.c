@@ -127,11 +127,50 @@ TARGET static inline uint64_t kept64(const lanes *k, const pr_vid *id, uint32_t 
     return num < 64 ? kept & ((UINT64_C(1) << num) - 1) : kept;
 }
 
+TARGET static void hash(const pri_labor_keys *keys, const pr_vid *id, uint32_t n, uint32_t *r)
+{
+    const lanes   k    = lanes_of(keys);
+    const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+
+    for (uint32_t at = 0; at < n; at += 32) {
+        __m256i t[4];
+        load32(id + at, n - at, t);
+        r_of(&k, t);
+        for (int i = 0; i < 4; i++) {
+            const __m256i left = _mm256_set1_epi32((int)(n - at) - 8 * i);
+            _mm256_maskstore_epi32((int *)r + at + 8 * i, _mm256_cmpgt_epi32(left, lane), t[i]);
+        }
+    }
+}
+
+TARGET static uint64_t below(const uint64_t *key, uint32_t n, uint32_t count)
+{
+    const __m256i sign = _mm256_set1_epi64x(INT64_MIN), last = _mm256_set1_epi64x(count);
+    const __m256i lane = _mm256_setr_epi64x(0, 1, 2, 3);
+    uint64_t      kept = 0;
+
+    for (uint32_t at = 0; at < n; at += 4) {
+        const __m256i there = _mm256_cmpgt_epi64(_mm256_set1_epi64x((int64_t)(n - at)), lane);
+        const __m256i own   = _mm256_maskload_epi64((const long long *)key + at, there);
+        const __m256i mine  = _mm256_xor_si256(own, sign);
+        __m256i       rank  = _mm256_setzero_si256();
+        for (uint32_t j = 0; j < n; j++) {
+            const __m256i other = _mm256_xor_si256(_mm256_set1_epi64x((int64_t)key[j]), sign);
+            rank                = _mm256_sub_epi64(rank, _mm256_cmpgt_epi64(mine, other));
+        }
+        const __m256i in = _mm256_and_si256(there, _mm256_cmpgt_epi64(last, rank));
+        kept |= (uint64_t)(uint32_t)_mm256_movemask_pd(_mm256_castsi256_pd(in)) << at;
+    }
+    return kept;
+}
+
 #    include "pipeline/sampler/labor_bits.h"
 
 #    include "pipeline/sampler/labor_kernel.h"
 
-const pri_labor_isa pri_labor_avx2 = { .scan = scan, .read = read_rows };
+const pri_labor_isa pri_labor_avx2 = {
+    .scan = scan, .hash = hash, .below = below, .read = read_rows
+};
 #endif
 
 typedef int pri_labor_avx2_is_not_empty;

@@ -46,8 +46,27 @@ static inline uint64_t kept64(const lanes *k, const pr_vid *id, uint32_t num, ui
     return kept;
 }
 
+static void hash(const pri_labor_keys *keys, const pr_vid *id, uint32_t n, uint32_t *r)
+{
+    r_of(keys, id, n, r);
+}
+
+static uint64_t below(const uint64_t *key, uint32_t n, uint32_t count)
+{
+    uint64_t kept = 0;
+
+    for (uint32_t i = 0; i < n; i++) {
+        uint64_t num = 0;
+        for (uint32_t j = 0; j < n; j++) num += key[j] < key[i];
+        kept |= (uint64_t)(num < count) << i;
+    }
+    return kept;
+}
+
 #include "pipeline/sampler/labor_bits.h"
 
 #include "pipeline/sampler/labor_kernel.h"
 
-const pri_labor_isa pri_labor_portable = { .scan = scan, .read = read_rows };
+const pri_labor_isa pri_labor_portable = {
+    .scan = scan, .hash = hash, .below = below, .read = read_rows
+};
