@@ -177,7 +177,10 @@ static void learn(const pri_labor *labor, pri_labor_sift *sift, uint64_t limit, 
     const uint64_t right = limit / (narrow / 16 + 1) * wanted / sift->num;
     const uint64_t width = right < 16 ? 16 : right > most ? most : right;
 
-    sift->width = (uint32_t)((7 * (uint64_t)sift->width + width) / 8);
+    if (width < sift->width) /* too many cost more than a second scan */
+        sift->width = (uint32_t)(sift->width + width) / 2;
+    else
+        sift->width += (uint32_t)(width - sift->width) / 16;
 }
 
 void pri_labor_row(const pri_labor *labor, pri_labor_sift *sift, const pr_vid *from,
