@@ -111,6 +111,40 @@ static void the_bytes_do_not_depend_on_the_threads(void **state)
     }
 }
 
+static void edge_weights_are_the_same_both_ways_and_as_asked(void **state)
+{
+    (void)state;
+    for (int shape = 1; shape <= 2; shape++) {
+        pr_gen_options o;
+        pr_made        made;
+        double         sum = 0, above = 0;
+        const char    *directory = test_directory();
+        init(&o, RMAT, directory, "one");
+        o.nodes = 2000, o.edges = 20000, o.edge_weights = shape, o.threads = 1;
+        const pr_dataset *other = make(&o, &made);
+        init(&o, RMAT, directory, "graph");
+        o.nodes = 2000, o.edges = 20000, o.edge_weights = shape, o.threads = 3;
+        const pr_dataset *d = make(&o, &made);
+        const pr_graph   *g = &d->graph;
+        assert_memory_equal(other->graph.weights, g->weights, g->num_edges * sizeof *g->weights);
+        pr_dataset_close(other);
+        for (pr_vid v = 0; v < g->num_nodes; v++)
+            for (pr_eid e = g->indptr[v]; e < g->indptr[v + 1]; e++) {
+                const pr_vid u = g->indices[e];
+                const double w = (double)g->weights[e];
+                assert_true(shape == 1 ? w > 0 && w <= 1 : w >= 1);
+                sum += w;
+                above += w > 4; /* 1/8 of a Pareto tail with exponent 1.5 */
+                for (pr_eid f = g->indptr[u]; f < g->indptr[u + 1]; f++)
+                    if (g->indices[f] == v) assert_true(g->weights[f] == g->weights[e]);
+            }
+        const double n = (double)g->num_edges;
+        if (shape == 1) assert_true(fabs(sum / n - 0.5) < 0.02);
+        if (shape == 2) assert_true(fabs(above / n - 0.125) < 0.02);
+        pr_dataset_close(d);
+    }
+}
+
 static void another_seed_gives_another_graph(void **state)
 {
     (void)state;
@@ -471,6 +505,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(arcs_are_canonical_and_symmetric),
         cmocka_unit_test(the_bytes_do_not_depend_on_the_threads),
+        cmocka_unit_test(edge_weights_are_the_same_both_ways_and_as_asked),
         cmocka_unit_test(another_seed_gives_another_graph),
         cmocka_unit_test(planted_arcs_stay_where_they_should),
         cmocka_unit_test(planted_degrees_have_the_tail_asked_for),
