@@ -97,6 +97,7 @@ void pr_train_groups(pr_train_setup *setup, pr_option_group out[PR_TRAIN_GROUPS]
         { &pr_dataset_option_table, &setup->dataset },
         { &pr_train_option_table, &setup->train },
         { &pr_sampler_option_table, &setup->sampler },
+        { &pr_order_option_table, &setup->order },
         { &pr_model_option_table, &setup->model },
         { &pr_optimizer_option_table, &setup->optimizer },
         { &pr_cache_option_table, &setup->cache },

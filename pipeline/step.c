@@ -145,11 +145,13 @@ typedef struct update_job {
  * that wait for work where lanes compute. */
 static pr_status update_model(pri_lane *lane, void *argument)
 {
-    update_job *job = argument;
+    update_job           *job = argument;
+    const pri_step_input *in  = job->input;
+    pr_optimizer_options  now = *in->optimizer;
 
     (void)lane;
-    pri_nn_update(job->input->model, job->gradient, job->num_lanes, job->input->optimizer,
-                  &job->times);
+    now.lr = pr_learning_rate(in->optimizer, in->step, in->num_steps);
+    pri_nn_update(in->model, job->gradient, job->num_lanes, &now, &job->times);
     return PR_OK;
 }
 

@@ -17,6 +17,7 @@ typedef struct pri_step_input {
     const int32_t              *labels; /* [num_nodes] */
     pr_model                   *model;
     const pr_optimizer_options *optimizer; /* NULL: forward and loss only */
+    uint64_t                    num_steps; /* of the run; what the learning rate goes by */
     uint64_t                    seed;      /* of dropout */
     bool                        one_node;  /* the machine has one NUMA node: all bytes are local */
 } pri_step_input;

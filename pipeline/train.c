@@ -104,6 +104,7 @@ static pr_status train_step(course *c, uint32_t epoch)
     input.followed       = is_followed(c, epoch);
     input.step           = c->step;
     input.optimizer      = &t->setup->optimizer;
+    input.num_steps      = t->max_steps;
     const uint64_t calls = pri_mem_calls();
     PR_TRY(pri_step_run(t->lane, t->num_lanes, &input, &row, partition));
     if (t->log) pr_steplog_step(t->log, &row, partition, t->num_lanes);
@@ -291,10 +292,11 @@ pr_status pr_train(const pr_train_setup *setup, const pr_hooks *hooks, pr_train_
     *result    = (pr_train_result){ .train_loss        = (double)NAN,
                                     .best_val_accuracy = (double)NAN,
                                     .test_accuracy     = (double)NAN,
-                                    .hit_rate          = (double)NAN };
+                                    .hit_rate          = (double)NAN,
+                                    .policy            = "none" };
     c.last_val = (double)NAN;
     c.start_ns = c.last_save_ns = pr_now_ns();
-    PR_TRY(pri_trainer_open(&trainer, setup));
+    PR_TRY(pri_trainer_open(&trainer, setup, hooks ? hooks->stop : NULL));
     PR_NEW(c.step_ns, KEPT_TIMES);
     if (trainer.log) result->run = pr_steplog_run(trainer.log);
     st = run_epochs(&c);

@@ -46,11 +46,20 @@ done:
     return st;
 }
 
+static pr_status open_order(pri_trainer *t, const volatile int *stop)
+{
+    const pr_train_setup *setup = t->setup;
+
+    return pri_order_open(&setup->order, &t->dataset->graph, t->split->train, setup->train.seed,
+                          setup->machine.threads, stop, &t->order);
+}
+
 /* Decide what the options leave to the run: epochs, steps and the kind of evaluation. */
 static void decide_length(pri_trainer *t)
 {
     const pr_train_options *train = &t->setup->train;
-    const uint64_t          spe   = (t->split->train.n + train->batch_size - 1) / train->batch_size;
+    const uint64_t          spe =
+        pri_echo_steps(pri_order_echo(&t->order), t->order.nodes.n, train->batch_size);
 
     t->epochs = train->epochs;
     if (!t->epochs && train->steps) {
@@ -70,9 +79,14 @@ static void decide_length(pri_trainer *t)
 static pr_status open_seeds(pri_trainer *t)
 {
     const pr_train_options *train = &t->setup->train;
-
-    return pri_seeds_create(t->split->train, train->seed, train->batch_size, t->max_steps,
-                            pri_ahead_depth(&t->setup->cache), &t->seeds);
+    const pri_seeds_plan    plan  = {
+            .order      = pri_order_plan(&t->order, train->seed, train->batch_size),
+            .echo       = pri_order_echo(&t->order),
+            .batch_size = train->batch_size,
+            .num_steps  = t->max_steps,
+            .max_ahead  = pri_ahead_depth(&t->setup->cache),
+    };
+    return pri_seeds_open(&plan, &t->seeds);
 }
 
 static pr_status open_model(pri_trainer *t)
@@ -216,7 +230,7 @@ static pr_status open_log(pri_trainer *t)
                            t->plan.num_threads, t->dataset->name, train.seed, &t->tuned, &t->log);
 }
 
-pr_status pri_trainer_open(pri_trainer *t, const pr_train_setup *setup)
+pr_status pri_trainer_open(pri_trainer *t, const pr_train_setup *setup, const volatile int *stop)
 {
     pr_status       st = PR_OK;
     pr_option_group groups[PR_TRAIN_GROUPS];
@@ -226,8 +240,11 @@ pr_status pri_trainer_open(pri_trainer *t, const pr_train_setup *setup)
     PR_TRY(check_options(setup));
     if (setup->train.checkpoint[0]) PR_TRY(pri_outfile_probe(setup->train.checkpoint));
     PR_TRY(open_data(t));
+    PR_TRY(open_order(t, stop));
     decide_length(t);
     PR_TRY(open_seeds(t));
+    pr_clusters_free(t->order.clusters); /* the stream has what it needs of them */
+    t->order.clusters = NULL;
     PR_TRY(open_model(t));
     PR_TRY(open_lanes(t));
     PR_TRY(equip_lanes(t));
@@ -247,6 +264,7 @@ void pri_trainer_close(pri_trainer *t)
     pr_store_free(t->store);
     pri_free(t->logits);
     pri_seeds_free(t->seeds);
+    pri_order_close(&t->order);
     pr_topo_free(t->topo);
     pr_dataset_close(t->dataset);
     *t = (pri_trainer){ 0 };

@@ -7,6 +7,7 @@
 #include <packrat/log.h>
 #include <packrat/nn.h>
 #include <packrat/numa.h>
+#include <packrat/partition.h>
 #include <packrat/sampler.h>
 
 #ifdef __cplusplus
@@ -52,6 +53,20 @@ typedef struct pr_train_options {
     char     checkpoint[PR_TEXT_BYTES]; /* "": none */
 } pr_train_options;
 
+/* In which order training uses its seeds. */
+typedef enum pr_order_kind { PR_ORDER_RANDOM, PR_ORDER_COMMUNITY, PR_ORDER_FILE } pr_order_kind;
+
+typedef struct pr_order_options {
+    int      kind;                /* pr_order_kind */
+    char     file[PR_TEXT_BYTES]; /* file: .npy of training nodes, each at most once */
+    uint32_t buffer;              /* community: batches that the shuffle buffer holds */
+    double   mix;                 /* community: share of each batch's seeds in random order */
+    uint32_t clusters;            /* community: about so many; 0: one for 512 vertices */
+    int      method;              /* community: pr_cluster_method */
+    uint32_t echo;                /* how often each seed is used an epoch */
+    uint32_t pool;                /* batches that are echoed together */
+} pr_order_options;
+
 /* Everything `packrat train` can be told. */
 typedef struct pr_train_setup {
     pr_dataset_options   dataset;
@@ -61,13 +76,15 @@ typedef struct pr_train_setup {
     pr_machine_options   machine;
     pr_train_options     train;
     pr_sampler_options   sampler;
+    pr_order_options     order;
 } pr_train_setup;
 
 extern const pr_option_table pr_train_option_table;
+extern const pr_option_table pr_order_option_table; /* order, order.file, echo, ... */
 extern const pr_option_table pr_machine_option_table;
 
-/* Give the option groups of a setup; out [7]. */
-#define PR_TRAIN_GROUPS 7
+/* Give the option groups of a setup; out [8]. */
+#define PR_TRAIN_GROUPS 8
 void pr_train_groups(pr_train_setup *setup, pr_option_group out[PR_TRAIN_GROUPS]);
 
 /* What a caller may want to know while it runs; called on the calling thread. */

@@ -11,7 +11,7 @@ static pr_train_setup setup;
 static pr_status open_trainer(void *context, void **out)
 {
     pri_trainer    *trainer = context;
-    const pr_status st      = pri_trainer_open(trainer, &setup);
+    const pr_status st      = pri_trainer_open(trainer, &setup, NULL);
     *out                    = st == PR_OK ? trainer : NULL;
     return st;
 }
@@ -37,6 +37,13 @@ static void a_run_that_cannot_open_leaves_nothing(void **state)
     setup.cache.policy = PR_POLICY_STATIC;
     setup.cache.rank   = PR_RANK_PRESAMPLED;
     test_oom("trainer with scores", open_trainer, close_trainer, &trainer);
+    setup.cache.policy = PR_POLICY_LRU;
+    setup.order.kind   = PR_ORDER_COMMUNITY;
+    setup.order.method = PR_CLUSTERS_PROPAGATION; /* auto would fall back to it, and succeed */
+    setup.order.echo   = 3;
+    pr_diag_set_level(PR_ERROR);
+    test_oom("trainer in community order", open_trainer, close_trainer, &trainer);
+    pr_diag_set_level(PR_INFO);
 }
 
 static pr_status open_seeds(void *context, void **out)
