@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "bench/stickiness/settings.h"
+#include "bench/stickiness/simulated.h"
 #include "bench/stickiness/structure.h"
 #include "bench/support/belady.h"
 #include "bench/support/output.h"
@@ -114,7 +115,8 @@ static void report(const subject *s, const char *of, double factor, uint64_t row
 {
     const bench_trace *t     = s->trace;
     const double       moved = (double)r->measured / t->kind.measured;
-    bench_output      *out   = s->out;
+    const double  before     = bench_simulated(t->kind.graph, s->setting->name, policy, of, factor);
+    bench_output *out        = s->out;
 
     bench_case(out);
     bench_text(out, "graph", t->kind.graph);
@@ -146,6 +148,8 @@ static void report(const subject *s, const char *of, double factor, uint64_t row
     bench_real(out, "rows_moved", moved);
     bench_real(out, "moved_per_m", moved / t->mean_m);
     bench_real(out, "moved_per_uniform", moved / s->uniform_m);
+    bench_real(out, "simulated", before);
+    bench_real(out, "vs_simulated", moved / s->uniform_m / before);
     bench_case_end(out);
 }
 
@@ -196,8 +200,8 @@ static void run_setting(subject *s, const bench_graph *graph, bench_trace_kind k
         bench_output_note(s->out, "%s is left out: %s", setting->name, pr_error_message());
         return;
     }
-    s->trace   = t;
-    s->setting = setting;
+    s->trace         = t;
+    s->setting       = setting;
     const bool first = s->uniform_m == 0; /* both m are one */
     if (first) s->uniform_m = t->mean_m;
     for (size_t i = 0; i < sizeof factors / sizeof *factors; i++) {
@@ -234,7 +238,7 @@ static void run_graph(bench_output *out, bench_trace_kind kind, const bench_opti
     s.store = store;
     bench_output_table(out, kind.graph,
                        "setting m_per_uniform policy capacity_of capacity_factor capacity_rows "
-                       "moved_per_uniform moved_per_m window sample_ms");
+                       "moved_per_uniform simulated window sample_ms");
     for (size_t i = 0; i < bench_num_settings; i++) {
         bench_setting setting;
         bench_setting_at(i, &setting);
