@@ -4,6 +4,8 @@
 
 #include "bench/support/bench.h"
 
+enum { BENCH_PLANTED_ARCS = 25000000 };
+
 typedef struct bench_graph {
     pr_graph          graph;
     pr_vids           train;    /* the seeds, ascending */

@@ -70,7 +70,8 @@ typedef struct pri_kind {
     void (*end)(void *own, pr_draw draw, pr_vids nodes);
 } pri_kind;
 
-extern const pri_kind pri_kind_uniform, pri_kind_replace;
+extern const pri_kind pri_kind_uniform, pri_kind_replace, pri_kind_weighted, pri_kind_labor,
+    pri_kind_walk;
 
 /* Give the table of a pr_sampler_kind; NULL: not built. */
 const pri_kind *pri_kind_of(int kind);

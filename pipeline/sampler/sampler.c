@@ -46,17 +46,20 @@ done:
 }
 
 /* Work out the worst legal batch: the vertices and edges of each hop. A hop's destinations are
- * distinct, so all their rows together never exceed the graph, unless arcs may come twice. */
+ * distinct, so all their rows together never exceed the graph, unless rows hold more than their
+ * arcs, as a kind with a bound of its own may. */
 static void set_bounds(pr_sampler *sampler)
 {
     const pr_graph *graph = &sampler->graph;
 
     sampler->max_nodes[0] = (uint32_t)min_u64(sampler->max_seeds, graph->num_nodes);
     for (uint32_t h = 0; h < sampler->fanout.num_layers; h++) {
-        const uint64_t num_dst = sampler->max_nodes[h];
-        const uint64_t per_row = pri_hop_most(sampler, sampler->fanout.hop[h]);
-        const uint64_t arcs    = per_row > sampler->longest ? UINT64_MAX : graph->num_edges;
-        sampler->max_edges[h]  = min_u64(min_u64(num_dst * per_row, arcs), UINT32_MAX);
+        void           *own;
+        const pri_kind *kind    = pri_hop_kind(sampler, sampler->fanout.hop[h], &own);
+        const uint64_t  num_dst = sampler->max_nodes[h];
+        const uint64_t  per_row = pri_hop_most(sampler, sampler->fanout.hop[h]);
+        const uint64_t  arcs    = kind->most ? UINT64_MAX : graph->num_edges;
+        sampler->max_edges[h]   = min_u64(min_u64(num_dst * per_row, arcs), UINT32_MAX);
         sampler->max_nodes[h + 1] =
             (uint32_t)min_u64(num_dst + sampler->max_edges[h], graph->num_nodes);
     }
