@@ -313,6 +313,8 @@ pr_status pri_hop_draw(pr_sampler *sampler, pr_batch_room *room, pr_draw draw, u
                       .fanout  = fanout,
                       .num_dst = num_dst,
                       .rows    = pass.rows,
+                      .before  = index ? &room->block[index - 1] : NULL,
+                      .nodes   = sampler->relabel.nodes,
                       .indptr  = indptr,
                       .arcs    = w.kind->arcs && sampler->graph.num_edges <= UINT32_MAX,
                       .entries = together || w.kind->loose ? NULL : sampler->relabel.entry,
