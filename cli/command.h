@@ -8,7 +8,7 @@
 
 #include <packrat/base.h>
 
-enum { COMMAND_MAX_GROUPS = 8, COMMAND_MAX_REQUIRED = 4 };
+enum { COMMAND_MAX_GROUPS = 10, COMMAND_MAX_REQUIRED = 4 };
 
 enum { EXIT_DONE = 0, EXIT_WORLD = 1, EXIT_USAGE = 2 };
 
@@ -46,7 +46,7 @@ typedef struct command {
 } command;
 
 extern const command command_import, command_gen, command_train, command_eval, command_infer;
-extern const command command_report, command_topo, command_tune;
+extern const command command_report, command_topo, command_tune, command_reorder;
 
 /* All commands in the order of help; ends with NULL. */
 extern const command *const all_commands[];

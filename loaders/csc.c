@@ -192,6 +192,64 @@ done:
     return st;
 }
 
+/* Count both ends of every arc that is no loop. */
+static void count_both(const pr_graph *graph, const pri_csc_how *how, pri_csc *csc)
+{
+    pr_eid  *count = csc->indptr;
+    uint64_t loops = 0;
+
+#pragma omp parallel for num_threads(pri_csc_team(how)) schedule(dynamic, 1024) reduction(+ : loops)
+    for (uint64_t v = 0; v < graph->num_nodes; v++) {
+        pr_eid own = 0;
+        for (pr_eid e = graph->indptr[v]; e < graph->indptr[v + 1]; e++) {
+            const pr_vid u = graph->indices[e];
+            if (u == v) continue;
+            own++;
+#pragma omp atomic
+            count[u]++;
+        }
+        loops += graph->indptr[v + 1] - graph->indptr[v] - own;
+#pragma omp atomic
+        count[v] += own;
+    }
+    csc->self_loops_dropped = loops;
+}
+
+static void fill_both(const pr_graph *graph, const pri_csc_how *how, pri_csc *csc)
+{
+#pragma omp parallel for num_threads(pri_csc_team(how)) schedule(dynamic, 1024)
+    for (uint64_t v = 0; v < graph->num_nodes; v++)
+        for (pr_eid e = graph->indptr[v]; e < graph->indptr[v + 1]; e++) {
+            const pr_vid u = graph->indices[e];
+            if (u == v) continue;
+            csc->indices[pri_csc_take_place(&csc->indptr[v])] = u;
+            csc->indices[pri_csc_take_place(&csc->indptr[u])] = (pr_vid)v;
+        }
+}
+
+pr_status pri_csc_symmetric(const pr_graph *graph, const pri_csc_how *how, pri_csc *out)
+{
+    pr_status      st  = PR_OK;
+    pri_csc        csc = { 0 };
+    const uint64_t N   = graph->num_nodes;
+
+    *out = (pri_csc){ 0 };
+    PR_NEW(csc.indptr, N + 1);
+    count_both(graph, how, &csc);
+    const pr_eid num_arcs = sum_counts(csc.indptr, graph->num_nodes);
+    PR_CHECK(!pri_csc_stopped(how), PR_E_INTERRUPTED, "interrupted while counting arcs");
+    PR_NEW(csc.indices, num_arcs);
+    fill_both(graph, how, &csc);
+    memmove(csc.indptr + 1, csc.indptr, N * sizeof *csc.indptr);
+    csc.indptr[0] = 0;
+    PR_TRY(canonical(&csc, graph->num_nodes, how));
+    *out = csc;
+    csc  = (pri_csc){ 0 };
+done:
+    pri_csc_clear(&csc);
+    return st;
+}
+
 uint64_t pri_csc_bytes(uint64_t num_pairs, uint64_t num_nodes, bool undirected, bool weighted)
 {
     const uint64_t arcs = num_pairs * (undirected ? 2 : 1);

@@ -41,6 +41,9 @@ pr_status pri_csc_from_weighted_pairs(const pr_vid *pair, const float *weight, u
  * here). */
 pr_status pri_csc_from_graph(const pr_graph *graph, const pri_csc_how *how, pri_csc *out);
 
+/* Build from a graph in any order, with the reverse of every arc. */
+pr_status pri_csc_symmetric(const pr_graph *graph, const pri_csc_how *how, pri_csc *out);
+
 /* Bytes that pri_csc_from_pairs takes, or pri_csc_from_weighted_pairs. */
 uint64_t pri_csc_bytes(uint64_t num_pairs, uint64_t num_nodes, bool undirected, bool weighted);
 

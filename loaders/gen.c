@@ -21,7 +21,10 @@ static const pr_option options[] = {
       MEMBER(out), 0, 0, NULL },
     { "nodes", "nodes", "number of nodes", "10000", PR_OPT_U64, MEMBER(nodes), 2, PR_MAX_NODES,
       NULL },
-    { "edges", "arcs", "stored arcs wanted, both directions counted, before duplicates are dropped",
+    { "edges", "arcs",
+      "stored arcs wanted, both directions counted; duplicates are drawn again (planted) or "
+      "dropped "
+      "(rmat)",
       "100000", PR_OPT_U64, MEMBER(edges), 2, 0x1p40, NULL },
     { "features", "columns", "columns of the feature rows", "64", PR_OPT_U32, MEMBER(features), 1,
       PRI_MAX_FEATS, NULL },

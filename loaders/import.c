@@ -6,6 +6,7 @@
 
 #include "loaders/csc.h"
 #include "loaders/edges.h"
+#include "loaders/original_ids.h"
 #include "loaders/table.h"
 #include "loaders/write.h"
 
@@ -226,26 +227,6 @@ done:
     return st;
 }
 
-/* Keep ids.npy of a source directory, if it is one number a node. */
-static pr_status take_source_ids(import_job *job)
-{
-    pr_status   st = PR_OK;
-    struct stat info;
-    char        path[PR_TEXT_BYTES + 16];
-
-    snprintf(path, sizeof path, "%s/ids.npy", job->options->source);
-    if (stat(path, &info) != 0) return PR_OK;
-    PR_TRY(pr_npy_open(path, &job->source_ids));
-    const pr_npy *ids = &job->source_ids;
-    PR_CHECK(ids->dtype == PR_I64 && ids->num_dims == 1 &&
-                 ids->shape[0] == job->dataset->graph.num_nodes,
-             PR_E_INPUT, "%s: must hold one <i8 for each of the %u nodes", path,
-             job->dataset->graph.num_nodes);
-    job->arrays.original_ids = ids->data;
-done:
-    return st;
-}
-
 static pr_status import_dir(import_job *job)
 {
     pr_status           st   = PR_OK;
@@ -258,7 +239,8 @@ static pr_status import_dir(import_job *job)
     const pr_dataset *d = job->dataset;
     PR_TRY(refuse_split_options(job));
     PR_TRY(pri_csc_from_graph(&d->graph, &how, &job->csc));
-    PR_TRY(take_source_ids(job));
+    PR_TRY(pri_original_ids_open(job->options->source, d->graph.num_nodes, &job->source_ids,
+                                 &a->original_ids));
     const uint64_t arcs =
         pri_csc_bytes(d->graph.num_edges, d->graph.num_nodes, false, d->graph.weights != NULL);
     note_bytes(job, 2 * arcs + (uint64_t)d->graph.num_nodes * 16 + WRITE_BYTES);

@@ -28,7 +28,8 @@ static const char *const files[] = {
     "indptr.npy",       "indices.npy",   "feat.npy",          "feat_indptr.npy",
     "feat_indices.npy", "feat_data.npy", "label.npy",         "train_idx.npy",
     "val_idx.npy",      "test_idx.npy",  "alt_train_idx.npy", "alt_val_idx.npy",
-    "alt_test_idx.npy", "ids.npy",       "edge_weight.npy",   "meta.json",
+    "alt_test_idx.npy", "ids.npy",       "node_ids.npy",      "edge_weight.npy",
+    "meta.json",
 };
 
 static bool is_empty_directory(const char *dir)
@@ -255,6 +256,8 @@ static pr_status write_files(const target *t, const pri_dataset_arrays *arrays)
     PR_TRY(write_splits(t, arrays));
     if (arrays->original_ids)
         PR_TRY(write_array(t, "ids.npy", PR_I64, 1, &N, NULL, arrays->original_ids));
+    if (arrays->node_ids)
+        PR_TRY(write_array(t, "node_ids.npy", PR_I64, 1, &N, widen_ids, arrays->node_ids));
     PR_TRY(write_meta(t, arrays));
     PR_TRY(check_stop(t));
 done:

@@ -23,6 +23,7 @@ typedef struct pri_dataset_arrays {
     bool           has_split[PR_NUM_SPLITS];
     pr_split       split[PR_NUM_SPLITS]; /* ascending, disjoint, labelled */
     const int64_t *original_ids;         /* [num_nodes] for ids.npy; NULL: none */
+    const pr_vid  *node_ids;             /* [num_nodes] for node_ids.npy; NULL: none */
     bool           undirected;           /* every arc is stored in both directions */
 } pri_dataset_arrays;
 
@@ -32,8 +33,8 @@ typedef struct pri_dataset_arrays {
 pr_status pri_dataset_target_check(const char *dir);
 
 /* Write indptr.npy (i64), indices.npy (u32), edge_weight.npy (f32, where the graph has weights),
- * feat.npy or feat_*.npy, label.npy (i64), the splits (i64), ids.npy and meta.json with its counts
- * and degree figures.
+ * feat.npy or feat_*.npy, label.npy (i64), the splits (i64), ids.npy, node_ids.npy (i64) and
+ * meta.json with its counts and degree figures.
  *
  *   stop   may be NULL; when it becomes non-zero: PR_E_INTERRUPTED
  *   made   may be NULL; nodes, edges, features, classes, train, val, test are set (the main

@@ -7,6 +7,7 @@
 
 #include "base/outfile.h"
 #include "pipeline/evaluate.h"
+#include "pipeline/nodefile.h"
 #include "pipeline/runlog.h"
 #include "pipeline/session.h"
 
@@ -22,49 +23,15 @@ static bool ends_with(const char *text, const char *end)
 static pr_status read_nodes(const char *path, pr_vid num_nodes, pr_vid **out, size_t *n)
 {
     pr_status st  = PR_OK;
-    pr_npy    npy = { 0 };
     pr_vid   *ids = NULL;
 
     *out = NULL;
-    if (!path[0]) {
-        PR_NEW(ids, num_nodes);
-        for (pr_vid v = 0; v < num_nodes; v++) ids[v] = v;
-        *n = num_nodes;
-    } else {
-        PR_TRY(pr_npy_open(path, &npy));
-        PR_CHECK(npy.num_dims == 1 && npy.dtype != PR_F32 && npy.dtype != PR_F64, PR_E_INPUT,
-                 "%s: has %u dimensions of %s, must be one dimension of whole numbers", path,
-                 npy.num_dims, npy.dtype == PR_F32 || npy.dtype == PR_F64 ? "reals" : "integers");
-        *n = (size_t)npy.shape[0];
-        PR_NEW(ids, *n);
-        for (size_t i = 0; i < *n; i++) {
-            int64_t id = -1;
-            switch (npy.dtype) {
-            case PR_I64: id = ((const int64_t *)npy.data)[i]; break;
-            case PR_U64: {
-                const uint64_t wide = ((const uint64_t *)npy.data)[i];
-                PR_CHECK(wide < num_nodes, PR_E_INPUT,
-                         "%s: entry %zu is %" PRIu64 ", must be a node in 0 .. %u", path, i, wide,
-                         num_nodes - 1);
-                id = (int64_t)wide;
-                break;
-            }
-            case PR_I32: id = ((const int32_t *)npy.data)[i]; break;
-            case PR_U32: id = ((const uint32_t *)npy.data)[i]; break;
-            case PR_U8: id = ((const uint8_t *)npy.data)[i]; break;
-            default: break;
-            }
-            PR_CHECK(id >= 0 && id < (int64_t)num_nodes, PR_E_INPUT,
-                     "%s: entry %zu is %" PRId64 ", must be a node in 0 .. %" PRId64, path, i, id,
-                     (int64_t)num_nodes - 1);
-            ids[i] = (pr_vid)id;
-        }
-    }
+    if (path[0]) return pri_nodes_read(path, num_nodes, out, n);
+    PR_NEW(ids, num_nodes);
+    for (pr_vid v = 0; v < num_nodes; v++) ids[v] = v;
+    *n   = num_nodes;
     *out = ids;
-    ids  = NULL;
 done:
-    pr_npy_close(&npy);
-    pri_free(ids);
     return st;
 }
 

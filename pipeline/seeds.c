@@ -2,38 +2,38 @@
  * epoch before the one whose order is laid out, where an epoch has few steps even to several. */
 #include "pipeline/seeds.h"
 
-#include <packrat/sampler.h>
-
 #include <string.h>
 
 struct pri_seeds {
-    pr_vids  nodes;
-    uint64_t seed, num_steps, steps_per_epoch;
-    uint32_t batch_size; /* at most nodes.n */
-    uint32_t num_kept;   /* steps the ring holds */
-    uint64_t reached;    /* steps that were laid out */
-    pr_vid  *order;      /* [nodes.n] of the epoch of the latest step */
-    pr_vid  *kept;       /* [num_kept, batch_size] */
+    pri_seeds_plan  plan; /* batch_size: at most the nodes */
+    uint64_t        steps_per_epoch;
+    uint32_t        num_kept; /* steps the ring holds */
+    uint64_t        reached;  /* steps that were laid out */
+    pri_seed_order *source;
+    pr_vid         *order; /* [nodes] of the epoch of the latest step */
+    pr_vid         *block; /* [pool * batch_size] as arranged for its round; NULL: no echo */
+    pr_vid         *kept;  /* [num_kept, batch_size] */
 };
 
-pr_status pri_seeds_create(pr_vids nodes, uint64_t seed, uint32_t batch_size, uint64_t num_steps,
-                           uint32_t max_ahead, pri_seeds **out)
+pr_status pri_seeds_open(const pri_seeds_plan *plan, pri_seeds **out)
 {
-    pr_status  st    = PR_OK;
-    pri_seeds *seeds = NULL;
+    pr_status    st    = PR_OK;
+    pri_seeds   *seeds = NULL;
+    const size_t n     = plan->order.nodes.n;
 
     *out = NULL;
-    PR_ASSERT(nodes.n > 0 && batch_size > 0);
-    if (batch_size > nodes.n) batch_size = (uint32_t)nodes.n;
+    PR_ASSERT(n > 0 && plan->batch_size > 0 && plan->echo.times > 0 && plan->echo.pool > 0);
     PR_NEW(seeds, 1);
-    *seeds = (pri_seeds){ .nodes           = nodes,
-                          .seed            = seed,
-                          .num_steps       = num_steps,
-                          .steps_per_epoch = (nodes.n + batch_size - 1) / batch_size,
-                          .batch_size      = batch_size,
-                          .num_kept        = max_ahead + 1 };
-    PR_NEW(seeds->order, nodes.n);
-    PR_NEW(seeds->kept, (size_t)seeds->num_kept * batch_size);
+    seeds->plan     = *plan;
+    seeds->num_kept = plan->max_ahead + 1;
+    if (plan->batch_size > n) seeds->plan.batch_size = (uint32_t)n;
+    const uint64_t batch   = seeds->plan.batch_size;
+    const uint64_t pool    = plan->echo.pool * batch;
+    seeds->steps_per_epoch = pri_echo_steps(plan->echo, n, (uint32_t)batch);
+    PR_TRY(pri_seed_order_create(&plan->order, &seeds->source));
+    PR_NEW(seeds->order, n);
+    if (plan->echo.times > 1) PR_NEW(seeds->block, pool < n ? pool : n);
+    PR_NEW(seeds->kept, seeds->num_kept * batch);
     *out  = seeds;
     seeds = NULL;
 done:
@@ -41,10 +41,25 @@ done:
     return st;
 }
 
+pr_status pri_seeds_create(pr_vids nodes, uint64_t seed, uint32_t batch_size, uint64_t num_steps,
+                           uint32_t max_ahead, pri_seeds **out)
+{
+    const pri_seeds_plan plan = {
+        .order      = { .kind = PR_ORDER_RANDOM, .nodes = nodes, .seed = seed },
+        .echo       = { 1, 1 },
+        .batch_size = batch_size,
+        .num_steps  = num_steps,
+        .max_ahead  = max_ahead,
+    };
+    return pri_seeds_open(&plan, out);
+}
+
 void pri_seeds_free(pri_seeds *seeds)
 {
     if (!seeds) return;
+    pri_seed_order_free(seeds->source);
     pri_free(seeds->kept);
+    pri_free(seeds->block);
     pri_free(seeds->order);
     pri_free(seeds);
 }
@@ -56,46 +71,52 @@ uint64_t pri_seeds_steps_per_epoch(const pri_seeds *seeds)
 
 uint64_t pri_seeds_num_steps(const pri_seeds *seeds)
 {
-    return seeds->num_steps;
+    return seeds->plan.num_steps;
 }
 
 /* Give the place of a step's copy in the ring. */
 static pr_vid *copy_of(const pri_seeds *seeds, uint64_t step)
 {
-    return seeds->kept + (size_t)(step % seeds->num_kept) * seeds->batch_size;
+    return seeds->kept + (size_t)(step % seeds->num_kept) * seeds->plan.batch_size;
 }
 
-/* Give where a step begins in its epoch's order, and how many seeds it has. */
-static size_t begin_of(const pri_seeds *seeds, uint64_t step, size_t *n)
+static pri_echo_place place_of(const pri_seeds *seeds, uint64_t step)
 {
-    const size_t begin = (size_t)(step % seeds->steps_per_epoch) * seeds->batch_size;
-    const size_t left  = seeds->nodes.n - begin;
+    const pri_seeds_plan *plan = &seeds->plan;
+    return pri_echo_find(plan->echo, plan->order.nodes.n, plan->batch_size,
+                         step % seeds->steps_per_epoch);
+}
 
-    *n = left < seeds->batch_size ? left : seeds->batch_size;
-    return begin;
+/* Make one step ready, all before it being so. */
+static void lay_out(pri_seeds *seeds, uint64_t step)
+{
+    const uint32_t       epoch = (uint32_t)(step / seeds->steps_per_epoch);
+    const pri_echo_place place = place_of(seeds, step);
+    const pr_vid        *from  = seeds->order + place.begin;
+
+    if (step % seeds->steps_per_epoch == 0)
+        pri_seed_order_write(seeds->source, epoch, seeds->order);
+    if (seeds->block) {
+        if (place.at == 0) { /* a round begins */
+            memcpy(seeds->block, from, place.size * sizeof *seeds->block);
+            pri_echo_arrange(seeds->plan.order.seed, epoch, &place, seeds->block);
+        }
+        from = seeds->block;
+    }
+    memcpy(copy_of(seeds, step), from + place.at, place.n * sizeof *from);
 }
 
 void pri_seeds_reach(pri_seeds *seeds, uint64_t step)
 {
-    for (; seeds->reached <= step && seeds->reached < seeds->num_steps; seeds->reached++) {
-        size_t         n;
-        const uint64_t next  = seeds->reached;
-        const size_t   begin = begin_of(seeds, next, &n);
-        if (begin == 0)
-            pr_seed_order(seeds->nodes, seeds->seed, (uint32_t)(next / seeds->steps_per_epoch),
-                          seeds->order);
-        memcpy(copy_of(seeds, next), seeds->order + begin, n * sizeof *seeds->order);
-    }
+    for (; seeds->reached <= step && seeds->reached < seeds->plan.num_steps; seeds->reached++)
+        lay_out(seeds, seeds->reached);
 }
 
 pri_step_seeds pri_seeds_of(const pri_seeds *seeds, uint64_t step)
 {
-    pri_step_seeds out = { .epoch = (uint32_t)(step / seeds->steps_per_epoch) };
-
     PR_ASSERT(step < seeds->reached && step + seeds->num_kept >= seeds->reached);
-    (void)begin_of(seeds, step, &out.ids.n);
-    out.ids.at = copy_of(seeds, step);
-    return out;
+    return (pri_step_seeds){ .epoch = (uint32_t)(step / seeds->steps_per_epoch),
+                             .ids   = { copy_of(seeds, step), place_of(seeds, step).n } };
 }
 
 pr_vids pri_seeds_part(pr_vids seeds, uint32_t part, uint32_t num_parts, uint32_t *first)

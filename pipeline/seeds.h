@@ -6,6 +6,8 @@
 #include <packrat/nouns.h>
 
 #include "base/check.h"
+#include "pipeline/echo.h"
+#include "pipeline/seed_order.h"
 
 typedef struct pri_seeds pri_seeds;
 
@@ -15,21 +17,28 @@ typedef struct pri_step_seeds {
     pr_vids  ids; /* borrowed until max_ahead + 1 steps later are reached */
 } pri_step_seeds;
 
-/* Create a stream before its first step.
+/* What a stream is made of. */
+typedef struct pri_seeds_plan {
+    pri_seed_order_plan order;
+    pri_echo            echo;
+    uint32_t
+        batch_size;     /* seeds of a step, at least 1; the last step of a round has what is left */
+    uint64_t num_steps; /* where the stream ends */
+    uint32_t max_ahead; /* how far past the step in work it will be read */
+} pri_seeds_plan;
+
+/* Create a stream before its first step. The plan's nodes are borrowed, its clusters not.
  *
- *   nodes        the training nodes, at least one; borrowed
- *   seed         keys the order of each epoch (pr_seed_order)
- *   batch_size   seeds of a step, at least 1; the last step of an epoch has those that are left
- *   num_steps    where the stream ends
- *   max_ahead    how far past the step in work it will be read
- *
- * Takes 4 bytes a node and 4 per seed of max_ahead + 1 steps; after that no call allocates.
- */
+ * Takes 4 bytes a node and 4 per seed of max_ahead + 1 steps, what the order takes, and with an
+ * echo 4 per seed of the pool; after that no call allocates. */
+pr_status pri_seeds_open(const pri_seeds_plan *plan, pri_seeds **out);
+
+/* The same in random order without an echo: `seed` keys the order of each epoch (pr_seed_order). */
 pr_status pri_seeds_create(pr_vids nodes, uint64_t seed, uint32_t batch_size, uint64_t num_steps,
                            uint32_t max_ahead, pri_seeds **out);
 void      pri_seeds_free(pri_seeds *seeds); /* NULL is fine */
 
-/* Steps of an epoch, and of the whole stream. */
+/* Steps of an epoch, echoes included, and of the whole stream. */
 uint64_t pri_seeds_steps_per_epoch(const pri_seeds *seeds);
 uint64_t pri_seeds_num_steps(const pri_seeds *seeds);
 

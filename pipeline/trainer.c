@@ -46,11 +46,20 @@ done:
     return st;
 }
 
+static pr_status open_order(pri_trainer *t, const volatile int *stop)
+{
+    const pr_train_setup *setup = t->setup;
+
+    return pri_order_open(&setup->order, &t->dataset->graph, t->split->train, setup->train.seed,
+                          setup->machine.threads, stop, &t->order);
+}
+
 /* Decide what the options leave to the run: epochs, steps and the kind of evaluation. */
 static void decide_length(pri_trainer *t)
 {
     const pr_train_options *train = &t->setup->train;
-    const uint64_t          spe   = (t->split->train.n + train->batch_size - 1) / train->batch_size;
+    const uint64_t          spe =
+        pri_echo_steps(pri_order_echo(&t->order), t->order.nodes.n, train->batch_size);
 
     t->epochs = train->epochs;
     if (!t->epochs && train->steps) {
@@ -70,9 +79,14 @@ static void decide_length(pri_trainer *t)
 static pr_status open_seeds(pri_trainer *t)
 {
     const pr_train_options *train = &t->setup->train;
-
-    return pri_seeds_create(t->split->train, train->seed, train->batch_size, t->max_steps,
-                            pri_ahead_limit(&t->setup->cache), &t->seeds);
+    const pri_seeds_plan    plan  = {
+            .order      = pri_order_plan(&t->order, train->seed, train->batch_size),
+            .echo       = pri_order_echo(&t->order),
+            .batch_size = train->batch_size,
+            .num_steps  = t->max_steps,
+            .max_ahead  = pri_ahead_depth(&t->setup->cache),
+    };
+    return pri_seeds_open(&plan, &t->seeds);
 }
 
 static pr_status open_model(pri_trainer *t)
@@ -138,6 +152,19 @@ static pr_status rank_nodes(pri_trainer *t, uint32_t **scores)
     return pri_rank_scores(t->lane[0], &input, scores);
 }
 
+/* Waiting needs no core, so hiding it pays on any machine. Drawing does: where every core has a
+ * thread that computes, one that draws beside them only takes turns with them. */
+static bool decide_pipeline(const pri_trainer *t)
+{
+    const int asked = t->setup->train.pipeline;
+
+    if (asked != PR_PIPELINE_AUTO) return asked == PR_PIPELINE_ON;
+    if (pr_store_fetches(t->store)) return true;
+    for (uint32_t i = 0; i < t->plan.num_lanes; i++)
+        if (t->plan.lane[i].num_cores <= t->plan.lane[i].num_threads) return false;
+    return true;
+}
+
 static pr_status equip_lanes(pri_trainer *t)
 {
     pr_status             st     = PR_OK;
@@ -146,6 +173,7 @@ static pr_status equip_lanes(pri_trainer *t)
     uint32_t             *scores = NULL;
 
     PR_TRY(pri_lane_run(t->lane[0], open_store, t));
+    t->pipelined = decide_pipeline(t);
     PR_TRY(rank_nodes(t, &scores));
     pr_cache_options cache = setup->cache; /* of one lane: its share of what was asked for */
     if (cache.rows) cache.rows = cache.rows > t->num_lanes ? cache.rows / t->num_lanes : 1;
@@ -160,7 +188,8 @@ static pr_status equip_lanes(pri_trainer *t)
                                .scores          = scores,
                                .seed            = setup->train.seed,
                                .max_seeds       = (batch + t->num_lanes - 1) / t->num_lanes,
-                               .sampler_threads = setup->train.sampler_threads };
+                               .sampler_threads = setup->train.sampler_threads,
+                               .pipelined       = t->pipelined };
     for (uint32_t i = 0; i < t->num_lanes; i++) PR_TRY(pri_lane_equip(t->lane[i], &kit));
 done:
     pri_free(scores);
@@ -186,7 +215,22 @@ static void describe_run(pri_trainer *t, const pr_option_group *groups)
     pr_json_free(json);
 }
 
-pr_status pri_trainer_open(pri_trainer *t, const pr_train_setup *setup)
+/* Open the log; its options say what was decided where they say auto of the pipeline. */
+static pr_status open_log(pri_trainer *t)
+{
+    pr_train_setup  *setup = (pr_train_setup *)(uintptr_t)t->setup;
+    pr_train_options train = setup->train;
+    pr_option_group  groups[PR_TRAIN_GROUPS];
+
+    train.pipeline = t->pipelined ? PR_PIPELINE_ON : PR_PIPELINE_OFF;
+    pr_train_groups(setup, groups);
+    for (int i = 0; i < PR_TRAIN_GROUPS; i++)
+        if (groups[i].target == &setup->train) groups[i].target = &train;
+    return pri_runlog_open(train.log, "train", groups, PR_TRAIN_GROUPS, t->topo,
+                           t->plan.num_threads, t->dataset->name, train.seed, &t->tuned, &t->log);
+}
+
+pr_status pri_trainer_open(pri_trainer *t, const pr_train_setup *setup, const volatile int *stop)
 {
     pr_status       st = PR_OK;
     pr_option_group groups[PR_TRAIN_GROUPS];
@@ -196,16 +240,17 @@ pr_status pri_trainer_open(pri_trainer *t, const pr_train_setup *setup)
     PR_TRY(check_options(setup));
     if (setup->train.checkpoint[0]) PR_TRY(pri_outfile_probe(setup->train.checkpoint));
     PR_TRY(open_data(t));
+    PR_TRY(open_order(t, stop));
     decide_length(t);
     PR_TRY(open_seeds(t));
+    pr_clusters_free(t->order.clusters); /* the stream has what it needs of them */
+    t->order.clusters = NULL;
     PR_TRY(open_model(t));
     PR_TRY(open_lanes(t));
     PR_TRY(equip_lanes(t));
     pr_train_groups((pr_train_setup *)(uintptr_t)setup, groups);
     describe_run(t, groups);
-    PR_TRY(pri_runlog_open(setup->train.log, "train", groups, PR_TRAIN_GROUPS, t->topo,
-                           t->plan.num_threads, t->dataset->name, setup->train.seed, &t->tuned,
-                           &t->log));
+    PR_TRY(open_log(t));
 done:
     if (st != PR_OK) pri_trainer_close(t);
     return st;
@@ -219,6 +264,7 @@ void pri_trainer_close(pri_trainer *t)
     pr_store_free(t->store);
     pri_free(t->logits);
     pri_seeds_free(t->seeds);
+    pri_order_close(&t->order);
     pr_topo_free(t->topo);
     pr_dataset_close(t->dataset);
     *t = (pri_trainer){ 0 };

@@ -5,7 +5,7 @@
 #include <packrat/pipeline.h>
 
 #include "pipeline/lane.h"
-#include "pipeline/seeds.h"
+#include "pipeline/order_open.h"
 #include "pipeline/tuned.h"
 
 typedef struct pri_trainer {
@@ -22,17 +22,21 @@ typedef struct pri_trainer {
     pr_model             *model, *best; /* best: weights at the best validation so far */
     pr_checkpoint_info    info;   /* of `best` once there was an evaluation, else of `model` */
     pr_steplog           *log;    /* NULL: none */
+    pri_order_source      order;  /* where seeds come from */
     pri_seeds            *seeds;  /* of all steps */
     float                *logits; /* [num_nodes, classes]; NULL without exact evaluation */
     pr_eval_kind          eval;   /* never auto */
     uint32_t              epochs;
     uint64_t              max_steps;
     bool                  one_node;
+    bool                  pipelined;
 } pri_trainer;
 
-/* Check the options, open dataset, machine, lanes, model and log. On failure everything is closed
- * again and the error says which option or file. */
-pr_status pri_trainer_open(pri_trainer *trainer, const pr_train_setup *setup);
+/* Check the options, open dataset, order, machine, lanes, model and log. On failure everything is
+ * closed again and the error says which option or file. `stop` may be NULL; non-zero ends what may
+ * take long (PR_E_INTERRUPTED). */
+pr_status pri_trainer_open(pri_trainer *trainer, const pr_train_setup *setup,
+                           const volatile int *stop);
 
 /* Free everything but the log, which pri_runlog_close has closed before. */
 void pri_trainer_close(pri_trainer *trainer);

@@ -9,6 +9,7 @@
 #include <packrat/nn.h>
 #include <packrat/nouns.h>
 #include <packrat/numa.h>
+#include <packrat/partition.h>
 #include <packrat/pipeline.h>
 #include <packrat/sampler.h>
 

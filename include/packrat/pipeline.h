@@ -7,6 +7,7 @@
 #include <packrat/log.h>
 #include <packrat/nn.h>
 #include <packrat/numa.h>
+#include <packrat/partition.h>
 #include <packrat/sampler.h>
 
 #ifdef __cplusplus
@@ -19,6 +20,14 @@ typedef enum pr_eval_kind {
     PR_EVAL_SAMPLED,
     PR_EVAL_NONE
 } pr_eval_kind;
+
+/* Whether batches are drawn, and slow rows fetched, on threads of their own while a step is
+ * computed. Nothing that is drawn, moved or computed depends on it. */
+typedef enum pr_pipeline_kind {
+    PR_PIPELINE_AUTO, /* on where rows must be fetched, or a lane has more cores than threads */
+    PR_PIPELINE_ON,
+    PR_PIPELINE_OFF /* in line, on the lane's thread; just as far ahead */
+} pr_pipeline_kind;
 
 /* How a run uses the machine. */
 typedef struct pr_machine_options {
@@ -36,12 +45,27 @@ typedef struct pr_train_options {
     uint64_t steps;  /* 0: no limit */
     int      eval;   /* pr_eval_kind */
     uint32_t eval_every;
-    uint32_t patience; /* epochs without a better validation accuracy; 0: never stop early */
-    uint32_t sampler_threads;
+    uint32_t patience;        /* epochs without a better validation accuracy; 0: never stop early */
+    uint32_t sampler_threads; /* 0: the lane's; pipelined: 1 */
+    int      pipeline;        /* pr_pipeline_kind */
     uint64_t seed;
     char     log[PR_TEXT_BYTES];        /* "" or "none": no log */
     char     checkpoint[PR_TEXT_BYTES]; /* "": none */
 } pr_train_options;
+
+/* In which order training uses its seeds. */
+typedef enum pr_order_kind { PR_ORDER_RANDOM, PR_ORDER_COMMUNITY, PR_ORDER_FILE } pr_order_kind;
+
+typedef struct pr_order_options {
+    int      kind;                /* pr_order_kind */
+    char     file[PR_TEXT_BYTES]; /* file: .npy of training nodes, each at most once */
+    uint32_t buffer;              /* community: batches that the shuffle buffer holds */
+    double   mix;                 /* community: share of each batch's seeds in random order */
+    uint32_t clusters;            /* community: about so many; 0: one for 512 vertices */
+    int      method;              /* community: pr_cluster_method */
+    uint32_t echo;                /* how often each seed is used an epoch */
+    uint32_t pool;                /* batches that are echoed together */
+} pr_order_options;
 
 /* Everything `packrat train` can be told. */
 typedef struct pr_train_setup {
@@ -52,13 +76,15 @@ typedef struct pr_train_setup {
     pr_machine_options   machine;
     pr_train_options     train;
     pr_sampler_options   sampler;
+    pr_order_options     order;
 } pr_train_setup;
 
 extern const pr_option_table pr_train_option_table;
+extern const pr_option_table pr_order_option_table; /* order, order.file, echo, ... */
 extern const pr_option_table pr_machine_option_table;
 
-/* Give the option groups of a setup; out [7]. */
-#define PR_TRAIN_GROUPS 7
+/* Give the option groups of a setup; out [8]. */
+#define PR_TRAIN_GROUPS 8
 void pr_train_groups(pr_train_setup *setup, pr_option_group out[PR_TRAIN_GROUPS]);
 
 /* What a caller may want to know while it runs; called on the calling thread. */
@@ -97,6 +123,7 @@ typedef struct pr_train_result {
     uint64_t    capacity_rows;
     const char *policy;    /* who chose the victims: a literal, "none" without any */
     uint32_t    lookahead; /* batches drawn ahead, as far as auto had come at the end */
+    bool        pipelined; /* what --pipeline auto came to */
     uint32_t    threads, lanes;
     int64_t     elapsed_ns;
 } pr_train_result;

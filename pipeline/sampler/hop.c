@@ -10,6 +10,8 @@
  * and its order is that of the tiles. So how threads share the work cannot change the result. */
 #include "pipeline/sampler/hop.h"
 
+#include "pipeline/sampler/stages.h"
+
 #include <omp.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -151,9 +153,24 @@ static void choose(const work *w, uint32_t tile, uint32_t thread)
     w->kind->choose(w->own, &w->hop, first_of(w, tile), first_of(w, tile + 1), thread);
 }
 
+static void fetch_tile(const work *w, uint32_t tile)
+{
+    const uint32_t end = w->hop.indptr[first_of(w, tile + 1)];
+
+    for (uint32_t e = w->hop.indptr[first_of(w, tile)]; e < end; e++)
+        __builtin_prefetch(&w->hop.graph->indices[w->hop.indices[e]], 0, 2);
+}
+
 static void read_tile(const work *w, uint32_t tile, uint32_t thread)
 {
-    w->kind->read(w->own, &w->hop, first_of(w, tile), first_of(w, tile + 1), thread);
+    const uint32_t end = w->hop.indptr[first_of(w, tile + 1)];
+
+    if (!w->hop.arcs) {
+        w->kind->read(w->own, &w->hop, first_of(w, tile), first_of(w, tile + 1), thread);
+        return;
+    }
+    for (uint32_t e = w->hop.indptr[first_of(w, tile)]; e < end; e++)
+        w->hop.indices[e] = w->hop.graph->indices[w->hop.indices[e]];
 }
 
 /* Relabel tiles begin .. end-1. */
@@ -183,6 +200,20 @@ static void draw_alone(const work *w)
     if (num && !w->kind->loose) relabel(w, num - 1, num, true);
 }
 
+/* One thread, of a kind that chooses arcs: every edge through the stages as it is drawn. */
+static void draw_staged(const work *w)
+{
+    pri_stages stages = { .arcs    = w->hop.graph->indices,
+                          .at      = w->hop.indices,
+                          .relabel = w->relabel };
+
+    for (uint32_t t = 0; t < w->num_tiles; t++) {
+        choose(w, t, 0);
+        pri_stages_run(&stages, w->hop.indptr[first_of(w, t + 1)]);
+    }
+    pri_stages_end(&stages);
+}
+
 /* Relabel what is drawn and next in order, unless somebody does. Whoever finds a turn drawn after
  * it gave way comes back to it: no turn is left behind. */
 static void relabel_drawn(work *w, uint32_t turns)
@@ -207,6 +238,7 @@ static void draw_turns(work *w, uint32_t turns, uint32_t thread)
         const uint32_t end   = w->num_tiles - begin < TURN ? w->num_tiles : begin + TURN;
         choose(w, begin, thread);
         for (uint32_t t = begin; t < end; t++) {
+            if (w->hop.arcs) fetch_tile(w, t);
             if (t + 1 < end) choose(w, t + 1, thread);
             read_tile(w, t, thread);
         }
@@ -284,6 +316,7 @@ pr_status pri_hop_draw(pr_sampler *sampler, pr_batch_room *room, pr_draw draw, u
                       .num_dst = num_dst,
                       .rows    = pass.rows,
                       .indptr  = indptr,
+                      .arcs    = w.kind->arcs && sampler->graph.num_edges <= UINT32_MAX,
                       .entries = together || w.kind->loose ? NULL : sampler->relabel.entry,
     };
     PR_TAKE(&room->arena, w.hop.indices, edges);
@@ -291,6 +324,8 @@ pr_status pri_hop_draw(pr_sampler *sampler, pr_batch_room *room, pr_draw draw, u
     if (w.kind->loose) PR_TAKE(&sampler->arena, w.hop.kept, num_dst);
     if (together)
         draw_together(&w, sampler->threads);
+    else if (w.hop.arcs)
+        draw_staged(&w);
     else
         draw_alone(&w);
     if (w.kind->loose) close_up(&w, indptr);

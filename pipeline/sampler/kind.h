@@ -40,12 +40,15 @@ typedef struct pri_hop {
     uint32_t       *indices; /* [indptr[num_dst]] out: vertices; `choose` may keep positions here */
     float          *weights; /* the same, where the kind weighs; else NULL */
     uint32_t       *kept;    /* [num_dst] out, where the kind is loose: what d keeps; else NULL */
+    bool            arcs;    /* choose: write arcs of the graph, not places in rows */
     const pri_relabel_entry *entries; /* to prefetch by vertex; NULL: do not */
 } pri_hop;
 
 typedef struct pri_kind {
     bool loose;  /* what a row keeps is known only when it was drawn: `read` writes hop->kept */
     bool weighs; /* `read` writes hop->weights */
+    bool arcs;   /* `choose` leaves arcs of the graph in hop->indices where 32 bits number them
+                    (hop->arcs), and fetches nothing: hop.c reads them; `read` is for the rest */
 
     /* Create the kind's state for a sampler whose graph, fanout, options, stream_key and threads
      * are set; *own may stay NULL. Only here may it allocate or reserve. */
@@ -67,7 +70,8 @@ typedef struct pri_kind {
     void (*end)(void *own, pr_draw draw, pr_vids nodes);
 } pri_kind;
 
-extern const pri_kind pri_kind_uniform, pri_kind_weighted, pri_kind_walk;
+extern const pri_kind pri_kind_uniform, pri_kind_replace, pri_kind_weighted, pri_kind_labor,
+    pri_kind_walk;
 
 /* Give the table of a pr_sampler_kind; NULL: not built. */
 const pri_kind *pri_kind_of(int kind);

@@ -200,6 +200,48 @@ refused 2 "5" "${program[@]}" eval --data many --checkpoint good.prc
 refused 2 "20" "${program[@]}" infer --data wide --checkpoint good.prc --out new.npy
 refused 2 "demo" "${program[@]}" eval --data demo --checkpoint demo
 
+say "-- orders of seeds"
+ordered=("${train[@]}" --data demo --order file)
+cp demo/train_idx.npy list.npy
+poke_item list.npy 3 1200
+refused 2 "list.npy: entry 3 is 1200, must be a node in 0 .. 1199" "${ordered[@]}" \
+    --order.file list.npy
+poke_item list.npy 3 -1
+refused 2 "list.npy: entry 3 is -1, must be" "${ordered[@]}" --order.file list.npy
+cp demo/train_idx.npy list.npy
+first=$(od -An -td8 -j"$(data_offset list.npy)" -N8 list.npy)
+poke_item list.npy 2 "$first"
+refused 2 "list.npy: entry 2 is .*entry 0 is; a node may be listed once" "${ordered[@]}" \
+    --order.file list.npy
+refused 2 "test_idx.npy: entry 0 is .*none of the split's .* training nodes" "${ordered[@]}" \
+    --order.file demo/test_idx.npy
+refused 2 "feat.npy: has 2 dimensions of reals" "${ordered[@]}" --order.file demo/feat.npy
+refused 2 "no_such.npy" "${ordered[@]}" --order.file no_such.npy
+refused 2 "--order file needs --order.file FILE" "${ordered[@]}"
+refused 2 "--order.file list.npy goes with --order file" "${train[@]}" --data demo \
+    --order.file list.npy
+rm list.npy
+
+say "-- reorder"
+reorder=("${program[@]}" reorder)
+refused 2 "no_such_dir" "${reorder[@]}" --data no_such_dir --out new
+refused 2 "demo: is not empty" "${reorder[@]}" --data demo --out demo
+refused 2 "good.prc: exists and is not a directory" "${reorder[@]}" --data demo --out good.prc
+refused 1 "no_such_dir/new: cannot be made" "${reorder[@]}" --data demo --out no_such_dir/new
+rm -rf bad
+cp -r demo bad
+poke_item bad/indices.npy 17 1200
+refused 2 "indices.npy.*1200" "${reorder[@]}" --data bad --out new
+must "${reorder[@]}" --data demo --out sorted --by community --order.clusters 10 --json
+equal "reorder keeps the nodes" "$(json nodes)" 1200
+refused 2 "sorted: is not empty" "${reorder[@]}" --data demo --out sorted --by bfs
+must "${train[@]}" --data sorted --order community --order.clusters 10 --echo 2
+for word in "--order community: METIS .* clusters in .* MiB" "--echo 2: an epoch has 2 times" \
+    "docs/stickiness.md"; do
+    grep -Eq -- "$word" "$ERR" || fail "training in order does not say '$word'"
+done
+rm -rf sorted
+
 say "-- infer"
 infer=("${program[@]}" infer --data demo --checkpoint good.prc)
 cp demo/test_idx.npy ids.npy

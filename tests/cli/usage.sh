@@ -22,15 +22,16 @@ prints '^commands:' "$PACKRAT"
 prints '^commands:' "$PACKRAT" --help
 prints '^commands:' "$PACKRAT" help
 prints '^\.TH PACKRAT 1 "[0-9]{4}-[0-9]{2}-[0-9]{2}"' "$PACKRAT" man
-for command in import gen train eval infer report topo tune; do
+for command in import gen reorder train eval infer report topo tune; do
     prints "^usage: packrat $command" "$PACKRAT" help "$command"
     prints "^  --config" "$PACKRAT" "$command" --help
     prints "^  --json" "$PACKRAT" "$command" --help
     prints "PACKRAT ${command^^}" "$PACKRAT" man
 done
-for option in data split fanout batch-size epochs steps lr weight-decay dropout feature-norm \
+for option in data split fanout batch-size epochs steps lr lr-schedule weight-decay dropout feature-norm \
     patience eval eval-every cache.mode cache.rows cache.bytes cache.factor cache.policy numa \
-    threads tuning log checkpoint seed hidden model layers; do
+    threads tuning log checkpoint seed hidden model layers order order.file order.buffer order.mix \
+    order.clusters order.method echo echo.pool; do
     prints "^  --$option " "$PACKRAT" train --help
 done
 
@@ -52,6 +53,14 @@ expect 2 "infer: --out is missing" "$PACKRAT" infer --data d --checkpoint m.prc
 expect 2 "import: --source is missing" "$PACKRAT" import --out d
 expect 2 "import: --out is missing" "$PACKRAT" import edges.txt
 expect 2 "both name the source" "$PACKRAT" import a --source b --out d
+expect 2 "reorder: --data is missing" "$PACKRAT" reorder --out d
+expect 2 "reorder: --out is missing" "$PACKRAT" reorder --data d
+expect 2 "--by.*community\|degree\|bfs" "$PACKRAT" reorder --data d --out e --by size
+expect 2 "--order.clusters.*0 \.\. 1000000" "$PACKRAT" reorder --data d --out e \
+    --order.clusters 1000001
+expect 2 "--order.method.*auto\|metis\|propagation" "$PACKRAT" reorder --data d --out e \
+    --order.method metal
+expect 2 "unexpected argument 'x'" "$PACKRAT" reorder x --data d --out e
 expect 2 "unexpected argument 'x'" "$PACKRAT" train x --data d
 expect 2 "unexpected argument 'x'" "$PACKRAT" topo x
 expect 2 "tune: --data and --row-bytes both" "$PACKRAT" tune --data d --row-bytes 64
@@ -81,6 +90,7 @@ lr|nan|number
 lr|inf|number
 lr|-0.1|\.\.
 lr|fast|number
+lr-schedule|cosine|constant\|linear
 dropout|1.5|\.\.
 dropout|-0.1|\.\.
 hidden|0|\.\.
@@ -105,6 +115,15 @@ eval|often|exact
 eval-every|0|1 \.\.
 split|both|main\|alt
 feature-norm|l3|l2
+order|sorted|random\|community\|file
+order.buffer|-1|whole number
+order.mix|1.5|0 \.\. 1
+order.mix|half|number
+order.clusters|1000001|0 \.\. 1000000
+order.method|louvain|auto\|metis\|propagation
+echo|0|1 \.\. 1024
+echo|1025|1 \.\. 1024
+echo.pool|0|1 \.\. 65536
 json|maybe|true or false
 TABLE
 expect 2 "--data has .* bytes, at most" "$PACKRAT" train "--data=$(printf 'x%.0s' {1..5000})"
