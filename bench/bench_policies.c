@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/policies/belady.h"
+#include "bench/support/belady.h"
 #include "bench/support/output.h"
 #include "bench/support/replay.h"
 

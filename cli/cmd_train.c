@@ -51,8 +51,8 @@ static void print_summary(const pr_train_setup *setup, const pr_train_result *r)
     print_accuracy(r);
     if (isfinite(r->train_loss))
         printf("loss        %.4f, mean of the last epoch\n", r->train_loss);
-    printf("step        %.3f ms in the median, %u thread%s\n", (double)r->step_ns_median * 1e-6,
-           r->threads, r->threads == 1 ? "" : "s");
+    printf("step        %.3f ms in the median, %u thread%s%s\n", (double)r->step_ns_median * 1e-6,
+           r->threads, r->threads == 1 ? "" : "s", r->pipelined ? ", pipelined" : "");
     print_cache(setup, r);
     if (r->checkpoint_saved) printf("checkpoint  %s\n", setup->train.checkpoint);
     if (log_is_kept(setup->train.log))
@@ -88,6 +88,7 @@ static int print_json(command_call *call, const pr_train_result *r, int exit_sta
     results_count(&out, "heap_calls", r->heap_calls);
     results_count(&out, "threads", r->threads);
     results_count(&out, "lanes", r->lanes);
+    results_count(&out, "pipelined", r->pipelined);
     results_count(&out, "elapsed_ns", (uint64_t)r->elapsed_ns);
     results_count(&out, "exit_status", (uint64_t)exit_status);
     return results_end(&out, call, exit_status);

@@ -9,12 +9,12 @@
 
 enum { INSERTION_MAX = 24 };
 
-static bool stopped(const pri_csc_how *how)
+bool pri_csc_stopped(const pri_csc_how *how)
 {
     return how->stop && *how->stop;
 }
 
-static int team_of(const pri_csc_how *how)
+int pri_csc_team(const pri_csc_how *how)
 {
     return how->threads ? (int)how->threads : omp_get_max_threads();
 }
@@ -70,7 +70,7 @@ static void count_pairs(const pr_vid *pair, uint64_t num_pairs, const pri_csc_ho
     pr_eid  *count = csc->indptr;
     uint64_t loops = 0;
 
-#pragma omp parallel for num_threads(team_of(how)) reduction(+ : loops)
+#pragma omp parallel for num_threads(pri_csc_team(how)) reduction(+ : loops)
     for (uint64_t i = 0; i < num_pairs; i++) {
         const pr_vid src = pair[2 * i], dst = pair[2 * i + 1];
         if (src == dst) {
@@ -86,8 +86,15 @@ static void count_pairs(const pr_vid *pair, uint64_t num_pairs, const pri_csc_ho
     csc->self_loops_dropped = loops;
 }
 
+pr_eid pri_csc_count(const pr_vid *pair, uint64_t num_pairs, const pri_csc_how *how,
+                     pr_vid num_nodes, pri_csc *csc)
+{
+    count_pairs(pair, num_pairs, how, csc);
+    return sum_counts(csc->indptr, num_nodes);
+}
+
 /* Take the next place of a list. */
-static pr_eid take_place(pr_eid *next)
+pr_eid pri_csc_take_place(pr_eid *next)
 {
     pr_eid at;
 #pragma omp atomic capture
@@ -98,12 +105,12 @@ static pr_eid take_place(pr_eid *next)
 /* Put every arc into its list; afterwards indptr[v] is the end of list v. */
 static void fill_lists(const pr_vid *pair, uint64_t num_pairs, const pri_csc_how *how, pri_csc *csc)
 {
-#pragma omp parallel for num_threads(team_of(how))
+#pragma omp parallel for num_threads(pri_csc_team(how))
     for (uint64_t i = 0; i < num_pairs; i++) {
         const pr_vid src = pair[2 * i], dst = pair[2 * i + 1];
         if (src == dst) continue;
-        csc->indices[take_place(&csc->indptr[dst])] = src;
-        if (how->undirected) csc->indices[take_place(&csc->indptr[src])] = dst;
+        csc->indices[pri_csc_take_place(&csc->indptr[dst])] = src;
+        if (how->undirected) csc->indices[pri_csc_take_place(&csc->indptr[src])] = dst;
     }
 }
 
@@ -116,10 +123,10 @@ static pr_status canonical(pri_csc *csc, pr_vid num_nodes, const pri_csc_how *ho
     const int     top    = 31 - __builtin_clz(num_nodes | 1);
     pr_eid        kept   = 0;
 
-#pragma omp parallel for num_threads(team_of(how)) schedule(dynamic, 1024)
+#pragma omp parallel for num_threads(pri_csc_team(how)) schedule(dynamic, 1024)
     for (uint64_t v = 0; v < num_nodes; v++)
-        if (!stopped(how)) sort_ids(index + indptr[v], indptr[v + 1] - indptr[v], top);
-    PR_CHECK(!stopped(how), PR_E_INTERRUPTED, "interrupted while sorting arcs");
+        if (!pri_csc_stopped(how)) sort_ids(index + indptr[v], indptr[v + 1] - indptr[v], top);
+    PR_CHECK(!pri_csc_stopped(how), PR_E_INTERRUPTED, "interrupted while sorting arcs");
 
     const pr_eid given = indptr[num_nodes];
     uint64_t     loops = 0;
@@ -149,14 +156,13 @@ pr_status pri_csc_from_pairs(const pr_vid *pair, uint64_t num_pairs, pr_vid num_
 
     *out = (pri_csc){ 0 };
     PR_NEW(csc.indptr, (uint64_t)num_nodes + 1);
-    count_pairs(pair, num_pairs, how, &csc);
-    const pr_eid num_arcs = sum_counts(csc.indptr, num_nodes);
-    PR_CHECK(!stopped(how), PR_E_INTERRUPTED, "interrupted while counting arcs");
+    const pr_eid num_arcs = pri_csc_count(pair, num_pairs, how, num_nodes, &csc);
+    PR_CHECK(!pri_csc_stopped(how), PR_E_INTERRUPTED, "interrupted while counting arcs");
     PR_NEW(csc.indices, num_arcs);
     fill_lists(pair, num_pairs, how, &csc);
     memmove(csc.indptr + 1, csc.indptr, num_nodes * sizeof *csc.indptr);
     csc.indptr[0] = 0;
-    PR_CHECK(!stopped(how), PR_E_INTERRUPTED, "interrupted while sorting arcs");
+    PR_CHECK(!pri_csc_stopped(how), PR_E_INTERRUPTED, "interrupted while sorting arcs");
     PR_TRY(canonical(&csc, num_nodes, how));
     *out = csc;
     csc  = (pri_csc){ 0 };
@@ -171,6 +177,7 @@ pr_status pri_csc_from_graph(const pr_graph *graph, const pri_csc_how *how, pri_
     pri_csc        csc = { 0 };
     const uint64_t N   = graph->num_nodes;
 
+    if (graph->weights) return pri_csc_from_weighted_graph(graph, how, out);
     *out = (pri_csc){ 0 };
     PR_NEW(csc.indptr, N + 1);
     PR_NEW(csc.indices, graph->num_edges);
@@ -191,7 +198,7 @@ static void count_both(const pr_graph *graph, const pri_csc_how *how, pri_csc *c
     pr_eid  *count = csc->indptr;
     uint64_t loops = 0;
 
-#pragma omp parallel for num_threads(team_of(how)) schedule(dynamic, 1024) reduction(+ : loops)
+#pragma omp parallel for num_threads(pri_csc_team(how)) schedule(dynamic, 1024) reduction(+ : loops)
     for (uint64_t v = 0; v < graph->num_nodes; v++) {
         pr_eid own = 0;
         for (pr_eid e = graph->indptr[v]; e < graph->indptr[v + 1]; e++) {
@@ -210,13 +217,13 @@ static void count_both(const pr_graph *graph, const pri_csc_how *how, pri_csc *c
 
 static void fill_both(const pr_graph *graph, const pri_csc_how *how, pri_csc *csc)
 {
-#pragma omp parallel for num_threads(team_of(how)) schedule(dynamic, 1024)
+#pragma omp parallel for num_threads(pri_csc_team(how)) schedule(dynamic, 1024)
     for (uint64_t v = 0; v < graph->num_nodes; v++)
         for (pr_eid e = graph->indptr[v]; e < graph->indptr[v + 1]; e++) {
             const pr_vid u = graph->indices[e];
             if (u == v) continue;
-            csc->indices[take_place(&csc->indptr[v])] = u;
-            csc->indices[take_place(&csc->indptr[u])] = (pr_vid)v;
+            csc->indices[pri_csc_take_place(&csc->indptr[v])] = u;
+            csc->indices[pri_csc_take_place(&csc->indptr[u])] = (pr_vid)v;
         }
 }
 
@@ -230,7 +237,7 @@ pr_status pri_csc_symmetric(const pr_graph *graph, const pri_csc_how *how, pri_c
     PR_NEW(csc.indptr, N + 1);
     count_both(graph, how, &csc);
     const pr_eid num_arcs = sum_counts(csc.indptr, graph->num_nodes);
-    PR_CHECK(!stopped(how), PR_E_INTERRUPTED, "interrupted while counting arcs");
+    PR_CHECK(!pri_csc_stopped(how), PR_E_INTERRUPTED, "interrupted while counting arcs");
     PR_NEW(csc.indices, num_arcs);
     fill_both(graph, how, &csc);
     memmove(csc.indptr + 1, csc.indptr, N * sizeof *csc.indptr);
@@ -243,9 +250,11 @@ done:
     return st;
 }
 
-uint64_t pri_csc_bytes(uint64_t num_pairs, uint64_t num_nodes, bool undirected)
+uint64_t pri_csc_bytes(uint64_t num_pairs, uint64_t num_nodes, bool undirected, bool weighted)
 {
-    return (num_nodes + 1) * sizeof(pr_eid) + num_pairs * (undirected ? 2 : 1) * sizeof(pr_vid);
+    const uint64_t arcs = num_pairs * (undirected ? 2 : 1);
+    const uint64_t each = sizeof(pr_vid) + (weighted ? sizeof(float) + sizeof(uint64_t) : 0);
+    return (num_nodes + 1) * sizeof(pr_eid) + arcs * each;
 }
 
 /* Walking the arcs by destination meets the reverses by source: the k-th arc that leaves u must be
@@ -274,5 +283,6 @@ void pri_csc_clear(pri_csc *csc)
 {
     pri_free(csc->indptr);
     pri_free(csc->indices);
+    pri_free(csc->weights);
     *csc = (pri_csc){ 0 };
 }

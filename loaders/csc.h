@@ -8,9 +8,10 @@
 #include "base/check.h"
 
 typedef struct pri_csc {
-    pr_graph graph;   /* borrows the two arrays */
+    pr_graph graph;   /* borrows the arrays */
     pr_eid  *indptr;  /* [num_nodes + 1] */
     pr_vid  *indices; /* [num_edges], room for every arc given */
+    float   *weights; /* the same; NULL without weights */
     uint64_t self_loops_dropped, duplicates_dropped;
 } pri_csc;
 
@@ -31,14 +32,31 @@ typedef struct pri_csc_how {
 pr_status pri_csc_from_pairs(const pr_vid *pair, uint64_t num_pairs, pr_vid num_nodes,
                              const pri_csc_how *how, pri_csc *out);
 
-/* Build from a graph in any order (how->undirected adds nothing here). */
+/* The same with a weight for every pair, finite and at least 0: a reverse has its pair's weight,
+ * and of equal arcs the weights are added up. PR_E_INPUT when a sum does not fit f32. */
+pr_status pri_csc_from_weighted_pairs(const pr_vid *pair, const float *weight, uint64_t num_pairs,
+                                      pr_vid num_nodes, const pri_csc_how *how, pri_csc *out);
+
+/* Build from a graph in any order, with its weights if it has any (how->undirected adds nothing
+ * here). */
 pr_status pri_csc_from_graph(const pr_graph *graph, const pri_csc_how *how, pri_csc *out);
 
 /* Build from a graph in any order, with the reverse of every arc. */
 pr_status pri_csc_symmetric(const pr_graph *graph, const pri_csc_how *how, pri_csc *out);
 
-/* Bytes that pri_csc_from_pairs takes. */
-uint64_t pri_csc_bytes(uint64_t num_pairs, uint64_t num_nodes, bool undirected);
+/* Bytes that pri_csc_from_pairs takes, or pri_csc_from_weighted_pairs. */
+uint64_t pri_csc_bytes(uint64_t num_pairs, uint64_t num_nodes, bool undirected, bool weighted);
+
+/* Steps that building with weights shares: count the arcs of every list, self loops apart, and give
+ * where each begins; say whether it is time to stop; give the threads. */
+pr_eid pri_csc_count(const pr_vid *pair, uint64_t num_pairs, const pri_csc_how *how,
+                     pr_vid num_nodes, pri_csc *csc);
+bool   pri_csc_stopped(const pri_csc_how *how);
+int    pri_csc_team(const pri_csc_how *how);
+pr_eid pri_csc_take_place(pr_eid *next); /* any thread */
+
+/* pri_csc_from_graph where there are weights. */
+pr_status pri_csc_from_weighted_graph(const pr_graph *graph, const pri_csc_how *how, pri_csc *out);
 
 /* Say whether every arc of a canonical graph has its reverse. Takes 8 bytes a node. One pass over
  * the arcs, or less when the answer is no. */

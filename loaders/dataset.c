@@ -35,7 +35,8 @@ typedef struct dataset {
     pri_split_arrays   split[PR_NUM_SPLITS];
 } dataset;
 
-/* Hash counts, arcs and labels, as they are in memory: the same for every form of the files. */
+/* Hash counts, arcs and labels, as they are in memory: the same for every form of the files; edge
+ * weights count where there are any. */
 static uint64_t fingerprint_of(const pr_dataset *d)
 {
     const pr_graph *g        = &d->graph;
@@ -45,6 +46,7 @@ static uint64_t fingerprint_of(const pr_dataset *d)
     hash          = pri_checksum(g->indptr, ((size_t)g->num_nodes + 1) * sizeof *g->indptr, hash);
     hash          = pri_checksum(g->indices, (size_t)g->num_edges * sizeof *g->indices, hash);
     if (d->labels) hash = pri_checksum(d->labels, g->num_nodes * sizeof *d->labels, hash);
+    if (g->weights) hash = pri_checksum(g->weights, g->num_edges * sizeof *g->weights, hash);
     return hash;
 }
 

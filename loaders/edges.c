@@ -2,7 +2,9 @@
  * and files have billions of them. */
 #include "loaders/edges.h"
 
+#include <float.h>
 #include <inttypes.h>
+#include <stdlib.h>
 
 enum { FIRST_PAIRS = 1 << 12 };
 
@@ -45,16 +47,30 @@ static const char *skip_separator(const char *at)
     return next > at ? next : NULL;
 }
 
-/* Read "source destination ..."; gives false when the line is anything else. The text ends with a
- * 0 byte at `end`. */
-static bool read_pair(const char *at, const char *end, uint64_t pair[2], bool *more)
+/* One line of text. */
+typedef struct edge {
+    uint64_t pair[2];
+    double   weight; /* not looked at yet; 0 where none is read */
+    bool     more;   /* columns */
+} edge;
+
+/* Read "source destination ...", or "source destination weight ..."; gives false when the line is
+ * anything else. The text ends with a 0 byte at `end`. */
+static bool read_edge(const char *at, const char *end, bool weighted, edge *e)
 {
-    at = read_id(skip_blanks(at), &pair[0]);
+    at = read_id(skip_blanks(at), &e->pair[0]);
     if (at) at = skip_separator(at);
-    if (at) at = read_id(at, &pair[1]);
+    if (at) at = read_id(at, &e->pair[1]);
+    if (at && weighted) {
+        char *behind;
+        at = skip_separator(at);
+        if (!at) return false;
+        e->weight = strtod(at, &behind);
+        at        = behind > at ? behind : NULL;
+    }
     if (!at) return false;
     const char *rest = skip_separator(at);
-    *more            = rest && rest < end;
+    e->more          = rest && rest < end;
     return at == end || rest;
 }
 
@@ -72,9 +88,10 @@ static bool is_heading(const char *at)
     }
 }
 
-static pr_status grow(pri_edges *edges, bool wide, const char *path)
+static pr_status grow(pri_edges *edges, const pri_edge_rules *rules, const char *path)
 {
     pr_status      st     = PR_OK;
+    const bool     wide   = rules->any_id;
     const uint64_t wanted = edges->capacity ? edges->capacity + edges->capacity / 2 : FIRST_PAIRS;
     const size_t   size   = wide ? 2 * sizeof *edges->wide : 2 * sizeof *edges->pair;
     void          *old    = wide ? (void *)edges->wide : (void *)edges->pair;
@@ -86,17 +103,23 @@ static pr_status grow(pri_edges *edges, bool wide, const char *path)
         edges->wide = grown;
     else
         edges->pair = grown;
+    if (rules->weighted) {
+        float *weight = pri_realloc(edges->weight, wanted, sizeof *weight);
+        PR_CHECK(weight, PR_E_NOMEM, "%s: cannot allocate %" PRIu64 " weights", path, wanted);
+        edges->weight = weight;
+    }
     edges->capacity = wanted;
 done:
     return st;
 }
 
 static pr_status append(pri_edges *edges, const pri_edge_rules *rules, const pri_lines *lines,
-                        const uint64_t pair[2])
+                        const edge *e)
 {
-    pr_status      st    = PR_OK;
-    const uint64_t most  = rules->num_nodes ? rules->num_nodes : PR_MAX_NODES;
-    const uint64_t above = pair[0] > pair[1] ? pair[0] : pair[1];
+    pr_status       st    = PR_OK;
+    const uint64_t *pair  = e->pair;
+    const uint64_t  most  = rules->num_nodes ? rules->num_nodes : PR_MAX_NODES;
+    const uint64_t  above = pair[0] > pair[1] ? pair[0] : pair[1];
 
     if (!rules->any_id && above >= most) {
         PR_CHECK(!rules->num_nodes, PR_E_INPUT,
@@ -108,7 +131,12 @@ static pr_status append(pri_edges *edges, const pri_edge_rules *rules, const pri
                  " (--remap numbers the ids found from 0)",
                  lines->path, lines->number, above, most - 1);
     }
-    if (edges->num_pairs == edges->capacity) PR_TRY(grow(edges, rules->any_id, lines->path));
+    const float weight = (float)e->weight; /* beyond f32: infinite */
+    PR_CHECK(weight >= 0.0f && weight <= FLT_MAX, PR_E_INPUT,
+             "%s: line %" PRIu64 ": weight %g, must be finite in 32 bits and at least 0",
+             lines->path, lines->number, e->weight);
+    if (edges->num_pairs == edges->capacity) PR_TRY(grow(edges, rules, lines->path));
+    if (rules->weighted) edges->weight[edges->num_pairs] = weight;
     const uint64_t at = 2 * edges->num_pairs++;
     if (rules->any_id) {
         edges->wide[at]     = pair[0];
@@ -123,7 +151,7 @@ done:
 }
 
 /* Name the line that is not an edge. */
-static pr_status malformed(const pri_lines *lines, const char *text, size_t bytes)
+static pr_status malformed(const pri_lines *lines, bool weighted, const char *text, size_t bytes)
 {
     pr_status st = PR_OK;
     char      excerpt[PRI_EXCERPT_BYTES];
@@ -131,8 +159,9 @@ static pr_status malformed(const pri_lines *lines, const char *text, size_t byte
     pri_lines_excerpt(text, bytes, excerpt);
     PR_RAISE(PR_E_INPUT,
              "%s: line %" PRIu64 ": found '%s', must be two node ids (whole numbers from 0 to "
-             "%" PRIu64 ") separated by blanks, a tab or one comma",
-             lines->path, lines->number, excerpt, PRI_MAX_EDGE_ID);
+             "%" PRIu64 ")%s separated by blanks, a tab or one comma",
+             lines->path, lines->number, excerpt, PRI_MAX_EDGE_ID,
+             weighted ? " and a weight," : "");
 done:
     return st;
 }
@@ -146,22 +175,23 @@ pr_status pri_edges_read(pri_lines *lines, const pri_edge_rules *rules, pri_edge
 
     *out = (pri_edges){ 0 };
     for (;;) {
-        uint64_t pair[2];
-        bool     more = false;
+        edge e = { .more = false };
         PR_TRY(pri_lines_next(lines, &text, &bytes));
         if (!text) break;
-        if (!read_pair(text, text + bytes, pair, &more)) {
+        if (!read_edge(text, text + bytes, rules->weighted, &e)) {
             if (pri_lines_is_empty(text, bytes)) continue;
-            if (!first || !is_heading(skip_blanks(text))) PR_TRY(malformed(lines, text, bytes));
+            if (!first || !is_heading(skip_blanks(text)))
+                PR_TRY(malformed(lines, rules->weighted, text, bytes));
             first = false;
             continue;
         }
         first = false;
-        if (more && !warned)
-            pr_diag(PR_WARN, "%s: line %" PRIu64 ": columns after the second are ignored",
-                    lines->path, lines->number);
-        warned |= more;
-        PR_TRY(append(out, rules, lines, pair));
+        if (e.more && !warned)
+            pr_diag(PR_WARN, "%s: line %" PRIu64 ": columns after the %s are ignored%s",
+                    lines->path, lines->number, rules->weighted ? "third" : "second",
+                    rules->weighted ? "" : " (--edge-weights reads a third as weight)");
+        warned |= e.more;
+        PR_TRY(append(out, rules, lines, &e));
     }
 done:
     if (st != PR_OK) pri_edges_clear(out);
@@ -172,5 +202,6 @@ void pri_edges_clear(pri_edges *edges)
 {
     pri_free(edges->pair);
     pri_free(edges->wide);
+    pri_free(edges->weight);
     *edges = (pri_edges){ 0 };
 }

@@ -8,6 +8,7 @@
 
 /* Which ids are allowed. */
 typedef struct pri_edge_rules {
+    bool        weighted;   /* a third column is read: the edge's weight */
     bool        any_id;     /* ids up to PRI_MAX_EDGE_ID, to be numbered by pri_edges_remap */
     uint64_t    num_nodes;  /* else: ids must be below this; 0: below PR_MAX_NODES */
     const char *nodes_from; /* what says so, for errors: "the 10 rows of F.npy" */
@@ -19,17 +20,18 @@ typedef struct pri_edges {
     uint64_t  max_id;   /* 0 without pairs */
     pr_vid   *pair;     /* [2 num_pairs] source, destination; NULL while ids are wide */
     uint64_t *wide;     /* the same with any_id, until pri_edges_remap */
+    float    *weight;   /* [num_pairs] where they are read, else NULL */
     uint64_t  capacity; /* pairs that fit */
 } pri_edges;
 
-/* Read two ids a line, separated by blanks, tabs or one comma. Blank lines and lines that begin
- * with '#' or '%' are skipped, the first line may hold words (a heading), further columns are
- * ignored with one warning.
+/* Read two ids a line, and a weight where the rules say so (finite in f32 and at least 0),
+ * separated by blanks, tabs or one comma. Blank lines and lines that begin with '#' or '%' are
+ * skipped, the first line may hold words (a heading), further columns are ignored with one warning.
  *
  *   out   clear with pri_edges_clear; empty on failure
  *
  * PR_E_INPUT names the file, the line and what it holds. One pass; 8 bytes a line, 16 with any_id,
- * up to half as much again while the array grows. */
+ * 4 more with weights, up to half as much again while the array grows. */
 pr_status pri_edges_read(pri_lines *lines, const pri_edge_rules *rules, pri_edges *out);
 
 /* Number the ids found 0, 1, ... in ascending order of the ids.

@@ -21,7 +21,10 @@ static const pr_option options[] = {
       MEMBER(out), 0, 0, NULL },
     { "nodes", "nodes", "number of nodes", "10000", PR_OPT_U64, MEMBER(nodes), 2, PR_MAX_NODES,
       NULL },
-    { "edges", "arcs", "stored arcs wanted, both directions counted, before duplicates are dropped",
+    { "edges", "arcs",
+      "stored arcs wanted, both directions counted; duplicates are drawn again (planted) or "
+      "dropped "
+      "(rmat)",
       "100000", PR_OPT_U64, MEMBER(edges), 2, 0x1p40, NULL },
     { "features", "columns", "columns of the feature rows", "64", PR_OPT_U32, MEMBER(features), 1,
       PRI_MAX_FEATS, NULL },
@@ -43,6 +46,10 @@ static const pr_option options[] = {
       PR_OPT_REAL, MEMBER(noise), 0, 1000, NULL },
     { "label-noise", "share", "share of the nodes whose label is drawn blindly", "0.25",
       PR_OPT_REAL, MEMBER(label_noise), 0, 1, NULL },
+    { "edge-weights", "",
+      "weights of the edges, the same both ways: none, uniform (0 to 1), pareto (1 or more, with a "
+      "long tail)",
+      "none", PR_OPT_CHOICE, MEMBER(edge_weights), 0, 0, "none|uniform|pareto" },
     { "threads", "threads", "threads; 0 takes all; the result is the same", "0", PR_OPT_U32,
       MEMBER(threads), 0, MAX_THREADS, NULL },
 };
@@ -91,13 +98,14 @@ static pr_status check_memory(const pri_gen *gen, const pri_gen_kind *kind, uint
     pr_status      st      = PR_OK;
     const uint64_t N       = gen->num_nodes;
     const uint64_t pairs   = gen->num_pairs * 2 * sizeof(pr_vid);
-    const uint64_t csc     = pri_csc_bytes(gen->num_pairs, N, true);
+    const uint64_t csc     = pri_csc_bytes(gen->num_pairs, N, true, false);
+    const uint64_t weights = gen->options->edge_weights ? gen->num_pairs * 2 * sizeof(float) : 0;
     const uint64_t labels  = N * sizeof(int32_t);
     const uint64_t phase[] = {
         pairs + kind->pairs_bytes(gen),
         pairs + csc,
         csc + labels + kind->labels_bytes(gen),
-        csc + labels + N * sizeof(pr_vid) + WRITE_BYTES + gen->num_feats * sizeof(float),
+        csc + weights + labels + N * sizeof(pr_vid) + WRITE_BYTES + gen->num_feats * sizeof(float),
     };
 
     *peak_bytes = 0;
@@ -144,6 +152,7 @@ static pr_status make(pri_gen *gen, const pri_gen_kind *kind)
     PR_NEW(gen->labels, gen->num_nodes);
     PR_TRY(kind->labels(gen));
     PR_CHECK(!pri_gen_stopped(gen), PR_E_INTERRUPTED, "interrupted while making labels");
+    if (gen->options->edge_weights) PR_TRY(pri_gen_edge_weights(gen));
 done:
     return st;
 }

@@ -13,7 +13,8 @@ typedef enum pri_gen_purpose {
     PRI_GEN_HIDDEN,
     PRI_GEN_NOISE,
     PRI_GEN_CLASS_CENTRE,
-    PRI_GEN_SUB_CENTRE
+    PRI_GEN_SUB_CENTRE,
+    PRI_GEN_EDGE_WEIGHT
 } pri_gen_purpose;
 
 /* A keyed bijection of 0 .. n-1: rounds of multiply, add and fold on the next power of two, until
@@ -53,6 +54,9 @@ void pri_gen_normal(const pri_gen *gen, pri_gen_purpose purpose, uint64_t index,
 
 /* Give the label of node v: `clean`, or with probability label_noise any class. */
 int32_t pri_gen_label(const pri_gen *gen, pr_vid v, uint32_t clean);
+
+/* Give every arc a weight as --edge-weights says; takes 4 bytes an arc. */
+pr_status pri_gen_edge_weights(pri_gen *gen);
 
 bool pri_gen_stopped(const pri_gen *gen);
 

@@ -1,4 +1,4 @@
-/* gen_random.c: normal deviates and keyed bijections for synthetic graphs. */
+/* gen_random.c: normal deviates, keyed bijections and edge weights for synthetic graphs. */
 #include <math.h>
 
 #include "base/rng.h"
@@ -67,4 +67,30 @@ uint64_t pri_unpermute(const pri_permutation *p, uint64_t y)
         }
     } while (y >= p->n);
     return y;
+}
+
+/* Give the weight of an edge between a and b, the same for b and a. */
+static float edge_weight(const pri_gen *gen, pr_vid a, pr_vid b)
+{
+    enum { UNIFORM = 1 };               /* of --edge-weights; else pareto */
+    static const double exponent = 1.5; /* of the tail: P(weight > w) = w^-1.5 */
+    const pri_rand4 r = pri_philox(gen->key, a < b ? a : b, a < b ? b : a, 0, PRI_GEN_EDGE_WEIGHT);
+    const double    unit = ((double)r.at[0] + 0.5) * 0x1p-32; /* above 0, below 1 */
+
+    return (float)(gen->options->edge_weights == UNIFORM ? unit : pow(unit, -1.0 / exponent));
+}
+
+pr_status pri_gen_edge_weights(pri_gen *gen)
+{
+    pr_status st = PR_OK;
+    pri_csc  *c  = &gen->csc;
+
+    PR_NEW(c->weights, c->graph.num_edges);
+#pragma omp parallel for num_threads(gen->threads) schedule(dynamic, 1024)
+    for (uint64_t v = 0; v < gen->num_nodes; v++)
+        for (pr_eid e = c->indptr[v]; e < c->indptr[v + 1]; e++)
+            c->weights[e] = edge_weight(gen, c->indices[e], (pr_vid)v);
+    c->graph.weights = c->weights;
+done:
+    return st;
 }

@@ -4,6 +4,34 @@
  * counted. Any other order goes through a stable counting sort. */
 #include "loaders/graph.h"
 
+#include <float.h>
+
+/* Load edge_weight.npy; *out stays NULL when there is none. */
+static pr_status load_weights(pri_array *a, const char *dir, uint64_t num_edges, const float **out)
+{
+    pr_status st = PR_OK;
+    char      found[PRI_ELEMENT_BYTES];
+
+    if (!pri_array_present(dir, "edge_weight.npy")) return PR_OK;
+    PR_TRY(pri_array_open(a, dir, "edge_weight.npy", PRI_TYPES_REAL));
+    PR_TRY(pri_array_check_shape(a, 1, num_edges, 1, "num_edges of meta.json"));
+    PR_TRY(pri_array_floats(a, out));
+    const float *weights = *out;
+    uint64_t     bad     = num_edges;
+#pragma omp parallel for reduction(min : bad) if (num_edges >= PRI_PARALLEL_FROM)
+    for (uint64_t e = 0; e < num_edges; e++)
+        if (!(weights[e] >= 0.0f && weights[e] <= FLT_MAX) && e < bad) bad = e; /* NaN is neither */
+    if (bad < num_edges) {
+        pri_array_element_text(a, bad, found);
+        PR_RAISE(PR_E_INPUT,
+                 "%s/edge_weight.npy: element %llu is %s, must be finite in f32 and at least 0",
+                 dir, (unsigned long long)bad, found);
+    }
+    if (a->memory) pri_array_drop_file(a);
+done:
+    return st;
+}
+
 /* What the bounds are called in errors. */
 static const char num_nodes_name[] = "num_nodes of meta.json";
 
@@ -22,6 +50,7 @@ static pr_status load_csc(pri_graph_arrays *a, const char *dir, const pri_meta *
              (unsigned long long)out->indptr[N], (unsigned long long)E);
     PR_TRY(pri_array_ids(&a->indices, 0, E, N, num_nodes_name, &out->indices));
     if (a->indices.memory) pri_array_drop_file(&a->indices);
+    PR_TRY(load_weights(&a->weights, dir, E, &out->weights));
 done:
     return st;
 }
@@ -50,13 +79,19 @@ static void count_ascending(const uint32_t *dst, uint64_t num_edges, uint64_t nu
 }
 
 /* Stable counting sort by destination. indptr is zeroed and has num_nodes + 2 elements: counting
- * two places up leaves, after the sums, indptr[v + 1] as the cursor of v, which ends as its end. */
-static void sort_by_destination(const uint32_t *src, const uint32_t *dst, uint64_t num_edges,
-                                uint64_t num_nodes, pr_eid *indptr, uint32_t *indices)
+ * two places up leaves, after the sums, indptr[v + 1] as the cursor of v, which ends as its end.
+ * `weights` may be NULL; else they go to `sorted` as their arcs do. */
+static void sort_by_destination(const uint32_t *src, const uint32_t *dst, const float *weights,
+                                uint64_t num_edges, uint64_t num_nodes, pr_eid *indptr,
+                                uint32_t *indices, float *sorted)
 {
     for (uint64_t e = 0; e < num_edges; e++) indptr[(uint64_t)dst[e] + 2]++;
     for (uint64_t v = 2; v <= num_nodes + 1; v++) indptr[v] += indptr[v - 1];
-    for (uint64_t e = 0; e < num_edges; e++) indices[indptr[(uint64_t)dst[e] + 1]++] = src[e];
+    for (uint64_t e = 0; e < num_edges; e++) {
+        const pr_eid at = indptr[(uint64_t)dst[e] + 1]++;
+        indices[at]     = src[e];
+        if (weights) sorted[at] = weights[e];
+    }
 }
 
 static pr_status load_edge_index(pri_graph_arrays *a, const char *dir, const pri_meta *meta,
@@ -64,8 +99,9 @@ static pr_status load_edge_index(pri_graph_arrays *a, const char *dir, const pri
 {
     pr_status       st = PR_OK;
     const uint64_t  N = meta->num_nodes, E = meta->num_edges;
-    pri_array       sources = { 0 }, targets = { 0 };
+    pri_array       sources = { 0 }, targets = { 0 }, given = { 0 };
     const uint32_t *src, *dst;
+    const float    *weights = NULL;
 
     PR_TRY(pri_array_open(&sources, dir, "edge_index.npy", PRI_TYPES_ID));
     PR_TRY(pri_array_check_shape(&sources, 2, 2, E, "two rows, num_edges of meta.json columns"));
@@ -73,6 +109,7 @@ static pr_status load_edge_index(pri_graph_arrays *a, const char *dir, const pri
     PR_TRY(pri_array_check_shape(&targets, 2, 2, E, "two rows, num_edges of meta.json columns"));
     PR_TRY(pri_array_ids(&sources, 0, E, N, num_nodes_name, &src));
     PR_TRY(pri_array_ids(&targets, E, E, N, num_nodes_name, &dst));
+    PR_TRY(load_weights(&given, dir, E, &weights));
 
     a->indptr  = (pri_array){ .dir = dir, .file = "indptr" };
     a->indices = (pri_array){ .dir = dir, .file = "indices" };
@@ -83,15 +120,23 @@ static pr_status load_edge_index(pri_graph_arrays *a, const char *dir, const pri
         a->indices   = sources;
         sources      = (pri_array){ 0 };
         out->indices = src;
+        a->weights   = given;
+        given        = (pri_array){ 0 };
+        out->weights = weights;
     } else {
         PR_TRY(pri_array_own(&a->indices, (size_t)E, sizeof(uint32_t)));
-        sort_by_destination(src, dst, E, N, a->indptr.memory, a->indices.memory);
+        a->weights = (pri_array){ .dir = dir, .file = "weights" };
+        if (weights) PR_TRY(pri_array_own(&a->weights, (size_t)E, sizeof(float)));
+        sort_by_destination(src, dst, weights, E, N, a->indptr.memory, a->indices.memory,
+                            a->weights.memory);
         out->indices = a->indices.memory;
+        out->weights = a->weights.memory;
     }
     out->indptr = a->indptr.memory;
 done:
     pri_array_close(&sources);
     pri_array_close(&targets);
+    pri_array_close(&given);
     return st;
 }
 
@@ -117,4 +162,5 @@ void pri_graph_close(pri_graph_arrays *arrays)
 {
     pri_array_close(&arrays->indptr);
     pri_array_close(&arrays->indices);
+    pri_array_close(&arrays->weights);
 }

@@ -31,6 +31,8 @@ static const pr_option options[] = {
       PR_OPT_U64, MEMBER(nodes), 0, PR_MAX_NODES, NULL },
     { "undirected", "", "store the reverse of every edge too", "false", PR_OPT_FLAG,
       MEMBER(undirected), 0, 0, NULL },
+    { "edge-weights", "", "read the third column of an edge list as the edge's weight", "false",
+      PR_OPT_FLAG, MEMBER(edge_weights), 0, 0, NULL },
     { "remap", "", "number the ids found 0, 1, ... in ascending order and keep them in ids.npy",
       "false", PR_OPT_FLAG, MEMBER(remap), 0, 0, NULL },
     { "train-percent", "percent", "share of the labelled nodes that train, where no split is given",
@@ -96,12 +98,13 @@ static pr_status check_options(const pr_import_options *o, int *format)
     if (*format == FORMAT_AUTO) *format = is_dir ? FORMAT_DIR : FORMAT_EDGES;
     if (*format == FORMAT_DIR) {
         PR_CHECK(is_dir, PR_E_INPUT, "%s: is not a directory, which --format dir needs", o->source);
-        const char *flag = o->features[0]  ? "features"
-                           : o->labels[0]  ? "labels"
-                           : o->nodes > 0  ? "nodes"
-                           : o->undirected ? "undirected"
-                           : o->remap      ? "remap"
-                                           : NULL;
+        const char *flag = o->features[0]    ? "features"
+                           : o->labels[0]    ? "labels"
+                           : o->nodes > 0    ? "nodes"
+                           : o->undirected   ? "undirected"
+                           : o->edge_weights ? "edge-weights"
+                           : o->remap        ? "remap"
+                                             : NULL;
         PR_CHECK(!flag, PR_E_ARG, "--%s goes with an edge list, %s is a dataset directory", flag,
                  o->source);
     } else {
@@ -137,7 +140,8 @@ static pr_status read_edges(import_job *job)
     const pr_import_options *o     = job->options;
     pri_lines                lines = { 0 };
     uint64_t                 num_ids;
-    const pri_edge_rules     rules = { .any_id     = o->remap,
+    const pri_edge_rules     rules = { .weighted   = o->edge_weights,
+                                       .any_id     = o->remap,
                                        .num_nodes  = o->remap ? 0 : job->features.num_rows,
                                        .nodes_from = job->nodes_from };
 
@@ -159,12 +163,14 @@ done:
 static void note_edges(import_job *job)
 {
     const uint64_t P = job->edges.num_pairs, N = job->features.num_rows;
-    const bool     remap = job->options->remap;
-    const uint64_t rows  = job->features.values ? N * job->features.num_cols * sizeof(float) : 0;
-    const uint64_t csc   = pri_csc_bytes(P, N, job->options->undirected);
+    const bool     remap    = job->options->remap;
+    const uint64_t rows     = job->features.values ? N * job->features.num_cols * sizeof(float) : 0;
+    const bool     weighted = job->edges.weight != NULL;
+    const uint64_t csc      = pri_csc_bytes(P, N, job->options->undirected, weighted);
+    const uint64_t weights  = weighted ? P * sizeof(float) : 0;
 
-    note_bytes(job, rows + P * (remap ? 16 : 8) + (remap ? N * REMAP_BYTES : 0));
-    note_bytes(job, rows + P * 8 + csc + (remap ? N * 8 : 0));
+    note_bytes(job, rows + weights + P * (remap ? 16 : 8) + (remap ? N * REMAP_BYTES : 0));
+    note_bytes(job, rows + weights + P * 8 + csc + (remap ? N * 8 : 0));
     note_bytes(job, rows + csc + N * (remap ? 24 : 16) + WRITE_BYTES);
 }
 
@@ -178,8 +184,12 @@ static pr_status import_edges(import_job *job)
     PR_TRY(read_features(job));
     PR_TRY(read_edges(job));
     note_edges(job);
-    const pr_vid N = (pr_vid)job->features.num_rows;
-    PR_TRY(pri_csc_from_pairs(job->edges.pair, job->edges.num_pairs, N, &how, &job->csc));
+    const pr_vid     N = (pr_vid)job->features.num_rows;
+    const pri_edges *e = &job->edges;
+    if (e->weight)
+        PR_TRY(pri_csc_from_weighted_pairs(e->pair, e->weight, e->num_pairs, N, &how, &job->csc));
+    else
+        PR_TRY(pri_csc_from_pairs(e->pair, e->num_pairs, N, &how, &job->csc));
     pri_edges_clear(&job->edges);
 
     pri_feature_table_place(&job->features, a);
@@ -231,7 +241,8 @@ static pr_status import_dir(import_job *job)
     PR_TRY(pri_csc_from_graph(&d->graph, &how, &job->csc));
     PR_TRY(pri_original_ids_open(job->options->source, d->graph.num_nodes, &job->source_ids,
                                  &a->original_ids));
-    const uint64_t arcs = pri_csc_bytes(d->graph.num_edges, d->graph.num_nodes, false);
+    const uint64_t arcs =
+        pri_csc_bytes(d->graph.num_edges, d->graph.num_nodes, false, d->graph.weights != NULL);
     note_bytes(job, 2 * arcs + (uint64_t)d->graph.num_nodes * 16 + WRITE_BYTES);
     a->graph       = job->csc.graph;
     a->features    = d->features;

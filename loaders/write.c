@@ -28,7 +28,8 @@ static const char *const files[] = {
     "indptr.npy",       "indices.npy",   "feat.npy",          "feat_indptr.npy",
     "feat_indices.npy", "feat_data.npy", "label.npy",         "train_idx.npy",
     "val_idx.npy",      "test_idx.npy",  "alt_train_idx.npy", "alt_val_idx.npy",
-    "alt_test_idx.npy", "ids.npy",       "node_ids.npy",      "meta.json",
+    "alt_test_idx.npy", "ids.npy",       "node_ids.npy",      "edge_weight.npy",
+    "meta.json",
 };
 
 static bool is_empty_directory(const char *dir)
@@ -248,6 +249,7 @@ static pr_status write_files(const target *t, const pri_dataset_arrays *arrays)
 
     PR_TRY(write_array(t, "indptr.npy", PR_I64, 1, &offsets, NULL, g->indptr));
     PR_TRY(write_array(t, "indices.npy", PR_U32, 1, &E, NULL, g->indices));
+    if (g->weights) PR_TRY(write_array(t, "edge_weight.npy", PR_F32, 1, &E, NULL, g->weights));
     PR_TRY(write_features(t, arrays));
     if (arrays->labels)
         PR_TRY(write_array(t, "label.npy", PR_I64, 1, &N, widen_labels, arrays->labels));

@@ -10,7 +10,7 @@
 /* What a dataset directory holds; all pointers borrowed until pri_dataset_write returns. */
 typedef struct pri_dataset_arrays {
     const char *name;
-    pr_graph    graph;    /* all members set */
+    pr_graph    graph;    /* all members set; weights may be NULL */
     pr_features features; /* num_rows == graph.num_nodes; dense (any ld) or csr */
 
     /* Dense rows made on demand, for features.rows == NULL: write rows first .. first+count-1 of
@@ -32,8 +32,9 @@ typedef struct pri_dataset_arrays {
  * taken, PR_E_IO when the parent is missing or refuses. */
 pr_status pri_dataset_target_check(const char *dir);
 
-/* Write indptr.npy (i64), indices.npy (u32), feat.npy or feat_*.npy, label.npy (i64), the splits
- * (i64), ids.npy, node_ids.npy (i64) and meta.json with its counts and degree figures.
+/* Write indptr.npy (i64), indices.npy (u32), edge_weight.npy (f32, where the graph has weights),
+ * feat.npy or feat_*.npy, label.npy (i64), the splits (i64), ids.npy, node_ids.npy (i64) and
+ * meta.json with its counts and degree figures.
  *
  *   stop   may be NULL; when it becomes non-zero: PR_E_INTERRUPTED
  *   made   may be NULL; nodes, edges, features, classes, train, val, test are set (the main

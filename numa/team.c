@@ -214,3 +214,12 @@ uint32_t pri_team_num_threads(const pri_team *team)
 {
     return team->num_threads;
 }
+
+void pri_team_attend(const pri_team *team, uint32_t threads)
+{
+    omp_set_dynamic(0);
+    omp_set_num_threads((int)threads);
+    if (!team->entered) return; /* nothing was bound */
+    (void)pri_bind_thread(team->topo, team->cpuset);
+    if (wants_memory(team)) (void)pri_bind_thread_memory(team->topo, team->numa_node, team->strict);
+}

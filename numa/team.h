@@ -33,6 +33,11 @@ pr_status pri_team_enter(pri_team *team, pri_binding *binding);
 
 uint32_t pri_team_num_threads(const pri_team *team);
 
+/* Let the calling thread, which is none of the team's, work for the lane: on any of the lane's
+ * CPUs, as far as the team was bound, with memory of its node and an OpenMP team of `threads` of
+ * its own. Best effort. After pri_team_enter; the thread must end before the team is freed. */
+void pri_team_attend(const pri_team *team, uint32_t threads);
+
 /* Describe the hwloc in use, such as "2.9"; for the log's versions. */
 void pri_numa_version(char *out, size_t bytes);
 

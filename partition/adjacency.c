@@ -38,7 +38,7 @@ pr_status pri_adjacency_make(const pr_graph *graph, uint32_t threads, const vola
     } else {
         PR_TRY(pri_csc_symmetric(graph, &how, &out->own));
         out->graph     = out->own.graph;
-        out->own_bytes = pri_csc_bytes(graph->num_edges, graph->num_nodes, true);
+        out->own_bytes = pri_csc_bytes(graph->num_edges, graph->num_nodes, true, false);
     }
     out->graph.weights = NULL;
 done:

@@ -1,7 +1,7 @@
 /* lane.h: everything one NUMA node needs to work alone: a thread that masters a pinned team, and
  * the sampler, batches drawn ahead, cache partition and tape it works with. Work is posted to a
  * lane's thread, so that memory is first touched, and OpenMP pools are kept, where they are used.
- */
+ * Pipelined, a lane has two more threads: one draws batches, one fetches rows that are slow. */
 #ifndef PIPELINE_LANE_H
 #define PIPELINE_LANE_H
 
@@ -10,25 +10,28 @@
 
 #include "numa/team.h"
 #include "pipeline/nn/nn.h"
+#include "pipeline/worker.h"
 
 typedef struct pri_lane  pri_lane;
 typedef struct pri_ahead pri_ahead; /* ahead.h */
+typedef struct pri_bring pri_bring; /* bring.h */
 
 /* Work for a lane; runs on the lane's thread. */
 typedef pr_status (*pri_lane_job)(pri_lane *lane, void *argument);
 
-typedef struct pri_lane_thread pri_lane_thread;
-
 struct pri_lane {
-    uint32_t         index;
-    int32_t          numa_node; /* -1: spans the machine */
-    pri_binding      binding;
-    pri_team        *team;
-    pri_lane_thread *thread;
-    pr_sampler      *sampler; /* NULL until pri_lane_equip */
-    pri_ahead       *ahead;
-    pr_cache        *cache;
-    pri_tape        *tape;
+    uint32_t     index;
+    int32_t      numa_node; /* -1: spans the machine */
+    pri_binding  binding;
+    pri_team    *team;
+    pri_worker  *thread;
+    pri_lane_job job; /* that the thread has, or had last */
+    void        *argument;
+    pr_sampler  *sampler; /* NULL until pri_lane_equip; whoever draws uses it (drawer.h) */
+    pri_ahead   *ahead;
+    pr_cache    *cache;
+    pri_bring   *bring;
+    pri_tape    *tape;
 };
 
 /* Start the lane's thread and pin its team. `topo` and `plan` must outlive the lane. */
@@ -50,7 +53,8 @@ typedef struct pri_lane_kit {
     const uint32_t           *scores; /* [num_nodes] for policy static, else NULL; read here only */
     uint64_t                  seed;
     uint32_t                  max_seeds;       /* of the lane's part of a step */
-    uint32_t                  sampler_threads; /* 0: the team's */
+    uint32_t                  sampler_threads; /* 0: the team's; pipelined: 1 */
+    bool                      pipelined;       /* draw and fetch on threads of their own */
 } pri_lane_kit;
 
 /* Create sampler, rooms for batches, cache partition and tape on the lane's thread. */

@@ -33,8 +33,15 @@ static const pr_option train_options[] = {
       "stop after so many evaluations without a better validation accuracy; 0: never", "0",
       PR_OPT_U32, TRAIN(patience), 0, 1000000, NULL },
     { "sampler.threads", "threads",
-      "threads that draw neighbours; 0: the lane's; batches do not depend on it", "0", PR_OPT_U32,
-      TRAIN(sampler_threads), 0, 4096, NULL },
+      "threads of a lane that draw neighbours; 0: all, or 1 when pipelined; batches do not depend "
+      "on "
+      "it",
+      "0", PR_OPT_U32, TRAIN(sampler_threads), 0, 4096, NULL },
+    { "pipeline", "",
+      "draw batches, and fetch rows that are slow, on threads beside those that compute; off: in "
+      "line, just as far ahead; auto: on where rows are slow or a lane has cores beyond its "
+      "threads",
+      "auto", PR_OPT_CHOICE, TRAIN(pipeline), 0, 0, "auto|on|off" },
     { "seed", "number", "seed of weights, order, sampling and dropout", "1", PR_OPT_U64,
       TRAIN(seed), 0, 1.8446744073709552e19, NULL },
     { "log", "file", "the step log, appended to; none: no log", "packrat.db", PR_OPT_TEXT,

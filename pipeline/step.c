@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-#include "pipeline/ahead.h"
+#include "pipeline/bring.h"
 
 /* One lane's part of a step: its slice of the seeds in, its share of the row out. */
 typedef struct lane_part {
@@ -13,49 +13,45 @@ typedef struct lane_part {
     pr_batch              batch;
     uint32_t              num_waiting; /* batches drawn behind this one */
     pr_cache_plan         plan;
+    pri_ahead_times       ahead;
     pri_nn_times          times;
-    int64_t               wait_ns, prepare_ns, fetch_ns, place_ns, lane_ns;
+    int64_t               place_ns, lane_ns;
     double                loss_sum;
     uint64_t              num_correct;
 } lane_part;
 
-/* The batch that is taken may have been drawn steps ago; taking it draws a later one. */
+/* Batch and rows may have been got ready while earlier steps were computed; the calls are the same
+ * either way. */
 static pr_status lane_step(pri_lane *lane, void *argument)
 {
     pr_status             st   = PR_OK;
     lane_part            *part = argument;
     const pri_step_input *in   = part->input;
-    const pr_cache_plan  *plan;
+    const pri_turn       *turn = &part->turn;
     pr_slab               slab;
-    int64_t               foresee_ns;
 
     const int64_t start = pr_now_ns();
-    PR_TRY(pri_ahead_take(lane, &part->turn, &part->batch, &part->num_waiting, &foresee_ns));
-    const int64_t taken = pr_now_ns();
-    PR_TRY(in->order ? pr_cache_prepare_next(lane->cache, &plan)
-                     : pr_cache_prepare(lane->cache, part->batch.nodes, &plan));
-    const int64_t prepared = pr_now_ns();
-    PR_TRY(pr_cache_fetch(lane->cache));
-    const int64_t fetched = pr_now_ns();
+    /* sample: seeds -> blocks, and the list of distinct inputs; lists to come are foreseen */
+    PR_TRY(pri_ahead_take(lane, turn, &part->batch, &part->num_waiting, &part->ahead));
+    /* prepare and fetch: inputs -> plan, and its rows to where place can read them */
+    PR_TRY(pri_bring_rows(lane, turn, part->batch.nodes, &part->plan, &part->ahead));
+    /* place: rows into slots -> the view */
+    const int64_t brought = pr_now_ns();
     PR_TRY(pr_cache_place(lane->cache, &slab));
-    const int64_t placed = pr_now_ns();
+    part->place_ns = pr_now_ns() - brought;
+    /* rows of the next step may come while this one is computed */
+    PR_TRY(pri_bring_next(lane, turn, &part->ahead));
+
     st = pri_nn_forward(in->model, lane->tape, &part->batch, &slab, in->optimizer != NULL, in->seed,
                         &part->times);
-    pr_cache_release(lane->cache);
+    pr_cache_release(lane->cache); /* the view ends: the tape has what it needs of it */
     if (st != PR_OK) goto done;
-
     const int64_t forward = pr_now_ns();
     pri_nn_loss(lane->tape, &part->batch, in->labels, in->seeds.n, &part->loss_sum,
                 &part->num_correct);
     part->times.backward_ns += pr_now_ns() - forward;
     if (in->optimizer) PR_TRY(pri_nn_backward(in->model, lane->tape, &part->batch, &part->times));
-
-    part->plan       = *plan;
-    part->wait_ns    = taken - start - foresee_ns + (fetched - prepared); /* done in line */
-    part->prepare_ns = prepared - taken + foresee_ns;
-    part->fetch_ns   = fetched - prepared;
-    part->place_ns   = placed - fetched;
-    part->lane_ns    = pr_now_ns() - start;
+    part->lane_ns = pr_now_ns() - start;
 done:
     return st;
 }
@@ -91,14 +87,14 @@ static void add_counts(pr_step *row, const lane_part *part, bool one_node)
 /* Take the slowest lane's times: the step waited for it. */
 static void take_times(pr_step *row, const lane_part *part)
 {
-    row->wait_ns      = part->wait_ns;
-    row->prepare_ns   = part->prepare_ns;
+    row->wait_ns      = part->ahead.wait_ns;
+    row->prepare_ns   = part->ahead.prepare_ns;
     row->place_ns     = part->place_ns;
     row->aggregate_ns = part->times.aggregate_ns;
     row->gemm_ns      = part->times.gemm_ns;
     row->backward_ns  = part->times.backward_ns;
     row->sample_ns    = part->batch.sample_ns;
-    row->fetch_ns     = part->fetch_ns;
+    row->fetch_ns     = part->ahead.fetch_ns;
 }
 
 static void fill_partition(pr_step_partition *out, const pri_lane *lane, const lane_part *part,
@@ -116,16 +112,15 @@ static void fill_partition(pr_step_partition *out, const pri_lane *lane, const l
         .bytes_bound   = part->plan.bytes_bound,
         .bytes_local   = one_node ? (int64_t)part->plan.bytes_moved : PR_NULL_INT,
         .bytes_remote  = one_node ? 0 : PR_NULL_INT,
-        .prepare_ns    = part->prepare_ns,
+        .prepare_ns    = part->ahead.prepare_ns,
         .place_ns      = part->place_ns,
-        .fetch_ns      = part->fetch_ns,
+        .fetch_ns      = part->ahead.fetch_ns,
         .lane_ns       = part->lane_ns,
     };
 }
 
-/* Give a lane its turn: every lane looks equally far ahead. */
-static lane_part part_of(const pri_step_input *input, uint32_t window, uint32_t index,
-                         uint32_t num_lanes)
+/* Give a lane its turn; all look equally far ahead. */
+static lane_part part_of(const pri_step_input *input, uint32_t index, uint32_t num_lanes)
 {
     return (lane_part){ .input = input,
                         .turn  = { .phase     = input->phase,
@@ -133,7 +128,7 @@ static lane_part part_of(const pri_step_input *input, uint32_t window, uint32_t 
                                    .step      = input->step,
                                    .seeds     = input->seeds,
                                    .order     = input->order,
-                                   .window    = window,
+                                   .followed  = input->followed,
                                    .part      = index,
                                    .num_parts = num_lanes } };
 }
@@ -146,19 +141,24 @@ pr_status pri_step_run(pri_lane *const *lanes, uint32_t num_lanes, const pri_ste
     void        *argument[PR_MAX_LANES];
     float       *gradient[PR_MAX_LANES];
     pri_nn_times update  = { 0 };
-    uint32_t     slowest = 0;
+    uint32_t     slowest = 0, window = 0, next_window = 0;
 
-    const int64_t  start  = pr_now_ns();
-    const uint32_t window = input->order ? pri_ahead_window(lanes, num_lanes) : 0;
-    if (input->order) pri_seeds_reach(input->order, input->step + window);
+    const int64_t start = pr_now_ns();
+    if (input->order)
+        pri_ahead_begin(lanes, num_lanes, input->order, input->step, &window, &next_window);
     for (uint32_t i = 0; i < num_lanes; i++) {
-        part[i]     = part_of(input, window, i, num_lanes);
-        argument[i] = &part[i];
-        gradient[i] = pri_nn_gradient(lanes[i]->tape);
+        part[i]                  = part_of(input, i, num_lanes);
+        part[i].turn.window      = window;
+        part[i].turn.next_window = next_window;
+        argument[i]              = &part[i];
+        gradient[i]              = pri_nn_gradient(lanes[i]->tape);
     }
     PR_TRY(pri_lanes_run(lanes, num_lanes, lane_step, argument));
-    if (input->optimizer)
-        pri_nn_update(input->model, gradient, num_lanes, input->optimizer, &update);
+    if (input->optimizer) {
+        pr_optimizer_options now = *input->optimizer;
+        now.lr = pr_learning_rate(input->optimizer, input->step, input->num_steps);
+        pri_nn_update(input->model, gradient, num_lanes, &now, &update);
+    }
 
     *row = (pr_step){ .phase        = input->phase,
                       .step         = input->step,

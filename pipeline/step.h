@@ -7,14 +7,17 @@
 
 /* What a step works on; borrowed. */
 typedef struct pri_step_input {
-    pr_phase                    phase;
-    uint32_t                    epoch;
-    uint64_t                    step;
-    pr_vids                     seeds;  /* of the whole step, distinct, labelled */
-    pri_seeds                  *order;  /* steps to draw ahead from, this one next; NULL: none */
+    pr_phase   phase;
+    uint32_t   epoch;
+    uint64_t   step;
+    pr_vids    seeds;                   /* of the whole step, distinct, labelled */
+    pri_seeds *order;                   /* steps to draw ahead from, this one next; NULL: none */
+    bool       followed;                /* with order: the next call is for the step after it, and
+                                           the caches are left alone until then */
     const int32_t              *labels; /* [num_nodes] */
     pr_model                   *model;
     const pr_optimizer_options *optimizer; /* NULL: forward and loss only */
+    uint64_t                    num_steps; /* of the run; what the learning rate goes by */
     uint64_t                    seed;      /* of dropout */
     bool                        one_node;  /* the machine has one NUMA node: all bytes are local */
 } pri_step_input;

@@ -72,6 +72,23 @@ static void save_sometimes(course *c)
     c->last_save_ns = pr_now_ns();
 }
 
+/* Whether the model is scored after an epoch. */
+static bool is_evaluated(const pri_trainer *t, uint32_t epoch, bool last)
+{
+    return t->eval != PR_EVAL_NONE && ((epoch + 1) % t->setup->train.eval_every == 0 || last);
+}
+
+/* Whether the step behind this one comes before the caches are asked for anything else: sampled
+ * evaluation goes through them. */
+static bool is_followed(const course *c, uint32_t epoch)
+{
+    const pri_trainer *t   = c->trainer;
+    const uint64_t     end = (epoch + UINT64_C(1)) * pri_seeds_steps_per_epoch(t->seeds);
+
+    if (c->step + 1 >= t->max_steps) return false;
+    return c->step + 1 < end || t->eval != PR_EVAL_SAMPLED || !is_evaluated(t, epoch, false);
+}
+
 /* Do the next training step, log it and keep its figures. */
 static pr_status train_step(course *c, uint32_t epoch)
 {
@@ -84,8 +101,10 @@ static pr_status train_step(course *c, uint32_t epoch)
     pri_seeds_reach(t->seeds, c->step);
     input.seeds          = pri_seeds_of(t->seeds, c->step).ids;
     input.order          = t->seeds;
+    input.followed       = is_followed(c, epoch);
     input.step           = c->step;
     input.optimizer      = &t->setup->optimizer;
+    input.num_steps      = t->max_steps;
     const uint64_t calls = pri_mem_calls();
     PR_TRY(pri_step_run(t->lane, t->num_lanes, &input, &row, partition));
     if (t->log) pr_steplog_step(t->log, &row, partition, t->num_lanes);
@@ -218,8 +237,7 @@ static pr_status run_epochs(course *c)
     for (uint32_t epoch = 0; epoch < t->epochs && c->step < t->max_steps; epoch++) {
         PR_TRY(train_epoch(c, epoch));
         const bool last = epoch + 1 == t->epochs || c->step == t->max_steps;
-        if (t->eval != PR_EVAL_NONE && ((epoch + 1) % train->eval_every == 0 || last))
-            PR_TRY(evaluate(c, epoch));
+        if (is_evaluated(t, epoch, last)) PR_TRY(evaluate(c, epoch));
         tell(c, "train", epoch, c->result->train_loss, true);
         if (train->patience && c->bad_evals >= train->patience) break;
         PR_CHECK(last || !interrupted(c), PR_E_INTERRUPTED, "interrupted after step %llu",
@@ -246,6 +264,7 @@ static void sum_up(course *c)
     result->steps      = c->step;
     result->threads    = t->plan.num_threads;
     result->lanes      = t->num_lanes;
+    result->pipelined  = t->pipelined;
     result->heap_calls = c->heap_calls;
     if (kept) {
         qsort(c->step_ns, kept, sizeof *c->step_ns, compare_ns);

@@ -84,7 +84,7 @@ static pr_status open_seeds(pri_trainer *t)
             .echo       = pri_order_echo(&t->order),
             .batch_size = train->batch_size,
             .num_steps  = t->max_steps,
-            .max_ahead  = pri_ahead_limit(&t->setup->cache),
+            .max_ahead  = pri_ahead_depth(&t->setup->cache),
     };
     return pri_seeds_open(&plan, &t->seeds);
 }
@@ -152,6 +152,19 @@ static pr_status rank_nodes(pri_trainer *t, uint32_t **scores)
     return pri_rank_scores(t->lane[0], &input, scores);
 }
 
+/* Waiting needs no core, so hiding it pays on any machine. Drawing does: where every core has a
+ * thread that computes, one that draws beside them only takes turns with them. */
+static bool decide_pipeline(const pri_trainer *t)
+{
+    const int asked = t->setup->train.pipeline;
+
+    if (asked != PR_PIPELINE_AUTO) return asked == PR_PIPELINE_ON;
+    if (pr_store_fetches(t->store)) return true;
+    for (uint32_t i = 0; i < t->plan.num_lanes; i++)
+        if (t->plan.lane[i].num_cores <= t->plan.lane[i].num_threads) return false;
+    return true;
+}
+
 static pr_status equip_lanes(pri_trainer *t)
 {
     pr_status             st     = PR_OK;
@@ -160,6 +173,7 @@ static pr_status equip_lanes(pri_trainer *t)
     uint32_t             *scores = NULL;
 
     PR_TRY(pri_lane_run(t->lane[0], open_store, t));
+    t->pipelined = decide_pipeline(t);
     PR_TRY(rank_nodes(t, &scores));
     pr_cache_options cache = setup->cache; /* of one lane: its share of what was asked for */
     if (cache.rows) cache.rows = cache.rows > t->num_lanes ? cache.rows / t->num_lanes : 1;
@@ -174,7 +188,8 @@ static pr_status equip_lanes(pri_trainer *t)
                                .scores          = scores,
                                .seed            = setup->train.seed,
                                .max_seeds       = (batch + t->num_lanes - 1) / t->num_lanes,
-                               .sampler_threads = setup->train.sampler_threads };
+                               .sampler_threads = setup->train.sampler_threads,
+                               .pipelined       = t->pipelined };
     for (uint32_t i = 0; i < t->num_lanes; i++) PR_TRY(pri_lane_equip(t->lane[i], &kit));
 done:
     pri_free(scores);
@@ -200,6 +215,21 @@ static void describe_run(pri_trainer *t, const pr_option_group *groups)
     pr_json_free(json);
 }
 
+/* Open the log; its options say what was decided where they say auto of the pipeline. */
+static pr_status open_log(pri_trainer *t)
+{
+    pr_train_setup  *setup = (pr_train_setup *)(uintptr_t)t->setup;
+    pr_train_options train = setup->train;
+    pr_option_group  groups[PR_TRAIN_GROUPS];
+
+    train.pipeline = t->pipelined ? PR_PIPELINE_ON : PR_PIPELINE_OFF;
+    pr_train_groups(setup, groups);
+    for (int i = 0; i < PR_TRAIN_GROUPS; i++)
+        if (groups[i].target == &setup->train) groups[i].target = &train;
+    return pri_runlog_open(train.log, "train", groups, PR_TRAIN_GROUPS, t->topo,
+                           t->plan.num_threads, t->dataset->name, train.seed, &t->tuned, &t->log);
+}
+
 pr_status pri_trainer_open(pri_trainer *t, const pr_train_setup *setup, const volatile int *stop)
 {
     pr_status       st = PR_OK;
@@ -220,9 +250,7 @@ pr_status pri_trainer_open(pri_trainer *t, const pr_train_setup *setup, const vo
     PR_TRY(equip_lanes(t));
     pr_train_groups((pr_train_setup *)(uintptr_t)setup, groups);
     describe_run(t, groups);
-    PR_TRY(pri_runlog_open(setup->train.log, "train", groups, PR_TRAIN_GROUPS, t->topo,
-                           t->plan.num_threads, t->dataset->name, setup->train.seed, &t->tuned,
-                           &t->log));
+    PR_TRY(open_log(t));
 done:
     if (st != PR_OK) pri_trainer_close(t);
     return st;

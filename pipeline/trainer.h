@@ -29,6 +29,7 @@ typedef struct pri_trainer {
     uint32_t              epochs;
     uint64_t              max_steps;
     bool                  one_node;
+    bool                  pipelined;
 } pri_trainer;
 
 /* Check the options, open dataset, order, machine, lanes, model and log. On failure everything is

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/rng.h"
 
@@ -55,6 +56,15 @@ uint64_t bench_draw(uint64_t *state)
 uint32_t bench_draw_below(uint64_t *state, uint32_t n)
 {
     return (uint32_t)((bench_draw(state) >> 32) * n >> 32);
+}
+
+uint64_t bench_cpu_ns(void)
+{
+    struct timespec now;
+
+    BENCH_CHECK(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now) == 0,
+                "no clock of a thread's CPU time");
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
 void bench_permutation(uint32_t *out, uint32_t n, uint64_t *state)

@@ -30,6 +30,9 @@ void *bench_new(size_t count, size_t size);
 uint64_t bench_draw(uint64_t *state);
 uint32_t bench_draw_below(uint64_t *state, uint32_t n); /* n >= 1 */
 
+/* CPU time of the calling thread. */
+uint64_t bench_cpu_ns(void);
+
 /* Write 0 .. n-1 in random order. */
 void bench_permutation(uint32_t *out, uint32_t n, uint64_t *state);
 

@@ -107,8 +107,12 @@ bench_graph *bench_graph_new(const char *name, const char *folder)
     snprintf(meta, sizeof meta, "%s/meta.json", path);
     if (access(meta, R_OK) != 0) {
         make_folders(folder);
-        if (!strcmp(name, "planted")) generate("planted", 1000000, 25000000, path);
+        if (!strcmp(name, "planted")) generate("planted", 1000000, BENCH_PLANTED_ARCS, path);
         if (!strcmp(name, "rmat")) generate("rmat", 1 << 20, 32000000, path);
+        if (!strncmp(name, "rmat-", 5)) {
+            const uint64_t nodes = (uint64_t)1 << strtoul(name + 5, NULL, 10);
+            generate("rmat", nodes, 16 * nodes, path);
+        }
         if (!strcmp(name, "wordnet") && !make_wordnet(path)) {
             free(g);
             return NULL;

@@ -4,6 +4,8 @@
 
 #include "bench/support/bench.h"
 
+enum { BENCH_PLANTED_ARCS = 25000000 };
+
 typedef struct bench_graph {
     pr_graph          graph;
     pr_vids           train;    /* the seeds, ascending */
@@ -17,6 +19,7 @@ typedef struct bench_graph {
  *   rmat      2^20 nodes, 16,000,000 edges in both directions
  *   wordnet   117,659 synsets; NULL, with the reason on stderr, when the script cannot make it
  *   small     4,000 nodes of skewed degrees, in memory
+ *   rmat-LOG2 2^LOG2 nodes, 16 arcs a node asked for; those drawn twice are dropped
  *
  * Seeds: WordNet's training split; of the others one node in ten, isolated ones left out. */
 bench_graph *bench_graph_new(const char *name, const char *folder);

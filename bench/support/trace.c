@@ -4,50 +4,45 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/support/graph.h"
+#include "pipeline/seeds.h"
 
-enum { SEED = 1, PRESAMPLES = 32, PRESAMPLE_EPOCH = 1 << 20 };
+enum { SEED = 1, PRESAMPLE_SEED = 2, PRESAMPLES = 32, PRESAMPLE_EPOCH = 1 << 20 };
 
-const bench_trace_kind bench_trace_planted = { "planted", "10,10", 1024, 20, 100, 40 };
-const bench_trace_kind bench_trace_rmat    = { "rmat", "15,10,5", 1024, 20, 100, 40 };
-const bench_trace_kind bench_trace_wordnet = { "wordnet", "10,10", 256, 20, 100, 40 };
-const bench_trace_kind bench_trace_small   = { "small", "5,5", 64, 4, 20, 6 };
+const bench_trace_kind bench_trace_planted = { "planted", "10,10", 1024, 20, 100, 40, NULL };
+const bench_trace_kind bench_trace_rmat    = { "rmat", "15,10,5", 1024, 20, 100, 40, NULL };
+const bench_trace_kind bench_trace_wordnet = { "wordnet", "10,10", 256, 20, 100, 40, NULL };
+const bench_trace_kind bench_trace_small   = { "small", "5,5", 64, 4, 20, 6, NULL };
 
 /* Draws batch after batch of the seeds in training order, epoch after epoch. */
 typedef struct sampling {
     pr_sampler    *sampler;
     pr_batch_room *room;
-    pr_vids        train;
-    pr_vid        *order; /* [train.n] seeds of the present epoch */
-    size_t         at;    /* next seed */
-    uint32_t       epoch, batch;
+    pri_seeds     *seeds;
+    uint32_t       first_epoch;
     uint64_t       step;
 } sampling;
 
-/* The one place that calls the sampler. */
-static void draw(const sampling *s, pr_vids seeds, pr_draw what, pr_batch *out)
-{
-    BENCH_TRY(pr_sampler_draw(s->sampler, s->room, seeds, what, out));
-}
-
-static sampling sampling_new(const bench_graph *g, const bench_trace_kind *kind, uint32_t epoch)
-{
-    sampling  s = { .train = g->train, .epoch = epoch, .batch = kind->batch };
-    pr_fanout fanout;
-
-    BENCH_TRY(pr_fanout_parse(kind->fanout, 0, &fanout));
-    BENCH_TRY(pr_sampler_create(&g->graph, &fanout, NULL, SEED, kind->batch, 1, &s.sampler));
-    BENCH_TRY(pr_batch_room_create(s.sampler, &s.room));
-    s.order = bench_new(g->train.n, sizeof *s.order);
-    pr_seed_order(s.train, SEED, s.epoch, s.order);
-    return s;
-}
-
 static void sampling_free(sampling *s)
 {
+    pri_seeds_free(s->seeds);
     pr_batch_room_free(s->room);
     pr_sampler_free(s->sampler);
-    free(s->order);
+}
+
+/* False, with the reason in pr_error_message(), when there is no such sampler. */
+static bool sampling_begin(sampling *s, const bench_graph *g, const bench_trace_kind *kind,
+                           uint64_t seed, uint64_t num_steps, uint32_t first_epoch)
+{
+    pr_fanout fanout;
+
+    *s = (sampling){ .first_epoch = first_epoch };
+    BENCH_TRY(pr_fanout_parse(kind->fanout, 0, &fanout));
+    if (pr_sampler_create(&g->graph, &fanout, kind->sampler, SEED, kind->batch, 1, &s->sampler) !=
+        PR_OK)
+        return false;
+    BENCH_TRY(pr_batch_room_create(s->sampler, &s->room));
+    BENCH_TRY(pri_seeds_create(g->train, seed, kind->batch, num_steps, 0, &s->seeds));
+    return true;
 }
 
 /* Draw the next batch. */
@@ -55,41 +50,56 @@ static pr_vids sampling_next(sampling *s)
 {
     pr_batch batch;
 
-    if (s->at == s->train.n) {
-        s->at = 0;
-        s->epoch++;
-        pr_seed_order(s->train, SEED, s->epoch, s->order);
-    }
-    const size_t  left  = s->train.n - s->at;
-    const pr_vids seeds = { s->order + s->at, left < s->batch ? left : s->batch };
-    const pr_draw what  = { .phase = PR_PHASE_TRAIN, .epoch = s->epoch, .step = s->step };
-    draw(s, seeds, what, &batch);
-    s->at += seeds.n;
+    pri_seeds_reach(s->seeds, s->step);
+    const pri_step_seeds seeds = pri_seeds_of(s->seeds, s->step);
+    const pr_draw        draw  = { .phase = PR_PHASE_TRAIN,
+                                   .epoch = s->first_epoch + seeds.epoch,
+                                   .step  = s->step };
+    BENCH_TRY(pr_sampler_draw(s->sampler, s->room, seeds.ids, draw, &batch));
     s->step++;
     return batch.nodes;
 }
 
-static void take_lists(bench_trace *t, const bench_graph *g)
+static void take_list(bench_trace *t, uint32_t i, pr_vids nodes)
 {
-    sampling s     = sampling_new(g, &t->kind, 0);
-    uint64_t total = 0;
+    pr_vid *copy = bench_new(nodes.n, sizeof *copy);
 
-    for (uint32_t i = 0; i < t->num_lists; i++) {
-        const pr_vids nodes = sampling_next(&s);
-        pr_vid       *copy  = bench_new(nodes.n, sizeof *copy);
-        memcpy(copy, nodes.at, nodes.n * sizeof *copy);
-        t->list[i] = (pr_vids){ copy, nodes.n };
-        if (nodes.n > t->max_m) t->max_m = (uint32_t)nodes.n;
-        if (i >= t->kind.warm && i < t->kind.warm + t->kind.measured) total += nodes.n;
+    memcpy(copy, nodes.at, nodes.n * sizeof *copy);
+    t->list[i] = (pr_vids){ copy, nodes.n };
+    if (nodes.n > t->max_m) t->max_m = (uint32_t)nodes.n;
+    if (i >= t->kind.warm && i < t->kind.warm + t->kind.measured) t->mean_m += (double)nodes.n;
+}
+
+bench_trace *bench_trace_draw(const bench_graph *g, const bench_trace_kind *kind)
+{
+    const uint32_t num_lists = kind->warm + kind->measured + kind->future;
+    sampling       s;
+
+    if (!sampling_begin(&s, g, kind, SEED, num_lists, 0)) return NULL;
+    bench_trace *t = bench_new(1, sizeof *t);
+    t->kind        = *kind;
+    t->num_rows    = g->graph.num_nodes;
+    t->num_arcs    = g->graph.num_edges;
+    t->num_lists   = num_lists;
+    t->list        = bench_new(num_lists, sizeof *t->list);
+    for (uint32_t i = 0; i < num_lists; i++) {
+        const uint64_t start = bench_cpu_ns();
+        const pr_vids  nodes = sampling_next(&s);
+        t->sample_ns += bench_cpu_ns() - start;
+        take_list(t, i, nodes);
     }
-    t->mean_m = (double)total / t->kind.measured;
+    t->mean_m /= kind->measured;
     sampling_free(&s);
+    return t;
 }
 
 static void take_scores(bench_trace *t, const bench_graph *g)
 {
-    sampling s = sampling_new(g, &t->kind, PRESAMPLE_EPOCH); /* batches the trace never sees */
+    sampling s;
 
+    /* batches the trace never sees */
+    BENCH_CHECK(sampling_begin(&s, g, &t->kind, PRESAMPLE_SEED, PRESAMPLES, PRESAMPLE_EPOCH), "%s",
+                pr_error_message());
     t->degree     = bench_new(t->num_rows, sizeof *t->degree);
     t->presampled = bench_new(t->num_rows, sizeof *t->presampled);
     for (pr_vid v = 0; v < t->num_rows; v++)
@@ -106,13 +116,8 @@ bench_trace *bench_trace_new(const bench_trace_kind *kind, const char *folder)
     bench_graph *g = bench_graph_new(kind->graph, folder);
     if (!g) return NULL;
 
-    bench_trace *t = bench_new(1, sizeof *t);
-    t->kind        = *kind;
-    t->num_rows    = g->graph.num_nodes;
-    t->num_arcs    = g->graph.num_edges;
-    t->num_lists   = kind->warm + kind->measured + kind->future;
-    t->list        = bench_new(t->num_lists, sizeof *t->list);
-    take_lists(t, g);
+    bench_trace *t = bench_trace_draw(g, kind);
+    BENCH_CHECK(t, "%s", pr_error_message());
     take_scores(t, g);
     bench_graph_free(g);
     return t;

@@ -3,7 +3,7 @@
 #ifndef BENCH_SUPPORT_TRACE_H
 #define BENCH_SUPPORT_TRACE_H
 
-#include "bench/support/bench.h"
+#include "bench/support/graph.h"
 
 /* What a trace is made of. */
 typedef struct bench_trace_kind {
@@ -11,6 +11,8 @@ typedef struct bench_trace_kind {
     const char *fanout; /* "10,10" */
     uint32_t    batch;
     uint32_t    warm, measured, future; /* lists before, in and behind the measured part */
+
+    const pr_sampler_options *sampler; /* NULL: the default */
 } bench_trace_kind;
 
 extern const bench_trace_kind bench_trace_planted, bench_trace_rmat, bench_trace_wordnet,
@@ -24,12 +26,17 @@ typedef struct bench_trace {
     pr_vids         *list;       /* [num_lists] distinct ids each */
     double           mean_m;     /* of the measured lists */
     uint32_t         max_m;      /* of all lists */
-    uint32_t        *degree;     /* [num_rows] scores for policy static */
+    uint64_t         sample_ns;  /* CPU time of the drawing thread, all lists */
+    uint32_t        *degree;     /* [num_rows] scores for policy static; NULL: not asked for */
     uint32_t        *presampled; /* [num_rows] in how many of 32 other batches a row was wanted */
 } bench_trace;
 
-/* Sample the trace. Graphs are made once, as datasets below `folder`. Ends the bench when something
- * fails; NULL, with the reason as a note, when WordNet cannot be had. */
+/* Sample the trace on a graph that is open, without scores; `kind.graph` only names it. NULL, with
+ * the reason in pr_error_message(), when the sampler cannot be had with these options. */
+bench_trace *bench_trace_draw(const bench_graph *graph, const bench_trace_kind *kind);
+
+/* Sample the trace, and scores. Graphs are made once, as datasets below `folder`. Ends the bench
+ * when something fails; NULL, with the reason as a note, when WordNet cannot be had. */
 bench_trace *bench_trace_new(const bench_trace_kind *kind, const char *folder);
 void         bench_trace_free(bench_trace *trace); /* NULL is fine */
 

@@ -16,9 +16,10 @@
  * A cache may have several planes: stores of different widths under one index, whose rows move
  * together (gate, up and transposed down weights of a layer; features and labels).
  *
- * All calls belong to one thread, which may differ from step to step. Caches (the partitions of one
- * process) share nothing but their stores, so each may be driven by a thread, and OpenMP team, of
- * its own. */
+ * All calls belong to one thread, which may differ from step to step; but while a thread is in
+ * pr_cache_fetch, another may read the live view, release it, and ask pr_cache_window. Caches (the
+ * partitions of one process) share nothing but their stores, so each may be driven by a thread, and
+ * OpenMP team, of its own. */
 #ifndef PACKRAT_CACHE_H
 #define PACKRAT_CACHE_H
 
@@ -163,6 +164,10 @@ void      pr_store_free(pr_store *store);
  *
  * PR_E_NOMEM when a copy was asked for and does not fit. */
 pr_status pr_store_open(const pr_features *features, int kind, pr_store **out, const char **why);
+
+/* Whether rows of this store must be brought (pr_cache_fetch) before they can be copied: they are
+ * not in memory. */
+bool pr_store_fetches(const pr_store *store);
 
 /* Bytes of one slab row, S: columns * 4, without the padding of slots. */
 size_t pr_store_row_bytes(const pr_store *store);

@@ -70,6 +70,7 @@ typedef struct pr_import_options {
     char     labels[PR_TEXT_BYTES];   /* .npy [N] or csv of N rows (-1: none); "" none */
     uint64_t nodes;                   /* 0: as many as feature rows; else must be that many */
     bool     undirected;              /* add the reverse of every arc */
+    bool     edge_weights;            /* an edge list's third column is the edge's weight */
     bool     remap; /* number the ids found 0.. in ascending order, write ids.npy; feature rows and
                      * labels without ids are in that order */
     uint32_t train_percent, val_percent; /* of labelled nodes, by hash; the rest tests */
@@ -92,6 +93,7 @@ typedef struct pr_gen_options {
     double   degree_exponent; /* planted: Pareto */
     double   noise;           /* standard deviation of feature noise; centres have length 1 */
     double   label_noise;     /* share of nodes whose label is drawn blindly */
+    int      edge_weights;    /* 0 none, 1 uniform, 2 pareto */
     uint32_t threads;         /* 0: all */
 } pr_gen_options;
 

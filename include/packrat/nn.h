@@ -19,11 +19,27 @@ typedef struct pr_model_options {
 
 extern const pr_option_table pr_model_option_table; /* model, hidden, dropout */
 
+/* How the learning rate changes over a run of T steps; step t counts from 0. */
+typedef enum pr_lr_schedule {
+    PR_LR_CONSTANT,
+    PR_LR_LINEAR /* lr (1 - t/T): from lr in the first step down to lr/T in the last */
+} pr_lr_schedule;
+
 typedef struct pr_optimizer_options {
     double lr, weight_decay, beta1, beta2, epsilon;
+    int    lr_schedule; /* pr_lr_schedule */
 } pr_optimizer_options;
 
-extern const pr_option_table pr_optimizer_option_table; /* lr, weight-decay, ... */
+extern const pr_option_table pr_optimizer_option_table; /* lr, lr-schedule, weight-decay, ... */
+
+/* The learning rate of a step, a pure function of its arguments: a run that is resumed, or that
+ * stops early, has the rates of the whole run.
+ *
+ *   step       0 .. num_steps - 1; later ones have the last one's rate
+ *   num_steps  of the whole run, as planned when it began; 0 counts as 1
+ *
+ * Cannot fail. */
+double pr_learning_rate(const pr_optimizer_options *options, uint64_t step, uint64_t num_steps);
 
 typedef struct pr_model pr_model;
 

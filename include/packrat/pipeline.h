@@ -21,6 +21,14 @@ typedef enum pr_eval_kind {
     PR_EVAL_NONE
 } pr_eval_kind;
 
+/* Whether batches are drawn, and slow rows fetched, on threads of their own while a step is
+ * computed. Nothing that is drawn, moved or computed depends on it. */
+typedef enum pr_pipeline_kind {
+    PR_PIPELINE_AUTO, /* on where rows must be fetched, or a lane has more cores than threads */
+    PR_PIPELINE_ON,
+    PR_PIPELINE_OFF /* in line, on the lane's thread; just as far ahead */
+} pr_pipeline_kind;
+
 /* How a run uses the machine. */
 typedef struct pr_machine_options {
     uint32_t threads; /* compute threads of the whole process; 0: as the machine allows */
@@ -37,8 +45,9 @@ typedef struct pr_train_options {
     uint64_t steps;  /* 0: no limit */
     int      eval;   /* pr_eval_kind */
     uint32_t eval_every;
-    uint32_t patience; /* epochs without a better validation accuracy; 0: never stop early */
-    uint32_t sampler_threads;
+    uint32_t patience;        /* epochs without a better validation accuracy; 0: never stop early */
+    uint32_t sampler_threads; /* 0: the lane's; pipelined: 1 */
+    int      pipeline;        /* pr_pipeline_kind */
     uint64_t seed;
     char     log[PR_TEXT_BYTES];        /* "" or "none": no log */
     char     checkpoint[PR_TEXT_BYTES]; /* "": none */
@@ -114,6 +123,7 @@ typedef struct pr_train_result {
     uint64_t    capacity_rows;
     const char *policy;    /* who chose the victims: a literal, "none" without any */
     uint32_t    lookahead; /* batches drawn ahead, as far as auto had come at the end */
+    bool        pipelined; /* what --pipeline auto came to */
     uint32_t    threads, lanes;
     int64_t     elapsed_ns;
 } pr_train_result;

@@ -130,6 +130,7 @@ static const pri_table_column compare_columns[] = {
     { "phase", "phase", 0, false, PRI_SHOW_VARIED },
     { "mode", "mode", 0, false, PRI_SHOW_ALWAYS },
     { "policy", "policy", 0, false, PRI_SHOW_ALWAYS },
+    { "setting", "sampler", 0, false, PRI_SHOW_VARIED },
     { "capacity", "capacity", 0, false, PRI_SHOW_KNOWN },
     { "steps", "steps", 0, false, PRI_SHOW_ALWAYS },
     { "rows_wanted_per_step", "wanted", 1, false, PRI_SHOW_ALWAYS },
@@ -159,8 +160,9 @@ static const char header_sql[] =
     "SELECT v.command, v.status, v.exit_status, v.started_utc, v.seconds, v.dataset, v.seed,"
     " (SELECT group_concat(key || '=' || atom, ' ') FROM json_each(CASE WHEN json_valid(r.options)"
     "   THEN r.options ELSE '{}' END) WHERE atom <> '' AND key IN ('split', 'model', 'layers',"
-    "   'hidden', 'fanout', 'batch-size', 'epochs', 'steps', 'lr', 'weight-decay', 'dropout',"
-    "   'optimizer', 'feature-norm', 'sampler', 'kappa', 'cache-bias', 'order', 'patience',"
+    "   'hidden', 'fanout', 'batch-size', 'epochs', 'steps', 'lr', 'lr-schedule', 'weight-decay',"
+    "   'dropout', 'optimizer', 'feature-norm', 'sampler', 'kappa', 'kappa-form', 'cache-bias',"
+    "   'order', 'order.file', 'order.buffer', 'order.mix', 'echo', 'echo.pool', 'patience',"
     "   'cache.mode', 'cache.rows', 'cache.bytes', 'cache.factor', 'cache.policy', 'cache.rank',"
     "   'lookahead', 'eval', 'numa', 'threads')),"
     " v.host, v.cpu, v.numa_nodes, v.threads, (" TUNING "),"
@@ -230,11 +232,13 @@ static const char slowest_sql[] =
     " s.step_ns DESC, s.step";
 
 static const char compare_sql[] =
-    "SELECT ?3, c.run, c.phase, c.mode, c.policy, c.capacity, c.steps, c.rows_wanted_per_step,"
+    "SELECT ?3, c.run, c.phase, c.mode, c.policy,"
+    " t.setting, c.capacity, c.steps, c.rows_wanted_per_step,"
     " c.rows_moved_per_step, c.mb_moved_per_step, c.moved_percent_of_gather, c.hit_percent,"
     " c.place_ms_median, c.step_ms_median,"
     " CASE c.phase WHEN 'train' THEN 100 * v.test_accuracy END, c.batch_fold, NULL"
     " FROM v_compare AS c JOIN v_run AS v ON v.run = c.run"
+    " LEFT JOIN v_tradeoff AS t ON t.run = c.run"
     " WHERE ?1 IN (0, c.run) ORDER BY c.run, " PHASE_ORDER;
 
 const pri_table_spec pri_report_tables[PRI_NUM_REPORT_TABLES] = {

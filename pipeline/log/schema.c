@@ -207,6 +207,19 @@ done:
     return st;
 }
 
+/* Create a view; kind is VIEW or TEMP VIEW. */
+static pr_status create_view(sqlite3 *db, const char *path, const char *kind, const pri_view *view)
+{
+    pr_status st  = PR_OK;
+    char     *sql = sqlite3_mprintf("CREATE %s %s AS\n%s", kind, view->name, view->select);
+
+    PR_CHECK(sql, PR_E_NOMEM, "%s: out of memory while creating view %s", path, view->name);
+    st = pri_db_run(db, path, sql);
+    sqlite3_free(sql);
+done:
+    return st;
+}
+
 /* Create everything in an empty database, inside the caller's transaction. */
 static pr_status create_all(sqlite3 *db, const char *path)
 {
@@ -215,14 +228,7 @@ static pr_status create_all(sqlite3 *db, const char *path)
 
     for (size_t i = 0; i < sizeof table_sql / sizeof *table_sql; i++)
         PR_TRY(pri_db_run(db, path, table_sql[i]));
-    for (size_t i = 0; i < PRI_NUM_VIEWS; i++) {
-        char *view =
-            sqlite3_mprintf("CREATE VIEW %s AS\n%s", pri_views[i].name, pri_views[i].select);
-        PR_CHECK(view, PR_E_NOMEM, "%s: out of memory while creating its views", path);
-        st = pri_db_run(db, path, view);
-        sqlite3_free(view);
-        if (st != PR_OK) goto done;
-    }
+    for (size_t i = 0; i < PRI_NUM_VIEWS; i++) PR_TRY(create_view(db, path, "VIEW", &pri_views[i]));
     snprintf(sql, sizeof sql,
              "INSERT INTO meta VALUES ('schema_version', '%d'), ('created_by', 'packrat %s'),"
              " ('created_at', '%lld')",
@@ -258,7 +264,8 @@ done:
     return st;
 }
 
-/* Version 1 had another table tune, which nothing wrote to. */
+/* Version 1 had another table tune, which nothing wrote to; version 2 had other views. Ours are
+ * made anew, all of them, and those that somebody else added stay. */
 pr_status pri_schema_upgrade(sqlite3 *db, const char *path)
 {
     pr_status st      = PR_OK;
@@ -271,6 +278,13 @@ pr_status pri_schema_upgrade(sqlite3 *db, const char *path)
     if (version < 2) {
         PR_TRY(pri_db_run(db, path, "DROP TABLE IF EXISTS tune"));
         PR_TRY(pri_db_run(db, path, tune_sql));
+    }
+    if (version < PRI_SCHEMA_VERSION) {
+        for (size_t i = 0; i < PRI_NUM_VIEWS; i++) {
+            snprintf(sql, sizeof sql, "DROP VIEW IF EXISTS %s", pri_views[i].name);
+            PR_TRY(pri_db_run(db, path, sql));
+            PR_TRY(create_view(db, path, "VIEW", &pri_views[i]));
+        }
         snprintf(sql, sizeof sql,
                  "UPDATE meta SET value = '%d' WHERE key = 'schema_version';"
                  " PRAGMA user_version = %d",
@@ -309,14 +323,8 @@ pr_status pri_schema_temporary_views(sqlite3 *db, const char *path, int64_t vers
     pr_status st = PR_OK;
 
     if (version < 2) PR_TRY(pri_db_run(db, path, "CREATE TEMP TABLE tune (\n" TUNE_COLUMNS));
-    for (size_t i = 0; i < PRI_NUM_VIEWS; i++) {
-        char *view =
-            sqlite3_mprintf("CREATE TEMP VIEW %s AS\n%s", pri_views[i].name, pri_views[i].select);
-        PR_CHECK(view, PR_E_NOMEM, "%s: out of memory while reading it", path);
-        st = pri_db_run(db, path, view);
-        sqlite3_free(view);
-        if (st != PR_OK) goto done;
-    }
+    for (size_t i = 0; i < PRI_NUM_VIEWS; i++)
+        PR_TRY(create_view(db, path, "TEMP VIEW", &pri_views[i]));
 done:
     return st;
 }

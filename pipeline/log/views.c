@@ -123,6 +123,54 @@ static const char v_locality[] =
     "    sum(lane_ns) / 1e6 / count(*) AS lane_ms_per_step\n"
     "FROM step_partition GROUP BY run, phase, partition";
 
+/* Options that mean nothing where others are as they are give NULL; a log from before there was an
+ * option has the only thing there was then. */
+static const char v_tradeoff[] =
+    "SELECT run, dataset, seed,\n"
+    "    sampler || coalesce(' ' || kappa, '') || CASE kappa_form WHEN 'drift' THEN ' drift'\n"
+    "        ELSE '' END || CASE WHEN cache_bias > 1 THEN ' bias ' || cache_bias ELSE '' END\n"
+    "        || CASE seed_order WHEN 'random' THEN '' ELSE ', ' || seed_order END\n"
+    "        || CASE WHEN echo > 1 THEN ', echo ' || echo || coalesce(' pool ' || echo_pool, '')\n"
+    "        ELSE '' END AS setting,\n"
+    "    sampler, kappa, kappa_form, cache_bias, seed_order, echo, echo_pool, fanout,\n"
+    "    batch_size, lr_schedule, mode, policy, lookahead,\n"
+    "    CASE WHEN mode = 'off' THEN NULL WHEN rows > 0 THEN rows || ' rows'\n"
+    "        WHEN bytes > 0 THEN bytes || ' bytes' WHEN mode = 'resident' THEN factor || ' m'\n"
+    "        END AS capacity,\n"
+    "    steps, rows_wanted_per_step, rows_moved_per_step,\n"
+    "    rows_moved_per_step / nullif(rows_wanted_per_step, 0) AS moved_per_wanted,\n"
+    "    mb_moved_per_step, best_val_accuracy, test_accuracy\n"
+    "FROM (SELECT t.run, r.dataset, v.seed, r.sampler,\n"
+    "        CASE r.sampler WHEN 'labor' THEN r.kappa END AS kappa,\n"
+    "        CASE WHEN r.sampler = 'labor' AND r.kappa > 1 THEN r.form END AS kappa_form,\n"
+    "        CASE r.sampler WHEN 'labor' THEN r.bias END AS cache_bias, r.seed_order, r.echo,\n"
+    "        CASE WHEN r.echo > 1 THEN r.pool END AS echo_pool, r.fanout, r.batch_size,\n"
+    "        r.lr_schedule, t.mode, t.policy, t.lookahead, r.rows, r.bytes, r.factor, t.steps,\n"
+    "        t.rows_wanted_per_step, t.rows_moved_per_step, t.mb_moved_per_step,\n"
+    "        v.best_val_accuracy, v.test_accuracy\n"
+    "    FROM (SELECT run, " ONE_MODE " AS mode, " ONE_POLICY " AS policy,\n"
+    "            max(lookahead) AS lookahead, count(*) AS steps,\n"
+    "            1.0 * sum(num_inputs) / count(*) AS rows_wanted_per_step,\n"
+    "            1.0 * sum(rows_moved) / count(*) AS rows_moved_per_step,\n"
+    "            sum(bytes_moved) / 1e6 / count(*) AS mb_moved_per_step\n"
+    "        FROM step WHERE phase = 'train' GROUP BY run) AS t\n"
+    "    JOIN (SELECT id, dataset, coalesce(json_extract(o, '$.sampler'), 'uniform') AS sampler,\n"
+    "            json_extract(o, '$.kappa') AS kappa,\n"
+    "            json_extract(o, '$.\"kappa-form\"') AS form,\n"
+    "            json_extract(o, '$.\"cache-bias\"') AS bias,\n"
+    "            coalesce(json_extract(o, '$.order'), 'random') AS seed_order,\n"
+    "            coalesce(json_extract(o, '$.echo'), 1) AS echo,\n"
+    "            json_extract(o, '$.\"echo.pool\"') AS pool,\n"
+    "            json_extract(o, '$.fanout') AS fanout,\n"
+    "            json_extract(o, '$.\"batch-size\"') AS batch_size,\n"
+    "            coalesce(json_extract(o, '$.\"lr-schedule\"'), 'constant') AS lr_schedule,\n"
+    "            json_extract(o, '$.\"cache.rows\"') AS rows,\n"
+    "            json_extract(o, '$.\"cache.bytes\"') AS bytes,\n"
+    "            json_extract(o, '$.\"cache.factor\"') AS factor\n"
+    "        FROM (SELECT id, dataset, CASE WHEN json_valid(options) THEN options ELSE '{}' END\n"
+    "            AS o FROM run)) AS r ON r.id = t.run\n"
+    "    JOIN v_run AS v ON v.run = t.run)";
+
 /* batch_fold: three sums over the steps' batch_hash, the last one weighted by the step's place.
  * Each term stays below 2^32, so no sum overflows before 2^31 steps. NULL when no step has a hash:
  * exact passes have no batches to compare. */
@@ -163,4 +211,5 @@ const pri_view pri_views[PRI_NUM_VIEWS] = {
     { "v_run", v_run },           { "v_stage_share", v_stage_share },
     { "v_bytes", v_bytes },       { "v_slowest_steps", v_slowest_steps },
     { "v_locality", v_locality }, { "v_compare", v_compare },
+    { "v_tradeoff", v_tradeoff },
 };

@@ -46,7 +46,10 @@ PRI_CLONES static void nn_add_columns(const float *restrict x, size_t ld, size_t
 
 pri_lists pri_lists_of_block(const pr_block *block)
 {
-    return (pri_lists){ .num = block->num_dst, .begin32 = block->indptr, .index = block->indices };
+    return (pri_lists){ .num     = block->num_dst,
+                        .begin32 = block->indptr,
+                        .index   = block->indices,
+                        .weight  = block->weights };
 }
 
 pri_lists pri_lists_of_graph(const pr_graph *graph, pr_vid first, uint32_t num)
@@ -68,7 +71,16 @@ static pri_list list_of(const pri_lists *lists, uint32_t d)
     return (pri_list){ .index     = lists->index + begin,
                        .num       = (size_t)(end - begin),
                        .num_after = (size_t)(begin_of(lists, lists->num) - end),
+                       .weight    = lists->weight ? lists->weight + begin : NULL,
                        .factor    = 1.0f };
+}
+
+/* One over the sum of weights. */
+static float one_over(const float *weight, size_t num)
+{
+    double sum = 0.0;
+    for (size_t i = 0; i < num; i++) sum += (double)weight[i];
+    return (float)(1.0 / sum);
 }
 
 static bool worth_a_team(uint64_t rows, size_t cols)
@@ -84,12 +96,13 @@ void pri_aggregate_concat(const pri_lists *lists, const pri_rows *x, float *a, s
 
 #pragma omp parallel for schedule(dynamic, TASK) if (worth_a_team(lists->num, cols))
     for (uint32_t d = 0; d < lists->num; d++) {
-        const pri_list l    = list_of(lists, d);
-        float         *self = a + d * lda, *mean = self + cols;
+        pri_list l    = list_of(lists, d);
+        float   *self = a + d * lda, *mean = self + cols;
         memcpy(self, pri_row(x, lists->first + d), cols * sizeof *self);
         memset(mean, 0, cols * sizeof *mean);
+        if (l.weight) l.factor = one_over(l.weight, l.num);
         pri_rows_add(mean, x, &l);
-        if (l.num > 1) nn_scale(mean, 1.0f / (float)l.num, cols);
+        if (l.num > 1 && !l.weight) nn_scale(mean, 1.0f / (float)l.num, cols);
     }
 }
 
@@ -99,6 +112,7 @@ void pri_aggregate_add(const pri_lists *lists, const pri_rows *z, float *y, size
     for (uint32_t d = 0; d < lists->num; d++) {
         pri_list l = list_of(lists, d);
         l.factor   = l.num ? 1.0f / (float)l.num : 0.0f;
+        if (l.num && l.weight) l.factor = one_over(l.weight, l.num);
         pri_rows_add(y + d * ldy, z, &l);
         if (relu) nn_relu(y + d * ldy, z->cols);
     }
@@ -106,11 +120,25 @@ void pri_aggregate_add(const pri_lists *lists, const pri_rows *z, float *y, size
 
 /* ---- backward ---- */
 
+/* Put one row's edges in, last first, with their parts of its sum. */
+static void reverse_weighted(const pr_block *block, uint32_t d, pri_reversed *out)
+{
+    const uint32_t first = block->indptr[d], degree = block->indptr[d + 1] - first;
+    const float    factor = degree ? one_over(block->weights + first, degree) : 0.0f;
+
+    for (uint32_t e = first + degree; e-- > first;) {
+        const uint32_t at = --out->begin[block->indices[e]];
+        out->dst[at]      = d;
+        out->value[at]    = factor * block->weights[e];
+    }
+}
+
 void pri_aggregate_reverse(const pr_block *block, pri_reversed *out)
 {
     uint32_t *begin = out->begin;
 
-    out->num_src = block->num_src;
+    out->num_src  = block->num_src;
+    out->weighted = block->weights != NULL;
     memset(begin, 0, (block->num_src + (size_t)1) * sizeof *begin);
     for (uint32_t e = 0; e < block->num_edges; e++) begin[block->indices[e]]++;
     uint32_t total = 0;
@@ -119,10 +147,13 @@ void pri_aggregate_reverse(const pr_block *block, pri_reversed *out)
         begin[u] = total;
     }
     for (uint32_t d = block->num_dst; d-- > 0;) { /* backwards: ends become begins, in order */
-        const uint32_t degree = block->indptr[d + 1] - block->indptr[d];
-        out->share[d]         = degree ? 1.0f / (float)degree : 0.0f;
-        for (uint32_t e = block->indptr[d + 1]; e-- > block->indptr[d];)
-            out->dst[--begin[block->indices[e]]] = d;
+        const uint32_t first = block->indptr[d], degree = block->indptr[d + 1] - first;
+        if (out->weighted) {
+            reverse_weighted(block, d, out);
+            continue;
+        }
+        out->share[d] = degree ? 1.0f / (float)degree : 0.0f;
+        for (uint32_t e = first + degree; e-- > first;) out->dst[--begin[block->indices[e]]] = d;
     }
 }
 
@@ -140,7 +171,8 @@ void pri_aggregate_scatter(const pri_reversed *reversed, const pri_scatter *from
         const pri_list l = { .index     = reversed->dst + begin[u],
                              .num       = begin[u + 1] - begin[u],
                              .num_after = num_edges - begin[u + 1],
-                             .share     = reversed->share };
+                             .value     = reversed->weighted ? reversed->value + begin[u] : NULL,
+                             .share     = reversed->weighted ? NULL : reversed->share };
         if (u < from->num_self)
             memcpy(y, from->self + u * from->ld, row_size);
         else

@@ -1,4 +1,5 @@
-/* aggregate.h: means over neighbour lists, read in place, and the way back.
+/* aggregate.h: means over neighbour lists, read in place, and the way back. Where neighbours have
+ * weights w the mean is sum w x / sum w (PinSAGE's importance pooling), else sum x / number.
  *
  * Every result row is computed by one thread in the order of its list, so results do not depend
  * on the number of threads, nor on the instruction set. */
@@ -16,6 +17,7 @@ typedef struct pri_lists {
     const uint32_t *begin32; /* [num + 1], or NULL */
     const uint64_t *begin64; /* [num + 1] when begin32 is NULL */
     const uint32_t *index;
+    const float    *weight; /* as index, > 0; NULL: alike */
 } pri_lists;
 
 pri_lists pri_lists_of_block(const pr_block *block);
@@ -34,12 +36,15 @@ void pri_aggregate_concat(const pri_lists *lists, const pri_rows *x, float *a, s
 void pri_aggregate_add(const pri_lists *lists, const pri_rows *z, float *y, size_t ldy, bool relu);
 
 /* A block turned round: for every source the destinations that drew it, ascending, and for every
- * destination one over its number of neighbours (0 when it has none). */
+ * destination one over its number of neighbours (0 when it has none), or for every edge of a block
+ * with weights its part of the destination's sum. */
 typedef struct pri_reversed {
     uint32_t  num_src;
     uint32_t *begin; /* [num_src + 1] */
     uint32_t *dst;   /* [num_edges] */
-    float    *share; /* [num_dst] */
+    float    *share; /* [num_dst]; of a block without weights */
+    float    *value; /* [num_edges]; of one with weights */
+    bool      weighted;
 } pri_reversed;
 
 /* Fill the arrays, which the caller has made large enough; a counting sort by source. */
@@ -47,7 +52,7 @@ void pri_aggregate_reverse(const pr_block *block, pri_reversed *out);
 
 /* The gradient of sources from that of the lists' means:
  *
- *     OUT[u, :] = SELF[u, :] + sum over the destinations d of u of share[d] * MEAN[d, :]
+ *     OUT[u, :] = SELF[u, :] + sum over the destinations d of u of share[d] or value * MEAN[d, :]
  *
  *   self   [num_self, cols], the gradient of the first sources' own rows; NULL when num_self is 0
  *   mean   [num_dst, cols]; ld is shared by self and mean

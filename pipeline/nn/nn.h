@@ -69,7 +69,8 @@ float *pri_nn_gradient(pri_tape *tape);
 float *pri_nn_parameters(pr_model *model);
 
 /* Sum the lanes' gradients in lane order and take one Adam step (Kingma and Ba, ICLR 2015) with
- * L2 weight decay added to the gradient. Time goes to update_ns. */
+ * L2 weight decay added to the gradient. options->lr is the rate of this very step
+ * (pr_learning_rate). Time goes to update_ns. */
 void pri_nn_update(pr_model *model, float *const *gradients, uint32_t num_gradients,
                    const pr_optimizer_options *options, pri_nn_times *times);
 

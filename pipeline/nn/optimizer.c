@@ -17,7 +17,10 @@
     }
 
 static const pr_option optimizer_options[] = {
-    OPTIMIZER_REAL("lr", "learning rate", "0.01", lr, 0, 1000),
+    OPTIMIZER_REAL("lr", "learning rate, of the first step where it changes", "0.01", lr, 0, 1000),
+    { "lr-schedule", "", "learning rate over the run's steps: constant, or linear down to 0",
+      "constant", PR_OPT_CHOICE, offsetof(pr_optimizer_options, lr_schedule), 0, 0,
+      "constant|linear" },
     OPTIMIZER_REAL("weight-decay", "L2 penalty: this times a weight is added to its gradient",
                    "0.0005", weight_decay, 0, 1000),
     OPTIMIZER_REAL("beta1", "how much of the gradient's running mean a step keeps", "0.9", beta1, 0,
@@ -33,6 +36,18 @@ const pr_option_table pr_optimizer_option_table = {
     .options     = optimizer_options,
     .num_options = sizeof optimizer_options / sizeof *optimizer_options,
 };
+
+double pr_learning_rate(const pr_optimizer_options *options, uint64_t step, uint64_t num_steps)
+{
+    const uint64_t steps = num_steps ? num_steps : 1;
+    const uint64_t done  = step < steps ? step : steps - 1;
+
+    switch ((pr_lr_schedule)options->lr_schedule) {
+    case PR_LR_CONSTANT: return options->lr;
+    case PR_LR_LINEAR: return options->lr * ((double)(steps - done) / (double)steps);
+    }
+    return options->lr;
+}
 
 enum { CHUNK = 4096 }; /* parameters that one task updates; their sum lives on its stack */
 

@@ -21,7 +21,8 @@ typedef float line __attribute__((vector_size(LINE * sizeof(float)), aligned(4),
 static inline float factor_of(const pri_list *l, size_t i)
 {
     if (l->value) return l->value[i];
-    return l->share ? l->share[l->index[i]] : l->factor;
+    if (l->share) return l->share[l->index[i]];
+    return l->weight ? l->factor * l->weight[i] : l->factor;
 }
 
 /* sum[c] += f[0] row[0][c], += f[1] row[1][c], ... in this order. */

@@ -17,12 +17,12 @@ static inline const float *pri_row(const pri_rows *x, uint32_t u)
     return x->at + (x->slot ? x->slot[u] : u) * x->ld;
 }
 
-/* A list of rows and the factor of each: value[i], share[index[i]], or `factor` when both are
- * NULL. */
+/* A list of rows and the factor of each: value[i], share[index[i]], factor * weight[i], or `factor`
+ * when all three are NULL; one of them at most is given. */
 typedef struct pri_list {
     const uint32_t *index;
     size_t          num, num_after; /* entries, and readable entries behind them */
-    const float    *value, *share;
+    const float    *value, *share, *weight;
     float           factor;
 } pri_list;
 

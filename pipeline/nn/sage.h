@@ -2,6 +2,7 @@
  *
  *     Y [D, out] = act([ X[dst] | mean of X over the drawn neighbours ] W + b)
  *
+ * The mean is weighted where the block has weights, see aggregate.h.
  * W [2 in, out] is two matrices on top of each other: Ws for the vertex itself, Wn for the mean.
  * Dense inputs are aggregated first, then multiplied once with W. Sparse inputs are multiplied
  * first, since their mean would not be sparse: the mean of X Wn is the mean of X times Wn. */

@@ -69,6 +69,7 @@ static void place_arrays(pri_tape *tape, const pr_model *model, uint32_t max_inp
     tape->reversed.begin = place(lay, max_src + 1, 1, sizeof *tape->reversed.begin);
     tape->reversed.dst   = place(lay, max_edges, 1, sizeof *tape->reversed.dst);
     tape->reversed.share = place(lay, max_dst, 1, sizeof *tape->reversed.share);
+    tape->reversed.value = place(lay, max_edges, 1, sizeof *tape->reversed.value);
     const uint32_t seeds = tape->layer[tape->num_layers - 1].max_dst;
     tape->row_loss       = place(lay, seeds, 1, sizeof *tape->row_loss);
     tape->row_correct    = place(lay, seeds, 1, sizeof *tape->row_correct);

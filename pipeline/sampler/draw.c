@@ -76,3 +76,11 @@ void pri_draw_positions(const pri_draw_hop *hop, pr_vid v, uint32_t degree, uint
         out[i] = chosen ? j : t;
     }
 }
+
+void pri_draw_repeated(const pri_draw_hop *hop, pr_vid v, uint32_t degree, uint32_t count,
+                       uint32_t *out)
+{
+    pri_words words = pri_words_start(hop->key, v, hop->phase_hop, hop->step, hop->epoch);
+
+    for (uint32_t i = 0; i < count; i++) out[i] = pri_words_below(&words, degree);
+}

@@ -45,4 +45,9 @@ uint32_t pri_draw_scratch(uint32_t count);
 void pri_draw_positions(const pri_draw_hop *hop, pr_vid v, uint32_t degree, uint32_t count,
                         uint32_t *scratch, uint32_t *out);
 
+/* Write `count` positions below `degree`, each drawn from all of them with the next word; count and
+ * degree >= 1. Cannot fail. O(count). */
+void pri_draw_repeated(const pri_draw_hop *hop, pr_vid v, uint32_t degree, uint32_t count,
+                       uint32_t *out);
+
 #endif

@@ -41,9 +41,17 @@ void pri_relabel_array(pri_relabel *relabel, uint32_t *ids, size_t n)
     size_t       i       = 0;
 
     for (; i < fetched; i++) {
-        __builtin_prefetch(&local.entry[ids[i + AHEAD]], 1);
+        __builtin_prefetch(&local.entry[ids[i + AHEAD]], 1, 2);
         ids[i] = pri_relabel_one(&local, ids[i]);
     }
     for (; i < n; i++) ids[i] = pri_relabel_one(&local, ids[i]);
+    relabel->num = local.num;
+}
+
+void pri_relabel_fetched(pri_relabel *relabel, uint32_t *ids, size_t n)
+{
+    pri_relabel local = *relabel;
+
+    for (size_t i = 0; i < n; i++) ids[i] = pri_relabel_one(&local, ids[i]);
     relabel->num = local.num;
 }

@@ -41,7 +41,9 @@ static inline uint32_t pri_relabel_one(pri_relabel *relabel, pr_vid v)
     return local;
 }
 
-/* Replace `n` vertices by their places, in order. Cannot fail. */
+/* Replace `n` vertices by their places, in order. Cannot fail. `fetched` is for vertices whose
+ * entries were prefetched not long ago. */
 void pri_relabel_array(pri_relabel *relabel, uint32_t *ids, size_t n);
+void pri_relabel_fetched(pri_relabel *relabel, uint32_t *ids, size_t n);
 
 #endif

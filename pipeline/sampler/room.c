@@ -2,17 +2,20 @@
  * them, so a room costs what its largest batch so far took. */
 #include "pipeline/sampler/room.h"
 
-/* No sum here comes near 2^64: at most PR_MAX_LAYERS * 2 + 1 arrays of at most 2^34 bytes. */
+#include "pipeline/sampler/state.h"
+
+/* No sum here comes near 2^64: at most PR_MAX_LAYERS * 3 + 1 arrays of at most 2^34 bytes. */
 size_t pri_room_bytes(const pr_sampler *sampler)
 {
-    const size_t line  = 64; /* each array starts a cache line */
-    size_t       bytes = ((size_t)pr_sampler_max_inputs(sampler) + 1) * sizeof(pr_vid) + line;
+    const size_t line     = 64; /* each array starts a cache line */
+    const size_t per_edge = sizeof(uint32_t) + (sampler->kind->weighs ? sizeof(float) : 0);
+    size_t       bytes    = ((size_t)pr_sampler_max_inputs(sampler) + 1) * sizeof(pr_vid) + line;
 
     for (uint32_t h = 0; h < PR_MAX_LAYERS; h++) {
         const size_t num_dst = pr_sampler_max_dst(sampler, h);
         if (num_dst == 0) break; /* no such hop */
         bytes += (num_dst + 1) * sizeof(uint32_t) + line;
-        bytes += pr_sampler_max_hop_edges(sampler, h) * sizeof(uint32_t) + line;
+        bytes += pr_sampler_max_hop_edges(sampler, h) * per_edge + 2 * line;
     }
     return bytes;
 }

@@ -9,40 +9,13 @@
  *     block 1   |---------- dst -------|
  *               |----------------- src ---------------| ...
  *
- * Each hop has three passes: count (row lengths, hence row starts), draw (in parallel, every
- * destination on its own, neighbours as vertices) and relabel (in order, on one thread, vertices
- * to local ids in place). How threads share the middle pass cannot change the result.
- */
+ * hop.c draws one of them, kind.h says which neighbours it keeps. */
 #include <packrat/sampler.h>
 
-#include <omp.h>
-#include <string.h>
-
-#include "pipeline/sampler/draw.h"
 #include "pipeline/sampler/hash.h"
-#include "pipeline/sampler/relabel.h"
-#include "pipeline/sampler/room.h"
+#include "pipeline/sampler/hop.h"
 
-enum {
-    MAX_THREADS   = 4096,
-    ROWS          = 16,   /* destinations drawn before the first of them reads its neighbours */
-    AHEAD         = 32,   /* row starts fetched ahead */
-    PARALLEL_FROM = 2048, /* a hop with fewer edges ends before a team has woken up */
-};
-
-struct pr_sampler {
-    pr_graph           graph; /* arrays borrowed */
-    pr_fanout          fanout;
-    pr_sampler_options options;
-    uint64_t           stream_key;
-    uint32_t           max_seeds, threads;
-    uint32_t    max_nodes[PR_MAX_LAYERS + 1]; /* [h]: destinations of hop h; [num_layers]: inputs */
-    uint64_t    max_edges[PR_MAX_LAYERS];
-    uint32_t   *scratch; /* [threads, num_scratch] for pri_draw_positions */
-    uint32_t    num_scratch;
-    pri_relabel relabel;
-    pri_arena   arena; /* scratch of the hash; what a batch keeps is in its room */
-};
+enum { MAX_THREADS = 4096 };
 
 static uint64_t min_u64(uint64_t a, uint64_t b)
 {
@@ -73,34 +46,36 @@ done:
 }
 
 /* Work out the worst legal batch: the vertices and edges of each hop. A hop's destinations are
- * distinct, so all their rows together never exceed the graph. */
-static void set_bounds(pr_sampler *sampler, uint32_t longest)
+ * distinct, so all their rows together never exceed the graph, unless rows hold more than their
+ * arcs, as a kind with a bound of its own may. */
+static void set_bounds(pr_sampler *sampler)
 {
     const pr_graph *graph = &sampler->graph;
 
     sampler->max_nodes[0] = (uint32_t)min_u64(sampler->max_seeds, graph->num_nodes);
     for (uint32_t h = 0; h < sampler->fanout.num_layers; h++) {
-        const uint64_t num_dst = sampler->max_nodes[h];
-        const uint64_t per_row = min_u64(sampler->fanout.hop[h], longest); /* all: the longest */
-        const uint64_t edges   = min_u64(num_dst * per_row, graph->num_edges);
-        sampler->max_edges[h]  = min_u64(edges, UINT32_MAX);
+        void           *own;
+        const pri_kind *kind    = pri_hop_kind(sampler, sampler->fanout.hop[h], &own);
+        const uint64_t  num_dst = sampler->max_nodes[h];
+        const uint64_t  per_row = pri_hop_most(sampler, sampler->fanout.hop[h]);
+        const uint64_t  arcs    = kind->most ? UINT64_MAX : graph->num_edges;
+        sampler->max_edges[h]   = min_u64(min_u64(num_dst * per_row, arcs), UINT32_MAX);
         sampler->max_nodes[h + 1] =
             (uint32_t)min_u64(num_dst + sampler->max_edges[h], graph->num_nodes);
-        if (sampler->fanout.hop[h] < longest) {
-            const uint32_t need = pri_draw_scratch(sampler->fanout.hop[h]);
-            if (need > sampler->num_scratch) sampler->num_scratch = need;
-        }
     }
 }
 
-/* Give the bytes that hashing the worst legal batch takes. */
+/* Give the bytes that drawing a hop of the worst legal batch takes, or hashing all of it. */
 static size_t scratch_bytes(const pr_sampler *sampler)
 {
     const uint32_t num_layers = sampler->fanout.num_layers;
     const size_t   num_inputs = sampler->max_nodes[num_layers];
     const size_t   num_inner  = sampler->max_nodes[num_layers - 1];
+    const size_t   line       = 64;
+    const size_t   of_hash    = (num_inputs + num_inner) * sizeof(uint64_t) + 2 * line;
+    const size_t   of_hop     = pri_hop_scratch(sampler);
 
-    return (num_inputs + num_inner) * sizeof(uint64_t) + 2 * (size_t)64; /* whole cache lines */
+    return of_hash > of_hop ? of_hash : of_hop;
 }
 
 static pr_status check_create(const pr_graph *graph, const pr_fanout *fanout, uint32_t max_seeds,
@@ -133,6 +108,8 @@ static pr_status check_options(const pr_graph *graph, const pr_sampler_options *
     pr_status st = PR_OK;
 
     PR_TRY(pr_options_check(&pr_sampler_option_table, options));
+    PR_CHECK(pri_kind_of(options->kind), PR_E_UNSUPPORTED, "--sampler %s is not built yet",
+             pr_sampler_kind_name(options->kind));
     PR_CHECK(options->kind != PR_SAMPLER_WEIGHTED || graph->weights, PR_E_ARG,
              "--sampler weighted needs edge weights, the graph has none");
 done:
@@ -163,8 +140,12 @@ pr_status pr_sampler_create(const pr_graph *graph, const pr_fanout *fanout,
     sampler->stream_key = pri_stream_key(seed, PRI_STREAM_SAMPLE);
     sampler->max_seeds  = max_seeds;
     sampler->threads    = threads;
-    set_bounds(sampler, longest);
-    if (sampler->num_scratch) PR_NEW(sampler->scratch, (size_t)threads * sampler->num_scratch);
+    sampler->longest    = longest;
+    sampler->kind       = pri_kind_of(options->kind);
+    sampler->whole      = &pri_kind_uniform;
+    set_bounds(sampler);
+    PR_TRY(sampler->kind->create(sampler, &sampler->own));
+    PR_TRY(sampler->whole->create(sampler, &sampler->of_whole));
     PR_TRY(pri_relabel_init(&sampler->relabel, graph->num_nodes));
     PR_TRY(pri_arena_init(&sampler->arena, scratch_bytes(sampler)));
 
@@ -180,7 +161,8 @@ void pr_sampler_free(pr_sampler *sampler)
     if (!sampler) return;
     pri_arena_clear(&sampler->arena);
     pri_relabel_clear(&sampler->relabel);
-    pri_free(sampler->scratch);
+    if (sampler->kind) sampler->kind->free(sampler->own);
+    if (sampler->whole) sampler->whole->free(sampler->of_whole);
     pri_free(sampler);
 }
 
@@ -219,101 +201,6 @@ static pr_status take_seeds(pr_sampler *sampler, pr_vids seeds)
         const uint32_t place = pri_relabel_one(&sampler->relabel, v);
         PR_CHECK(place == i, PR_E_ARG, "vertex %u is a seed twice, at %u and at %zu", v, place, i);
     }
-done:
-    return st;
-}
-
-/* Write the row starts of a hop; gives its edges, which may exceed what row starts can hold. */
-static uint64_t count_rows(const pr_graph *graph, uint32_t fanout, const pr_vid *nodes,
-                           uint32_t num_dst, uint32_t *indptr)
-{
-    uint64_t edges = 0;
-
-    indptr[0] = 0;
-    for (uint32_t d = 0; d < num_dst; d++) {
-        const pr_vid v = nodes[d];
-        __builtin_prefetch(&graph->indptr[nodes[num_dst - d > AHEAD ? d + AHEAD : d]]);
-        edges += min_u64(graph->indptr[v + 1] - graph->indptr[v], fanout);
-        indptr[d + 1] = (uint32_t)edges;
-    }
-    return edges;
-}
-
-/* Draw the neighbours of destinations begin .. end-1, at most ROWS, as vertices. Positions of all
- * rows are drawn first, so that the neighbours are on their way when they are read. */
-static void draw_rows(const pr_sampler *sampler, const pri_draw_hop *hop, uint32_t begin,
-                      uint32_t end, uint32_t *scratch, const uint32_t *indptr, uint32_t *indices)
-{
-    const pr_graph *graph = &sampler->graph;
-    const pr_vid   *nodes = sampler->relabel.nodes;
-
-    for (uint32_t d = begin; d < end; d++) {
-        const pr_eid   first  = graph->indptr[nodes[d]];
-        const uint32_t degree = (uint32_t)(graph->indptr[nodes[d] + 1] - first);
-        const uint32_t count  = indptr[d + 1] - indptr[d];
-        uint32_t      *row    = indices + indptr[d];
-        if (count == degree) continue;
-        pri_draw_positions(hop, nodes[d], degree, count, scratch, row);
-        for (uint32_t i = 0; i < count; i++) __builtin_prefetch(&graph->indices[first + row[i]]);
-    }
-    for (uint32_t d = begin; d < end; d++) {
-        const pr_eid   first  = graph->indptr[nodes[d]];
-        const uint32_t degree = (uint32_t)(graph->indptr[nodes[d] + 1] - first);
-        const uint32_t count  = indptr[d + 1] - indptr[d];
-        uint32_t      *row    = indices + indptr[d];
-        if (count == 0) continue;
-        if (count == degree)
-            memcpy(row, graph->indices + first, count * sizeof *row);
-        else
-            for (uint32_t i = 0; i < count; i++) row[i] = graph->indices[first + row[i]];
-    }
-}
-
-/* Draw the neighbours of every destination of a hop, as vertices. Cannot fail. */
-static void draw_hop(const pr_sampler *sampler, const pri_draw_hop *hop, uint32_t num_dst,
-                     const uint32_t *indptr, uint32_t *indices)
-{
-    const uint32_t num_groups = num_dst / ROWS + (num_dst % ROWS != 0);
-    const uint32_t threads    = sampler->threads;
-    const bool     parallel   = threads > 1 && indptr[num_dst] >= PARALLEL_FROM;
-
-#pragma omp parallel for num_threads(threads) schedule(dynamic, 8) if (parallel)
-    for (uint32_t g = 0; g < num_groups; g++) {
-        const uint32_t begin   = g * ROWS;
-        const uint32_t end     = num_dst - begin < ROWS ? num_dst : begin + ROWS;
-        uint32_t      *scratch = sampler->scratch; /* NULL when no row needs any */
-        if (scratch) scratch += (size_t)omp_get_thread_num() * sampler->num_scratch;
-        draw_rows(sampler, hop, begin, end, scratch, indptr, indices);
-    }
-}
-
-/* Build block `hop`: the vertices known so far are its destinations. */
-static pr_status expand(pr_sampler *sampler, pr_batch_room *room, pr_draw draw, uint32_t hop)
-{
-    pr_status      st      = PR_OK;
-    const uint32_t num_dst = sampler->relabel.num;
-    uint32_t      *indptr, *indices;
-
-    PR_TAKE(&room->arena, indptr, (size_t)num_dst + 1);
-    const uint64_t edges = count_rows(&sampler->graph, sampler->fanout.hop[hop],
-                                      sampler->relabel.nodes, num_dst, indptr);
-    PR_CHECK(edges <= UINT32_MAX, PR_E_FULL,
-             "hop %u of step %llu has %llu edges, at most %u fit a batch; use a smaller --fanout "
-             "or --batch-size",
-             hop, (unsigned long long)draw.step, (unsigned long long)edges, UINT32_MAX);
-    PR_TAKE(&room->arena, indices, edges);
-
-    const pri_draw_hop common = pri_draw_hop_of(sampler->stream_key, draw, hop);
-    draw_hop(sampler, &common, num_dst, indptr, indices);
-    pri_relabel_array(&sampler->relabel, indices, edges);
-
-    room->block[hop] = (pr_block){
-        .num_dst   = num_dst,
-        .num_src   = sampler->relabel.num,
-        .num_edges = (uint32_t)edges,
-        .indptr    = indptr,
-        .indices   = indices,
-    };
 done:
     return st;
 }
@@ -361,8 +248,9 @@ pr_status pr_sampler_draw(pr_sampler *sampler, pr_batch_room *room, pr_vids seed
     PR_TAKE(&room->arena, nodes, (size_t)pr_sampler_max_inputs(sampler) + 1);
     pri_relabel_start(&sampler->relabel, nodes);
     PR_TRY(take_seeds(sampler, seeds));
+    if (sampler->kind->begin) sampler->kind->begin(sampler->own, draw);
     for (uint32_t h = 0; h < sampler->fanout.num_layers; h++)
-        PR_TRY(expand(sampler, room, draw, h));
+        PR_TRY(pri_hop_draw(sampler, room, draw, h));
 
     pr_batch batch = {
         .phase          = draw.phase,
@@ -373,6 +261,7 @@ pr_status pr_sampler_draw(pr_sampler *sampler, pr_batch_room *room, pr_vids seed
         .num_layers     = sampler->fanout.num_layers,
     };
     PR_TRY(finish(sampler, room, &batch));
+    if (sampler->kind->end) sampler->kind->end(sampler->own, draw, batch.nodes);
     batch.sample_ns = pr_now_ns() - began;
     *out            = batch;
 done:

@@ -28,7 +28,7 @@ for command in import gen reorder train eval infer report topo tune; do
     prints "^  --json" "$PACKRAT" "$command" --help
     prints "PACKRAT ${command^^}" "$PACKRAT" man
 done
-for option in data split fanout batch-size epochs steps lr weight-decay dropout feature-norm \
+for option in data split fanout batch-size epochs steps lr lr-schedule weight-decay dropout feature-norm \
     patience eval eval-every cache.mode cache.rows cache.bytes cache.factor cache.policy numa \
     threads tuning log checkpoint seed hidden model layers order order.file order.buffer order.mix \
     order.clusters order.method echo echo.pool; do
@@ -90,6 +90,7 @@ lr|nan|number
 lr|inf|number
 lr|-0.1|\.\.
 lr|fast|number
+lr-schedule|cosine|constant\|linear
 dropout|1.5|\.\.
 dropout|-0.1|\.\.
 hidden|0|\.\.

@@ -37,13 +37,14 @@ static void the_tables_have_the_columns_of_the_contract(void **state)
                  contract[i][0]);
         assert_string_equal(sql_text(db, sql), contract[i][1]);
     }
-    assert_string_equal(sql_text(db, "SELECT group_concat(name) FROM (SELECT name FROM"
-                                     " sqlite_master WHERE type = 'view' ORDER BY name)"),
-                        "v_bytes,v_compare,v_locality,v_run,v_slowest_steps,v_stage_share");
-    assert_string_equal(sql_text(db, "SELECT value FROM meta WHERE key = 'schema_version'"), "2");
+    assert_string_equal(
+        sql_text(db, "SELECT group_concat(name) FROM (SELECT name FROM"
+                     " sqlite_master WHERE type = 'view' ORDER BY name)"),
+        "v_bytes,v_compare,v_locality,v_run,v_slowest_steps,v_stage_share,v_tradeoff");
+    assert_string_equal(sql_text(db, "SELECT value FROM meta WHERE key = 'schema_version'"), "3");
     assert_string_equal(sql_text(db, "PRAGMA journal_mode"), "wal");
     assert_int_equal(sql_int(db, "PRAGMA auto_vacuum"), 2);
-    assert_int_equal(sql_int(db, "PRAGMA user_version"), 2);
+    assert_int_equal(sql_int(db, "PRAGMA user_version"), 3);
     assert_int_equal(sql_int(db, "PRAGMA application_id"), 0x70726c67);
     (void)sqlite3_close(db);
 }
@@ -308,15 +309,78 @@ static void the_test_accuracy_is_that_of_the_kept_model(void **state)
     (void)sqlite3_close(db);
 }
 
+/* The setting that v_tradeoff gives a run with these options. */
+static const char *setting_of(const char *options)
+{
+    const char *path = path_in(test_directory(), "a.db");
+    pr_run_info info = fixture_run;
+
+    info.options_json = options;
+    fixture_log(path, &info, 1, "resident");
+    sqlite3    *db      = sql_open(path);
+    const char *setting = sql_text(db, "SELECT setting FROM v_tradeoff");
+    (void)sqlite3_close(db);
+    return setting;
+}
+
+static void a_runs_setting_names_what_its_batches_were_drawn_with(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        { "uniform", "{}" },
+        { "uniform", "{\"sampler\":\"uniform\",\"kappa\":8,\"cache-bias\":8,\"order\":\"random\","
+                     "\"echo\":1,\"echo.pool\":4}" },
+        { "labor 1", "{\"sampler\":\"labor\",\"kappa\":1,\"kappa-form\":\"drift\"}" },
+        { "labor 8", "{\"sampler\":\"labor\",\"kappa\":8,\"kappa-form\":\"staggered\","
+                     "\"cache-bias\":1}" },
+        { "labor 8 drift", "{\"sampler\":\"labor\",\"kappa\":8,\"kappa-form\":\"drift\"}" },
+        { "labor 8 bias 16", "{\"sampler\":\"labor\",\"kappa\":8,\"cache-bias\":16}" },
+        { "uniform, community", "{\"order\":\"community\"}" },
+        { "labor 8, community, echo 4 pool 2", "{\"sampler\":\"labor\",\"kappa\":8,\"order\":"
+                                               "\"community\",\"echo\":4,\"echo.pool\":2}" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_string_equal(setting_of(cases[i][1]), cases[i][0]);
+}
+
+/* The fixture's epochs: validation 0.40 + epoch / 100, test 0.30 + epoch / 100. */
+static void bytes_and_accuracy_of_a_run_stand_side_by_side(void **state)
+{
+    (void)state;
+    const char *path = path_in(test_directory(), "a.db");
+    pr_run_info eval = fixture_run;
+
+    eval.command = "eval";
+    fixture_log(path, &fixture_run, 40, "resident");
+    fixture_log(path, &fixture_run, 40, "off");
+    fixture_log(path, &eval, 0, "off");
+    sqlite3 *db = sql_open(path);
+    sql_run(db, "UPDATE step SET phase = 'eval' WHERE run = 1 AND step >= 30");
+    assert_string_equal(sql_text(db, "SELECT group_concat(run || ' ' || steps || ' ' ||"
+                                     " coalesce(capacity, '-')) FROM v_tradeoff"),
+                        "1 30 2.0 m,2 40 -");
+    assert_int_equal(sql_int(db, "SELECT count(*) FROM v_tradeoff AS v WHERE (rows_wanted_per_step,"
+                                 " rows_moved_per_step, mb_moved_per_step) = (SELECT"
+                                 " avg(num_inputs), avg(rows_moved), avg(bytes_moved) / 1e6 FROM"
+                                 " step AS s WHERE s.run = v.run AND phase = 'train')"),
+                     2);
+    assert_int_equal(sql_int(db, "SELECT count(*) FROM v_tradeoff WHERE abs(moved_per_wanted *"
+                                 " rows_wanted_per_step - rows_moved_per_step) < 1e-6"),
+                     2);
+    assert_int_equal(sql_int(db, "SELECT round(1000 * best_val_accuracy) FROM v_tradeoff"), 430);
+    assert_int_equal(sql_int(db, "SELECT round(1000 * test_accuracy) FROM v_tradeoff"), 330);
+    (void)sqlite3_close(db);
+}
+
 static void a_view_of_one_run_reads_only_that_run(void **state)
 {
     (void)state;
     static const char *const views[] = { "v_stage_share", "v_bytes", "v_slowest_steps",
-                                         "v_locality" };
+                                         "v_locality", "v_tradeoff" };
     const char              *path    = path_in(test_directory(), "a.db");
     fixture_log(path, &fixture_run, 10, "packed");
     sqlite3 *db = sql_open(path);
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < sizeof views / sizeof *views; i++) {
         char          sql[200];
         sqlite3_stmt *statement = NULL;
         snprintf(sql, sizeof sql, "EXPLAIN QUERY PLAN SELECT * FROM %s WHERE run = 1", views[i]);
@@ -400,6 +464,8 @@ int main(void)
         cmocka_unit_test(other_batches_are_told_apart),
         cmocka_unit_test(exact_passes_have_no_batches_to_share),
         cmocka_unit_test(the_test_accuracy_is_that_of_the_kept_model),
+        cmocka_unit_test(a_runs_setting_names_what_its_batches_were_drawn_with),
+        cmocka_unit_test(bytes_and_accuracy_of_a_run_stand_side_by_side),
         cmocka_unit_test(a_view_of_one_run_reads_only_that_run),
         cmocka_unit_test(forty_thousand_steps_arrive_in_order_and_cost_the_run_no_allocation),
         cmocka_unit_test(no_log_takes_steps_and_closes),

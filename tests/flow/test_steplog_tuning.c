@@ -150,8 +150,32 @@ static void a_log_of_version_1_is_brought_to_the_present_by_the_next_run(void **
     check_prefixes(db);
     assert_int_equal(sql_int(db, "SELECT count(*) FROM step"), 40);
     assert_int_equal(sql_int(db, "SELECT count(*) FROM tune WHERE run = 2"), 6);
-    assert_string_equal(sql_text(db, "SELECT value FROM meta WHERE key = 'schema_version'"), "2");
-    assert_int_equal(sql_int(db, "PRAGMA user_version"), 2);
+    assert_string_equal(sql_text(db, "SELECT value FROM meta WHERE key = 'schema_version'"), "3");
+    assert_int_equal(sql_int(db, "PRAGMA user_version"), 3);
+    assert_int_equal(sql_int(db, "SELECT count(*) FROM v_tradeoff"), 2);
+    (void)sqlite3_close(db);
+}
+
+/* Version 2 lacked v_tradeoff; views that somebody added stay. */
+static void a_log_of_version_2_gets_the_views_it_lacks(void **state)
+{
+    (void)state;
+    const char *path = path_in(test_directory(), "a.db");
+
+    (void)fixture_log(path, &fixture_run, 20, "packed");
+    sqlite3 *db = sql_open(path);
+    sql_run(db,
+            "DROP VIEW v_tradeoff; CREATE VIEW mine AS SELECT 1;"
+            "UPDATE meta SET value = '2' WHERE key = 'schema_version'; PRAGMA user_version = 2");
+    (void)sqlite3_close(db);
+    char *text = report_of(path, NULL);
+    assert_non_null(strstr(text, "run 1 of"));
+    free(text);
+    assert_int_equal(fixture_log(path, &fixture_run, 20, "packed"), 2);
+    db = sql_open(path);
+    assert_int_equal(sql_int(db, "SELECT count(*) FROM v_tradeoff"), 2);
+    assert_int_equal(sql_int(db, "SELECT count(*) FROM sqlite_master WHERE type = 'view'"), 8);
+    assert_int_equal(sql_int(db, "PRAGMA user_version"), 3);
     (void)sqlite3_close(db);
 }
 
@@ -177,6 +201,7 @@ int main(void)
         cmocka_unit_test(a_report_shows_the_tuning_in_one_line),
         cmocka_unit_test(a_log_of_version_1_is_read_and_stays_as_it_is),
         cmocka_unit_test(a_log_of_version_1_is_brought_to_the_present_by_the_next_run),
+        cmocka_unit_test(a_log_of_version_2_gets_the_views_it_lacks),
         cmocka_unit_test(a_table_tune_that_is_a_view_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

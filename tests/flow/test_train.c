@@ -122,6 +122,30 @@ static void a_run_repeats_bit_for_bit_with_the_same_threads(void **state)
     assert_int_not_equal(a.batch_hash, c.batch_hash);
 }
 
+/* The mean loss of a run of so many steps. */
+static double loss_of(uint64_t steps, int schedule)
+{
+    setup.train.steps           = steps;
+    setup.optimizer.lr_schedule = schedule;
+    return train().train_loss;
+}
+
+/* The first update has the same rate in both schedules; the later ones of the linear one are
+ * smaller. */
+static void a_linear_learning_rate_falls_over_the_steps_of_the_run(void **state)
+{
+    (void)state;
+    test_setup(&setup, test_planted(2000, 16000, 16, 5));
+    setup.train.batch_size = 100;
+    setup.model.dropout    = 0;
+    assert_true(loss_of(2, PR_LR_LINEAR) == loss_of(2, PR_LR_CONSTANT));
+    assert_true(loss_of(4, PR_LR_LINEAR) != loss_of(4, PR_LR_CONSTANT));
+
+    const double constant = loss_of(10, PR_LR_CONSTANT), linear = loss_of(10, PR_LR_LINEAR);
+    printf("mean loss of ten steps: constant %.4f, linear %.4f\n", constant, linear);
+    assert_true(linear > constant); /* slower while the loss still falls */
+}
+
 static void every_model_depth_and_edge_case_of_size_trains(void **state)
 {
     (void)state;
@@ -232,6 +256,7 @@ int main(void)
         cmocka_unit_test(training_looks_ahead_unless_told_otherwise),
         cmocka_unit_test(a_run_that_stops_early_drops_what_it_drew_ahead),
         cmocka_unit_test(a_run_repeats_bit_for_bit_with_the_same_threads),
+        cmocka_unit_test(a_linear_learning_rate_falls_over_the_steps_of_the_run),
         cmocka_unit_test(every_model_depth_and_edge_case_of_size_trains),
         cmocka_unit_test(evaluation_of_the_checkpoint_gives_the_accuracy_of_training),
         cmocka_unit_test(sampled_evaluation_is_close_to_exact),

@@ -28,6 +28,25 @@ static int read_text(const uint8_t *data, size_t size, const pri_edge_rules *rul
     return st == PR_OK;
 }
 
+/* With weights the same arcs, and none is lost. */
+static void build_weighted(const pri_edges *edges, pr_vid num_nodes, bool undirected)
+{
+    const pri_csc_how how = { .undirected = undirected, .threads = 1 };
+    pri_csc           csc, plain;
+
+    for (uint64_t i = 0; i < edges->num_pairs; i++) check(edges->weight[i] >= 0);
+    const pr_status st = pri_csc_from_weighted_pairs(edges->pair, edges->weight, edges->num_pairs,
+                                                     num_nodes, &how, &csc);
+    check(st == PR_OK || st == PR_E_INPUT); /* sums may pass f32 */
+    if (st != PR_OK) return;
+    check(pri_csc_from_pairs(edges->pair, edges->num_pairs, num_nodes, &how, &plain) == PR_OK);
+    check(csc.graph.num_edges == plain.graph.num_edges);
+    for (pr_eid e = 0; e < csc.graph.num_edges; e++)
+        check(csc.indices[e] == plain.indices[e] && csc.weights[e] >= 0);
+    pri_csc_clear(&plain);
+    pri_csc_clear(&csc);
+}
+
 static void build(const pri_edges *edges, pr_vid num_nodes, bool undirected)
 {
     const pri_csc_how how = { .undirected = undirected, .threads = 1 };
@@ -48,8 +67,11 @@ static void build(const pri_edges *edges, pr_vid num_nodes, bool undirected)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const pri_edge_rules few = { .num_nodes = FEW_NODES, .nodes_from = "the fuzzer" };
-    const pri_edge_rules any = { .any_id = true };
+    const pri_edge_rules few      = { .num_nodes = FEW_NODES, .nodes_from = "the fuzzer" };
+    const pri_edge_rules any      = { .any_id = true };
+    const pri_edge_rules weighted = { .weighted   = true,
+                                      .num_nodes  = FEW_NODES,
+                                      .nodes_from = "the fuzzer" };
     pri_edges            edges;
     int64_t             *ids;
     uint64_t             num_ids;
@@ -59,6 +81,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (small) {
         check(edges.num_pairs == 0 || edges.max_id < FEW_NODES);
         build(&edges, FEW_NODES, size % 2);
+        pri_edges_clear(&edges);
+    }
+    if (read_text(data, size, &weighted, &edges)) {
+        build_weighted(&edges, FEW_NODES, size % 2);
         pri_edges_clear(&edges);
     }
     if (read_text(data, size, &any, &edges)) {

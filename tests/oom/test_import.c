@@ -70,28 +70,29 @@ static void forget(void *context)
 static void import_survives_each_failed_allocation(void **state)
 {
     (void)state;
-    for (int form = 0; form < 4; form++) {
+    for (int form = 0; form < 6; form++) { /* the last two read weights */
         static job  j;
         const char *directory = test_directory();
         pr_options_init(&(pr_option_group){ &pr_import_option_table, &j.import }, 1);
         snprintf(j.import.source, PR_TEXT_BYTES, "%s",
-                 write_text(directory, "edges.txt", PAIRS, 2, ' ', NODES));
+                 write_text(directory, "edges.txt", PAIRS, form < 4 ? 2 : 3, ' ', NODES));
         snprintf(j.import.features, PR_TEXT_BYTES, "%s",
                  write_text(directory, "rows.csv", NODES, COLUMNS, ',', NODES));
         snprintf(j.import.labels, PR_TEXT_BYTES, "%s",
                  write_text(directory, "labels.csv", NODES, 2, ',', NODES));
         snprintf(j.import.out, PR_TEXT_BYTES, "%s/out", directory);
-        j.import.remap      = form & 1;
-        j.import.undirected = form & 2;
-        j.directory         = directory;
-        j.num_entries       = num_entries(directory);
+        j.import.remap        = form & 1;
+        j.import.undirected   = form & 2;
+        j.import.edge_weights = form >= 4;
+        j.directory           = directory;
+        j.num_entries         = num_entries(directory);
         test_oom(form & 1 ? "import, remapped" : "import", run, forget, &j);
         assert_int_equal(num_entries(directory), j.num_entries + 1);
 
         snprintf(j.import.source, PR_TEXT_BYTES, "%s/out", directory); /* and the directory anew */
         snprintf(j.import.out, PR_TEXT_BYTES, "%s/again", directory);
         j.import.features[0] = j.import.labels[0] = '\0';
-        j.import.remap = j.import.undirected = false;
+        j.import.remap = j.import.undirected = j.import.edge_weights = false;
         j.num_entries++;
         test_oom("import of a directory", run, forget, &j);
     }
@@ -107,6 +108,7 @@ static void gen_survives_each_failed_allocation(void **state)
         j.generate  = true;
         j.gen.kind  = kind;
         j.gen.nodes = 100, j.gen.edges = 600;
+        j.gen.edge_weights = 2 * kind; /* pareto */
         snprintf(j.gen.out, PR_TEXT_BYTES, "%s/out", directory);
         j.directory   = directory;
         j.num_entries = num_entries(directory);

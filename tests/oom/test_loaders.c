@@ -41,7 +41,9 @@ static void opening_survives_each_failed_allocation(void **state)
     little_put_array(directory, "feat_indices.npy", PR_I64, 1, LITTLE_NNZ, 1, little_columns);
     test_oom("sorted pairs, csr", open_source, close_source, &(source){ directory, PR_NORM_AUTO });
     little_put_array(directory, "edge_index.npy", PR_I32, 2, 2, LITTLE_E, unsorted);
-    test_oom("pairs, csr", open_source, close_source, &(source){ directory, PR_NORM_NONE });
+    little_put_array(directory, "edge_weight.npy", PR_F64, 1, LITTLE_E, 1, little_weights);
+    test_oom("pairs, csr, weights", open_source, close_source,
+             &(source){ directory, PR_NORM_NONE });
 }
 
 /* Rows of more than 2 MiB come by the page. */

@@ -60,9 +60,10 @@ static void close_seeds(void *seeds)
 
 static pr_status open_ahead(void *context, void **out)
 {
-    pri_ahead      *ahead = NULL;
-    const pr_status st    = pri_ahead_create(context, 2, &ahead);
-    *out                  = ahead;
+    const pri_ahead_setup *ahead_setup = context;
+    pri_ahead             *ahead       = NULL;
+    const pr_status        st          = pri_ahead_create(ahead_setup, &ahead);
+    *out                               = ahead;
     return st;
 }
 
@@ -82,11 +83,14 @@ static void looking_ahead_that_cannot_open_leaves_nothing(void **state)
 
     test_oom("pri_seeds_create", open_seeds, close_seeds, &nodes);
     assert_ok(pr_sampler_create(&data->graph, &fanout, NULL, 1, 8, 1, &sampler));
-    test_oom("pri_ahead_create", open_ahead, close_ahead, sampler);
+    pri_ahead_setup ahead_setup = { .sampler = sampler, .max_window = 2, .draw_threads = 1 };
+    test_oom("pri_ahead_create", open_ahead, close_ahead, &ahead_setup);
+    ahead_setup.draw_threads = 0;
+    test_oom("pri_ahead_create in line", open_ahead, close_ahead, &ahead_setup);
     pri_mem_fail_at(6); /* the list, a room out of order (2 calls), one in order (2), half a room */
     pri_ahead *ahead;
     assert_fails(PR_E_NOMEM, "batch 2 of 3 to be held for --lookahead 2: ",
-                 pri_ahead_create(sampler, 2, &ahead));
+                 pri_ahead_create(&ahead_setup, &ahead));
     assert_null(ahead);
     pr_sampler_free(sampler);
     pr_dataset_close(data);

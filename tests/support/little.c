@@ -10,6 +10,7 @@ const double little_rows[]    = { 1, 0, 2, 0, -3, 0, 0, 0, 0, 4, 5, 0, 0, 0, 6 }
 const double little_starts[]  = { 0, 2, 3, 3, 5, 6 };
 const double little_columns[] = { 0, 2, 1, 0, 1, 2 };
 const double little_values[]  = { 1, 2, -3, 4, 5, 6 };
+const double little_weights[] = { 0.5, 1, 0, 2, 3.25, 0.125 };
 const double little_labels[]  = { 0, 1, -1, 0, 1 };
 const double little_train[] = { 0, 1 }, little_val[] = { 3 }, little_test[] = { 4 };
 
@@ -70,7 +71,7 @@ const char *const little_files[LITTLE_NUM_FILES] = {
     "meta.json",         "indptr.npy",      "indices.npy",      "edge_index.npy",
     "feat.npy",          "feat_indptr.npy", "feat_indices.npy", "feat_data.npy",
     "label.npy",         "train_idx.npy",   "val_idx.npy",      "test_idx.npy",
-    "alt_train_idx.npy", "alt_val_idx.npy", "alt_test_idx.npy",
+    "alt_train_idx.npy", "alt_val_idx.npy", "alt_test_idx.npy", "edge_weight.npy",
 };
 
 void little_put(const char *directory, unsigned form)
@@ -84,6 +85,8 @@ void little_put(const char *directory, unsigned form)
     }
     if (form & PAIRS)
         little_put_array(directory, "edge_index.npy", PR_I64, 2, 2, LITTLE_E, little_pairs);
+    if (form & WEIGHTS)
+        little_put_array(directory, "edge_weight.npy", PR_F32, 1, LITTLE_E, 1, little_weights);
     if (form & DENSE)
         little_put_array(directory, "feat.npy", PR_F32, 2, LITTLE_N, LITTLE_F, little_rows);
     if (form & CSR) {

@@ -17,14 +17,16 @@ enum { LITTLE_N = 5, LITTLE_E = 6, LITTLE_F = 3, LITTLE_C = 2, LITTLE_NNZ = 6 };
 extern const double little_indptr[6], little_indices[6], little_pairs[12]; /* pairs: [2, E] */
 extern const double little_rows[15];                                       /* [N, F] */
 extern const double little_starts[6], little_columns[6], little_values[6]; /* the same as CSR */
+extern const double little_weights[6];                                     /* of the arcs */
 extern const double little_labels[5];
 extern const double little_train[2], little_val[1], little_test[1];
 
-/* Which files it is written as. ALT: a second split, train and val exchanged, test empty. */
-enum { CSC = 1, PAIRS = 2, DENSE = 4, CSR = 8, ALT = 16 };
+/* Which files it is written as. ALT: a second split, train and val exchanged, test empty. WEIGHTS:
+ * edge_weight.npy too. */
+enum { CSC = 1, PAIRS = 2, DENSE = 4, CSR = 8, ALT = 16, WEIGHTS = 32 };
 
 /* Every file it may have. */
-enum { LITTLE_NUM_FILES = 15 };
+enum { LITTLE_NUM_FILES = 16 };
 extern const char *const little_files[LITTLE_NUM_FILES];
 
 /* Write it over whatever of it the directory holds. */

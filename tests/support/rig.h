@@ -3,6 +3,7 @@
 #ifndef TESTS_RIG_H
 #define TESTS_RIG_H
 
+#include "support/far_store.h"
 #include "support/graphs.h"
 
 #include "pipeline/step.h"
@@ -17,17 +18,33 @@ typedef struct test_rig_plan {
     uint32_t         batch_size;
     uint64_t         num_steps;
     pr_cache_options cache; /* see test_cache_options */
+
+    bool     pipelined;
+    uint64_t pause_every; /* steps after which something else may come; 0: after each, so that no
+                             step is begun before its turn */
+    bool    far;          /* rows must be fetched: see far_store */
+    int64_t latency_ns;
+    int64_t fetches_left; /* with far: fetches before one fails; 0: none fails */
+    bool    bad_seed;     /* one of the training nodes is not in the graph */
+    bool    weighted;     /* arcs have weights */
+
+    const pr_sampler_options *sampling; /* NULL: default */
 } test_rig_plan;
 
 typedef struct test_rig {
     pr_topo          *topo;
     pr_plan           plan;
     const pr_dataset *dataset;
+    pr_graph          graph;
+    float            *weights;
+    pr_vid           *train; /* the seeds' nodes */
     pr_store         *store;
+    far_store         far;
     pr_model         *model;
     pri_seeds        *seeds;
     pri_lane         *lane[RIG_MAX_LANES];
-    uint64_t          num_steps;
+    uint64_t          num_steps, pause_every;
+    bool              far_rows;
 } test_rig;
 
 /* Give the default options of a cache. */
@@ -38,6 +55,9 @@ void test_rig_close(test_rig *rig);
 
 /* Train on the next step of the rig's seeds; steps count from 0. Checks what holds in every row. */
 pr_step test_rig_train(test_rig *rig, uint64_t step);
+
+/* The same for a step that may fail; gives what it gives, and nothing is checked. */
+pr_status test_rig_try(test_rig *rig, uint64_t step, pr_step *row);
 
 /* Evaluate the first nodes of the validation split, out of order. */
 pr_step test_rig_evaluate(test_rig *rig, uint64_t step, uint32_t num_nodes);

@@ -31,6 +31,7 @@ typedef struct fixture_batch {
     pr_block block[PR_MAX_LAYERS];
     uint32_t indptr[PR_MAX_LAYERS][FIX_NODES + 1];
     uint32_t indices[PR_MAX_LAYERS][FIX_NODES * FIX_MAX_DEGREE];
+    float    weights[PR_MAX_LAYERS][FIX_NODES * FIX_MAX_DEGREE]; /* of fix_weigh */
     pr_vid   nodes[FIX_NODES];
     pr_slab  slab;
     pr_slot  slot[FIX_NODES];
@@ -168,6 +169,18 @@ static inline fixture_batch *fix_batch(const fixture *f, uint32_t layers, uint32
     return b;
 }
 
+/* Give every edge of the batch a weight. */
+static inline void fix_weigh(fixture_batch *b)
+{
+    test_rng rng = { .key = test_seed() + 3 };
+
+    for (uint32_t h = 0; h < b->batch.num_layers; h++) {
+        for (uint32_t e = 0; e < b->block[h].num_edges; e++)
+            b->weights[h][e] = (float)(1 + test_below(&rng, 20)) * 0.25f;
+        b->block[h].weights = b->weights[h];
+    }
+}
+
 static inline void fix_batch_free(fixture_batch *b)
 {
     free(b->rows);
@@ -217,9 +230,13 @@ static inline void ref_layer(const pr_block *block, const double *x, size_t F, s
         for (size_t h = 0; h < H; h++) {
             double sum = w[2 * F * H + h];
             for (size_t c = 0; c < F; c++) {
-                double mean = 0.0;
-                for (uint32_t e = begin; e < end; e++) mean += x[block->indices[e] * F + c];
-                if (end > begin) mean /= end - begin;
+                double mean = 0.0, total = 0.0;
+                for (uint32_t e = begin; e < end; e++) {
+                    const double weight = block->weights ? (double)block->weights[e] : 1.0;
+                    mean += weight * x[block->indices[e] * F + c];
+                    total += weight;
+                }
+                if (end > begin) mean /= total;
                 sum += x[d * F + c] * w[c * H + h] + mean * w[(F + c) * H + h];
             }
             y[d * H + h] = relu && sum < 0.0 ? 0.0 : sum;

@@ -125,13 +125,15 @@ static void adding_the_mean_applies_relu_only_when_asked(void **state)
 /* Reverse block 0 into arrays of the caller's. */
 typedef struct reverse_room {
     uint32_t     begin[FIX_NODES + 1], dst[FIX_NODES * FIX_MAX_DEGREE];
-    float        share[FIX_NODES];
+    float        share[FIX_NODES], value[FIX_NODES * FIX_MAX_DEGREE];
     pri_reversed reversed;
 } reverse_room;
 
 static void reverse_into(reverse_room *room, const pr_block *block)
 {
-    room->reversed = (pri_reversed){ .begin = room->begin, .dst = room->dst, .share = room->share };
+    room->reversed = (pri_reversed){
+        .begin = room->begin, .dst = room->dst, .share = room->share, .value = room->value
+    };
     pri_aggregate_reverse(block, &room->reversed);
 }
 
@@ -208,6 +210,59 @@ static void scattering_is_the_transpose_of_the_mean(void **state)
     free(self);
     free(mean);
     free(kept);
+    free(out);
+}
+
+/* A block with weights: the mean, the sum of a transformed mean, and the way back, against loops in
+ * double; lists of one to nine rows. */
+static void weighted_means_and_their_transpose_equal_a_plain_loop(void **state)
+{
+    (void)state;
+    enum { COLS = 35, LD = 2 * COLS };
+    static const pr_vid seeds[] = { 1, 2, 3, 0, 5, 8, 13, 21, 34, 55, 7, 9, 10, 11 };
+    static double       back[FIX_NODES][COLS];
+    fixture            *f     = fix_create(COLS, 3, test_seed());
+    fixture_batch      *b     = fix_batch(f, 1, FIX_MAX_DEGREE, seeds, 14, false);
+    const pr_block     *block = &b->block[0];
+    float              *a = random_rows(FIX_NODES, LD), *y = random_rows(FIX_NODES, LD);
+    float              *before = random_rows(FIX_NODES, LD), *mean = random_rows(FIX_NODES, LD + 1);
+    float              *out = random_rows(FIX_NODES, COLS);
+    reverse_room        room;
+
+    fix_weigh(b);
+    const pri_rows  x     = { .at = b->slab.rows, .ld = b->slab.ld, .cols = COLS, .slot = b->slot };
+    const pri_lists lists = pri_lists_of_block(block);
+    pri_aggregate_concat(&lists, &x, a, LD);
+    pri_aggregate_add(&lists, &x, y, LD, false);
+    memset(back, 0, sizeof back);
+    for (uint32_t d = 0; d < block->num_dst; d++) {
+        const uint32_t begin = block->indptr[d], end = block->indptr[d + 1];
+        double         total = 0.0;
+        for (uint32_t e = begin; e < end; e++) total += (double)block->weights[e];
+        for (size_t c = 0; c < COLS; c++) {
+            double sum = 0.0;
+            for (uint32_t e = begin; e < end; e++) {
+                const uint32_t u    = block->indices[e];
+                const double   part = (double)block->weights[e] / total;
+                sum += part * (double)x.at[x.slot[u] * x.ld + c];
+                back[u][c] += part * (double)mean[d * LD + c];
+            }
+            assert_true(fabs((double)a[d * LD + COLS + c] - sum) < NEAR);
+            assert_true(fabs((double)y[d * LD + c] - (double)before[d * LD + c] - sum) < NEAR);
+        }
+    }
+    reverse_into(&room, block);
+    pri_aggregate_scatter(&room.reversed, &(pri_scatter){ .mean = mean, .ld = LD, .cols = COLS },
+                          out, COLS);
+    for (uint32_t u = 0; u < block->num_src; u++)
+        for (size_t c = 0; c < COLS; c++)
+            assert_true(fabs((double)out[u * COLS + c] - back[u][c]) < 1e-5);
+    fix_batch_free(b);
+    fix_free(f);
+    free(a);
+    free(y);
+    free(before);
+    free(mean);
     free(out);
 }
 
@@ -315,6 +370,7 @@ int main(void)
         cmocka_unit_test(adding_the_mean_applies_relu_only_when_asked),
         cmocka_unit_test(a_reversed_block_lists_every_edge_once_in_order),
         cmocka_unit_test(scattering_is_the_transpose_of_the_mean),
+        cmocka_unit_test(weighted_means_and_their_transpose_equal_a_plain_loop),
         cmocka_unit_test(column_sums_equal_a_plain_loop),
         cmocka_unit_test(sparse_products_equal_dense_ones),
         cmocka_unit_test(results_are_the_same_bits_for_any_number_of_threads),

@@ -16,7 +16,7 @@ enum { PREFIX_BYTES = 16 };
 static pr_model *trained_model(uint32_t layers)
 {
     const pr_model_options     options = { PR_MODEL_SAGE, 5, 1.0 / 3.0 };
-    const pr_optimizer_options adam    = { 0.01, 5e-4, 0.9, 0.999, 1e-8 };
+    const pr_optimizer_options adam    = { 0.01, 5e-4, 0.9, 0.999, 1e-8, PR_LR_CONSTANT };
     pr_model                  *model   = NULL;
     pri_nn_times               times   = { 0 };
     test_rng                   rng     = { .key = test_seed() };
@@ -98,7 +98,7 @@ static void what_is_saved_is_loaded_bit_for_bit(void **state)
 static void training_goes_on_as_if_it_had_not_stopped(void **state)
 {
     (void)state;
-    const pr_optimizer_options adam = { 0.01, 5e-4, 0.9, 0.999, 1e-8 };
+    const pr_optimizer_options adam = { 0.01, 5e-4, 0.9, 0.999, 1e-8, PR_LR_CONSTANT };
     const pr_checkpoint_info   info = some_info();
     const char                *path = path_in(test_directory(), "model.prc");
     pr_model                  *a = trained_model(2), *b = NULL;

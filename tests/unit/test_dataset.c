@@ -131,6 +131,40 @@ static void arcs_in_any_order_are_sorted_by_destination_and_keep_their_order(voi
     pr_dataset_close(shuffled);
 }
 
+static void weights_go_where_their_arcs_go(void **state)
+{
+    (void)state;
+    static const unsigned forms[] = { CSC | DENSE, PAIRS | DENSE, PAIRS | CSR };
+    /* destinations 4 3 1 0 3 0, as above */
+    const double      pairs[]     = { 3, 0, 0, 1, 2, 4, 4, 3, 1, 0, 3, 0 };
+    const double      shuffled[]  = { 0.125, 2, 0, 0.5, 3.25, 1 };
+    const char       *directory   = test_directory();
+    const int64_t     live        = pri_mem_live();
+    uint64_t          fingerprint = 0, without;
+    const pr_dataset *d;
+
+    little_put(directory, CSC | DENSE);
+    assert_ok(little_open(directory, PR_NORM_NONE, &d));
+    assert_null(d->graph.weights);
+    without = d->fingerprint;
+    pr_dataset_close(d);
+    for (int i = 0; i < 6; i++) { /* three forms, f32 and f64; the second also out of order */
+        const pr_dtype dtype = i % 2 ? PR_F64 : PR_F32;
+        const bool     mixed = forms[i / 2] & PAIRS && i % 2;
+        little_put(directory, forms[i / 2] | WEIGHTS);
+        if (mixed) little_put_array(directory, "edge_index.npy", PR_I32, 2, 2, E, pairs);
+        little_put_array(directory, "edge_weight.npy", dtype, 1, E, 1,
+                         mixed ? shuffled : little_weights);
+        assert_ok(little_open(directory, PR_NORM_NONE, &d));
+        expect_little(d);
+        for (int e = 0; e < E; e++) assert_true((double)d->graph.weights[e] == little_weights[e]);
+        if (i == 0) fingerprint = d->fingerprint;
+        assert_true(d->fingerprint == fingerprint && fingerprint != without);
+        pr_dataset_close(d);
+        assert_int_equal(pri_mem_live(), live);
+    }
+}
+
 static void the_fingerprint_tells_arcs_labels_and_counts_apart(void **state)
 {
     (void)state;
@@ -309,6 +343,7 @@ int main(void)
         cmocka_unit_test(every_form_of_the_files_gives_the_same_dataset),
         cmocka_unit_test(every_integer_and_real_type_gives_the_same_dataset),
         cmocka_unit_test(arcs_in_any_order_are_sorted_by_destination_and_keep_their_order),
+        cmocka_unit_test(weights_go_where_their_arcs_go),
         cmocka_unit_test(the_fingerprint_tells_arcs_labels_and_counts_apart),
         cmocka_unit_test(arrays_that_fit_are_used_in_place),
         cmocka_unit_test(rows_are_scaled_as_asked),

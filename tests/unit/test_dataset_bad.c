@@ -114,6 +114,22 @@ static const damage damages[] = {
       .words = "/indptr.npy: the last element is 1000000000000000, must be 6" },
     { CSC | DENSE, "indptr.npy", PR_U64, 1, N + 1, 1, VALUES(0, 2, 3, 3, 5, -1),
       .words = "/indptr.npy: element 5 is 18446744073709551615 after 5" },
+    { CSC | DENSE | WEIGHTS, "edge_weight.npy", PR_I64, 1, E, 1, little_weights,
+      .words = "/edge_weight.npy: holds <i8 elements, must be <f4 or <f8" },
+    { CSC | DENSE | WEIGHTS, "edge_weight.npy", PR_F32, 1, E - 1, 1, little_weights,
+      .words = "/edge_weight.npy: has shape (5,), must be (6,): num_edges of meta.json" },
+    { PAIRS | DENSE | WEIGHTS, "edge_weight.npy", PR_F64, 2, E, 1, little_weights,
+      .words = "/edge_weight.npy: has shape (6, 1), must be (6,)" },
+    { CSC | DENSE | WEIGHTS, "edge_weight.npy", PR_F32, 1, E, 1, VALUES(0, 1, -1, 1, -2, 1),
+      .words = "/edge_weight.npy: element 2 is -1, must be finite in f32 and at least 0" },
+    { PAIRS | DENSE | WEIGHTS, "edge_weight.npy", PR_F64, 1, E, 1, VALUES(0, 1, 1, 1, 1, 1e39),
+      .words = "/edge_weight.npy: element 5 is 1e+39, must be finite in f32 and at least 0" },
+    { PAIRS | DENSE | WEIGHTS, "edge_weight.npy", PR_F32, 1, E, 1, VALUES(NAN, 1, 1, 1, 1, 1),
+      .words = "/edge_weight.npy: element 0 is nan, must be" },
+    { CSC | DENSE | WEIGHTS, "edge_weight.npy", PR_F64, 1, E, 1, VALUES(1, 1, 1, INFINITY, 1, 1),
+      .words = "/edge_weight.npy: element 3 is inf, must be" },
+    { CSC | DENSE | WEIGHTS, "edge_weight.npy", .text = "no array",
+      .words = "/edge_weight.npy: has 8 bytes" },
     { CSC | DENSE, "indices.npy", PR_F32, 1, E, 1, little_indices,
       .words = "/indices.npy: holds <f4 elements, must be <i4 or <u4 or <i8 or <u8" },
     { CSC | DENSE, "indices.npy", PR_U32, 1, E, 1, VALUES(1, 4, 0, 5, 2, 9),
@@ -235,7 +251,7 @@ static void each_array_cut_short_is_refused(void **state)
         for (size_t i = 0; i < sizeof little_files / sizeof little_files[0]; i++) {
             const pr_dataset *d;
             char              wanted[64];
-            little_put(directory, form ? CSC | DENSE | ALT : PAIRS | CSR | ALT);
+            little_put(directory, (form ? CSC | DENSE : PAIRS | CSR) | ALT | WEIGHTS);
             const char *path = little_path(directory, little_files[i]);
             struct stat info;
             if (stat(path, &info) != 0 || !strcmp(little_files[i], "alt_test_idx.npy")) continue;

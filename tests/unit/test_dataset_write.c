@@ -100,6 +100,21 @@ static void what_is_written_is_read_back(void **state)
     pr_dataset_close(d);
 }
 
+static void weights_are_written_where_there_are_any(void **state)
+{
+    (void)state;
+    static const float weights[] = { 0.5f, 0, 3, 1e-30f, 3e38f, 1 };
+    const char        *out       = inside(test_directory(), "new");
+    pri_dataset_arrays arrays    = little();
+
+    arrays.graph.weights = weights;
+    assert_ok(pri_dataset_write(out, &arrays, NULL, NULL));
+    assert_int_equal(num_entries(out), 9);
+    const pr_dataset *d = reopen(out);
+    assert_memory_equal(d->graph.weights, weights, sizeof weights);
+    pr_dataset_close(d);
+}
+
 static void fill_counting(void *context, pr_vid first, pr_vid count, float *to)
 {
     pr_vid *next = context;
@@ -392,6 +407,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_written_is_read_back),
+        cmocka_unit_test(weights_are_written_where_there_are_any),
         cmocka_unit_test(rows_may_be_made_on_demand_and_parts_left_out),
         cmocka_unit_test(a_target_that_cannot_be_is_refused),
         cmocka_unit_test(a_directory_that_may_not_be_written_is_the_worlds_fault),

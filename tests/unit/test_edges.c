@@ -58,6 +58,43 @@ static void further_columns_are_ignored(void **state)
     pr_diag_set_level(PR_INFO);
 }
 
+static void a_third_column_is_the_weight_when_asked_for(void **state)
+{
+    (void)state;
+    static const pri_edge_rules weighted = { .weighted = true };
+    static const char *const    good[]   = { "0 1 0.5\n7 2 3\n", "0,1,.5\n7,2,3e0\n",
+                                             "src,dst,weight\n0,1,0.5\n7,2,3\n",
+                                             "0\t1\t5e-1\t99\r\n7\t2\t+3\r\n" };
+    static const struct {
+        const char *text, *words;
+    } bad[] = {
+        { "0 1\n", "line 1: found '0 1', must be two node ids (whole numbers from 0 to "
+                   "9223372036854775807) and a weight, separated by" },
+        { "0 1 2\n0 1 x\n", "line 2: found '0 1 x'" },
+        { "0 1 2x\n", "line 1: found '0 1 2x'" },
+        { "0 1 -2\n", "line 1: weight -2, must be finite in 32 bits and at least 0" },
+        { "0 1 1e39\n", "line 1: weight 1e+39, must be finite" },
+        { "0 1 nan\n", "line 1: weight nan, must be" },
+        { "0 1 inf\n", "line 1: weight inf, must be" },
+        { "0 1,,2\n", "line 1: found '0 1,,2'" },
+    };
+    pri_edges e;
+
+    pr_diag_set_level(PR_ERROR);
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        assert_ok(read_text(good[i], strlen(good[i]), &weighted, &e));
+        assert_int_equal(e.num_pairs, 2);
+        assert_true(e.pair[2] == 7 && e.weight[0] == 0.5f && e.weight[1] == 3.0f);
+        pri_edges_clear(&e);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        assert_fails(PR_E_INPUT, bad[i].words,
+                     read_text(bad[i].text, strlen(bad[i].text), &weighted, &e));
+        assert_true(!e.pair && !e.weight);
+    }
+    pr_diag_set_level(PR_INFO);
+}
+
 static const struct bad_line {
     const char *text, *words;
 } bad_lines[] = {
@@ -284,6 +321,62 @@ static void arcs_are_canonical_whatever_the_pairs(void **state)
     }
 }
 
+/* Random pairs against a matrix of sums; weights are small whole numbers, so that sums are exact.
+ */
+static void weights_of_equal_arcs_are_added_up(void **state)
+{
+    (void)state;
+    enum { N = 40, PAIRS = 900 };
+    test_rng rng = { .key = test_seed() };
+
+    for (int round = 0; round < 40; round++) {
+        const bool     undirected = round % 2;
+        double         wanted[N][N]; /* [destination][source]; -1: no arc */
+        pr_vid         pair[2 * PAIRS];
+        float          weight[PAIRS];
+        const uint32_t few = round < 20 ? N : 3;
+        for (int d = 0; d < N; d++)
+            for (int s = 0; s < N; s++) wanted[d][s] = -1;
+        for (int i = 0; i < PAIRS; i++) {
+            const pr_vid s = test_below(&rng, N), d = test_below(&rng, few);
+            const double w = test_below(&rng, 100);
+            pair[2 * i] = s, pair[2 * i + 1] = d, weight[i] = (float)w;
+            if (s != d) wanted[d][s] = w + (wanted[d][s] < 0 ? 0 : wanted[d][s]);
+            if (s != d && undirected) wanted[s][d] = w + (wanted[s][d] < 0 ? 0 : wanted[s][d]);
+        }
+        for (uint32_t threads = 1; threads <= 3; threads++) {
+            const pri_csc_how how = { .undirected = undirected, .threads = threads };
+            pri_csc           csc, plain_csc, again;
+            assert_ok(pri_csc_from_weighted_pairs(pair, weight, PAIRS, N, &how, &csc));
+            pr_eid e = 0;
+            for (pr_vid d = 0; d < N; d++)
+                for (pr_vid s = 0; s < N; s++) {
+                    if (wanted[d][s] < 0) continue;
+                    assert_int_equal(csc.graph.indices[e], s);
+                    assert_true((double)csc.graph.weights[e++] == wanted[d][s]);
+                }
+            assert_int_equal(csc.graph.num_edges, e);
+            assert_ok(pri_csc_from_pairs(pair, PAIRS, N, &how, &plain_csc));
+            assert_int_equal(plain_csc.graph.num_edges, e);
+            assert_null(plain_csc.graph.weights);
+            assert_int_equal(plain_csc.self_loops_dropped, csc.self_loops_dropped);
+            assert_int_equal(plain_csc.duplicates_dropped, csc.duplicates_dropped);
+            assert_memory_equal(plain_csc.indptr, csc.indptr, (N + 1) * sizeof *csc.indptr);
+            assert_ok(pri_csc_from_graph(&csc.graph, &how, &again)); /* canonical stays as it is */
+            assert_memory_equal(again.weights, csc.weights, e * sizeof *csc.weights);
+            pri_csc_clear(&again);
+            pri_csc_clear(&plain_csc);
+            pri_csc_clear(&csc);
+        }
+    }
+    const pr_vid twice[] = { 0, 1, 0, 1 };
+    const float  heavy[] = { 3e38f, 3e38f };
+    pri_csc      csc;
+    assert_fails(
+        PR_E_INPUT, "the weights of the 2 arcs from 0 to 1 add up to 6e+38, must be at most",
+        pri_csc_from_weighted_pairs(twice, heavy, 2, 2, &(pri_csc_how){ .threads = 1 }, &csc));
+}
+
 static void a_graph_in_any_order_becomes_canonical(void **state)
 {
     (void)state;
@@ -331,6 +424,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(edges_are_read_in_every_allowed_dress),
         cmocka_unit_test(further_columns_are_ignored),
+        cmocka_unit_test(a_third_column_is_the_weight_when_asked_for),
+        cmocka_unit_test(weights_of_equal_arcs_are_added_up),
         cmocka_unit_test(a_malformed_line_is_named_with_its_number_and_text),
         cmocka_unit_test(a_zero_byte_in_a_line_is_malformed),
         cmocka_unit_test(ids_must_be_below_the_number_of_nodes),

@@ -13,12 +13,15 @@ enum { NUM_SEEDS = sizeof seeds / sizeof *seeds, COLS = 6, CLASSES = 4, HIDDEN =
 typedef struct setting {
     uint32_t layers;
     double   dropout;
-    bool     sparse;
+    bool     sparse, weighted;
 } setting;
 
 static const setting settings[] = {
-    { 1, 0.0, false }, { 1, 0.5, true },  { 2, 0.0, false }, { 2, 0.0, true }, { 2, 0.4, false },
-    { 2, 0.4, true },  { 3, 0.0, false }, { 3, 0.5, false }, { 3, 0.5, true }, { 5, 0.1, false },
+    { 1, 0.0, false, false }, { 1, 0.5, true, false },  { 2, 0.0, false, false },
+    { 2, 0.0, true, false },  { 2, 0.4, false, false }, { 2, 0.4, true, false },
+    { 3, 0.0, false, false }, { 3, 0.5, false, false }, { 3, 0.5, true, false },
+    { 5, 0.1, false, false }, { 1, 0.0, false, true },  { 1, 0.3, true, true },
+    { 2, 0.4, true, true },   { 3, 0.2, false, true },
 };
 
 enum { NUM_SETTINGS = sizeof settings / sizeof *settings };
@@ -34,8 +37,9 @@ typedef struct bed {
 
 static bed make_bed(const setting *s, uint32_t hidden)
 {
-    bed t   = { .f = fix_create(COLS, CLASSES, test_seed()) };
-    t.b     = fix_batch(t.f, s->layers, FANOUT, seeds, NUM_SEEDS, s->sparse);
+    bed t = { .f = fix_create(COLS, CLASSES, test_seed()) };
+    t.b   = fix_batch(t.f, s->layers, FANOUT, seeds, NUM_SEEDS, s->sparse);
+    if (s->weighted) fix_weigh(t.b);
     t.model = fix_model(t.f, s->layers, hidden, s->dropout);
     t.tape  = fix_tape(t.model);
     pr_model_describe(t.model, &t.shape);
@@ -123,8 +127,10 @@ static void every_gradient_equals_the_slope_of_a_naive_network(void **state)
             if (fabs(slope) > largest) largest = fabs(slope);
         }
         if (!(worst < 2e-6) || !(largest > 1e-3))
-            fail_msg("%u layers, dropout %g, %s: off by %g, largest slope %g", settings[s].layers,
-                     settings[s].dropout, settings[s].sparse ? "sparse" : "dense", worst, largest);
+            fail_msg("%u layers, dropout %g, %s, %s: off by %g, largest slope %g",
+                     settings[s].layers, settings[s].dropout,
+                     settings[s].sparse ? "sparse" : "dense",
+                     settings[s].weighted ? "weighted" : "alike", worst, largest);
         free(p);
         free(x);
         free(y);
@@ -135,7 +141,7 @@ static void every_gradient_equals_the_slope_of_a_naive_network(void **state)
 static void sparse_and_dense_rows_give_the_same_step(void **state)
 {
     (void)state;
-    const setting dense = { 2, 0.3, false }, sparse = { 2, 0.3, true };
+    const setting dense = { 2, 0.3, false, true }, sparse = { 2, 0.3, true, true };
     bed           a = make_bed(&dense, 64), b = make_bed(&sparse, 64);
 
     assert_true(fabs(run(&a, true, NUM_SEEDS) - run(&b, true, NUM_SEEDS)) < 1e-4);
@@ -151,7 +157,7 @@ static void one_step_is_the_same_for_any_number_of_threads(void **state)
     const int threads = omp_get_max_threads();
 
     for (int sparse = 0; sparse < 2; sparse++) {
-        const setting s     = { 3, 0.5, sparse };
+        const setting s     = { 3, 0.5, sparse, !sparse };
         bed           t     = make_bed(&s, 200);
         const size_t  count = (size_t)t.shape.num_parameters;
         float        *first = calloc(count, sizeof *first);
@@ -178,7 +184,7 @@ static void a_batch_without_seeds_has_no_loss_and_no_gradient(void **state)
 {
     (void)state;
     for (int sparse = 0; sparse < 2; sparse++) {
-        const setting s = { 2, 0.5, sparse };
+        const setting s = { 2, 0.5, sparse, false };
         bed           t = make_bed(&s, HIDDEN);
 
         (void)run(&t, true, NUM_SEEDS);
@@ -195,7 +201,7 @@ static void a_batch_without_seeds_has_no_loss_and_no_gradient(void **state)
 static void lanes_add_up_to_the_whole_batch(void **state)
 {
     (void)state;
-    const setting s     = { 2, 0.5, false };
+    const setting s     = { 2, 0.5, false, false };
     bed           t     = make_bed(&s, HIDDEN);
     const size_t  count = (size_t)t.shape.num_parameters;
     const double  whole = run(&t, true, NUM_SEEDS);
@@ -220,7 +226,7 @@ static void rows_may_be_reused_once_forward_is_done(void **state)
 {
     (void)state;
     for (int sparse = 0; sparse < 2; sparse++) {
-        const setting s = { 2, 0.0, sparse };
+        const setting s = { 2, 0.0, sparse, false };
         bed           a = make_bed(&s, HIDDEN), b = make_bed(&s, HIDDEN);
         pri_nn_times  times = { 0 };
         double        loss;
@@ -243,7 +249,7 @@ static void rows_may_be_reused_once_forward_is_done(void **state)
 static void steps_take_nothing_from_the_heap_and_times_are_added(void **state)
 {
     (void)state;
-    const setting              s         = { 3, 0.5, false };
+    const setting              s         = { 3, 0.5, false, false };
     const pr_optimizer_options optimizer = {
         .lr = 0.01, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8
     };
@@ -267,7 +273,7 @@ static void steps_take_nothing_from_the_heap_and_times_are_added(void **state)
 static void a_batch_that_does_not_fit_is_refused(void **state)
 {
     (void)state;
-    const setting  s           = { 2, 0.0, false };
+    const setting  s           = { 2, 0.0, false, false };
     const uint32_t max_dst[]   = { 4, 60 };
     const uint64_t max_edges[] = { 1000, 1000 };
     bed            t           = make_bed(&s, HIDDEN);
@@ -294,7 +300,7 @@ static void a_tape_of_just_the_batch_gives_the_same_step(void **state)
 {
     (void)state;
     for (int sparse = 0; sparse < 2; sparse++) {
-        const setting s = { 4, 0.5, sparse };
+        const setting s = { 4, 0.5, sparse, false };
         bed           t = make_bed(&s, 40);
         uint32_t      max_dst[4];
         uint64_t      max_edges[4];
@@ -319,7 +325,7 @@ static void a_tape_of_just_the_batch_gives_the_same_step(void **state)
 static void a_tape_for_the_worst_legal_batch_only_reserves_addresses(void **state)
 {
     (void)state;
-    const setting  s           = { 2, 0.0, false };
+    const setting  s           = { 2, 0.0, false, false };
     const uint32_t max_dst[]   = { 1024, 20000000 };
     const uint64_t max_edges[] = { 1u << 20, 4000000000u };
     const uint64_t absurd[]    = { UINT64_MAX, UINT64_MAX };

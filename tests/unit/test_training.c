@@ -103,6 +103,8 @@ static void defaults_of_the_option_tables_are_what_the_manual_says(void **state)
     assert_true(model.dropout == 0.5);
     assert_true(optimizer.lr == 0.01 && optimizer.weight_decay == 5e-4);
     assert_true(optimizer.beta1 == 0.9 && optimizer.beta2 == 0.999 && optimizer.epsilon == 1e-8);
+    assert_int_equal(optimizer.lr_schedule, PR_LR_CONSTANT);
+    assert_fails(PR_E_ARG, "constant|linear", pr_options_set(groups, 2, "lr-schedule", "cosine"));
     assert_fails(PR_E_ARG, "--beta1", pr_options_set(groups, 2, "beta1", "1"));
     assert_fails(PR_E_ARG, "--epsilon", pr_options_set(groups, 2, "epsilon", "0"));
     assert_fails(PR_E_ARG, "--model", pr_options_set(groups, 2, "model", "gpt"));
@@ -159,7 +161,7 @@ static void updates_equal_adam_in_double(void **state)
 {
     (void)state;
     enum { STEPS = 25 };
-    const pr_optimizer_options o     = { 0.02, 0.1, 0.8, 0.95, 1e-6 };
+    const pr_optimizer_options o     = { 0.02, 0.1, 0.8, 0.95, 1e-6, PR_LR_CONSTANT };
     pr_model                  *model = new_model(2, 70, 33, 5, 3);
     const size_t               count = (size_t)model->shape.num_parameters;
     float       *lane[2] = { calloc(count, sizeof(float)), calloc(count, sizeof(float)) };
@@ -193,10 +195,39 @@ static void updates_equal_adam_in_double(void **state)
     pr_model_free(model);
 }
 
+static void a_constant_learning_rate_is_the_one_asked_for(void **state)
+{
+    (void)state;
+    const pr_optimizer_options o = { .lr = 0.3, .lr_schedule = PR_LR_CONSTANT };
+
+    assert_true(pr_learning_rate(&o, 0, 10) == 0.3 && pr_learning_rate(&o, 9, 10) == 0.3);
+    assert_true(pr_learning_rate(&o, 99, 10) == 0.3 && pr_learning_rate(&o, 0, 0) == 0.3);
+}
+
+static void a_linear_learning_rate_falls_from_lr_to_nothing_behind_the_last_step(void **state)
+{
+    (void)state;
+    enum { STEPS = 1000 };
+    const pr_optimizer_options o      = { .lr = 0.02, .lr_schedule = PR_LR_LINEAR };
+    double                     before = 1.0;
+
+    assert_true(pr_learning_rate(&o, 0, STEPS) == 0.02);
+    for (uint64_t t = 0; t < STEPS; t++) {
+        const double lr = pr_learning_rate(&o, t, STEPS);
+        assert_true(lr > 0 && lr < before);
+        assert_true(fabs(lr - 0.02 * (1.0 - (double)t / STEPS)) < 1e-15);
+        before = lr;
+    }
+    /* a run of one step, steps behind the end and a run of unknown length still learn */
+    assert_true(pr_learning_rate(&o, 0, 1) == 0.02 && pr_learning_rate(&o, 0, 0) == 0.02);
+    assert_true(pr_learning_rate(&o, STEPS, STEPS) == before);
+    assert_true(pr_learning_rate(&o, UINT64_MAX, UINT64_MAX) > 0);
+}
+
 static void a_copy_takes_weights_and_optimiser_state(void **state)
 {
     (void)state;
-    const pr_optimizer_options o = { 0.01, 0, 0.9, 0.999, 1e-8 };
+    const pr_optimizer_options o = { 0.01, 0, 0.9, 0.999, 1e-8, PR_LR_CONSTANT };
     pr_model                  *a = new_model(2, 7, 6, 5, 3), *b = new_model(2, 7, 6, 5, 4);
     const size_t               count    = (size_t)a->shape.num_parameters;
     float                     *gradient = calloc(count, sizeof *gradient);
@@ -298,7 +329,7 @@ static void masks_of_different_keys_are_unrelated(void **state)
 static void training_drives_the_loss_down(void **state)
 {
     (void)state;
-    const pr_optimizer_options o = { 0.01, 5e-4, 0.9, 0.999, 1e-8 };
+    const pr_optimizer_options o = { 0.01, 5e-4, 0.9, 0.999, 1e-8, PR_LR_CONSTANT };
     for (int sparse = 0; sparse < 2; sparse++) {
         fixture     *f = fix_create(8, 3, test_seed());
         pr_vid       seeds[FIX_NODES];
@@ -343,6 +374,8 @@ int main(void)
         cmocka_unit_test(defaults_of_the_option_tables_are_what_the_manual_says),
         cmocka_unit_test(the_loss_is_stable_and_nan_stays_nan),
         cmocka_unit_test(updates_equal_adam_in_double),
+        cmocka_unit_test(a_constant_learning_rate_is_the_one_asked_for),
+        cmocka_unit_test(a_linear_learning_rate_falls_from_lr_to_nothing_behind_the_last_step),
         cmocka_unit_test(a_copy_takes_weights_and_optimiser_state),
         cmocka_unit_test(dropout_drops_its_share_of_every_column_and_scales_the_rest),
         cmocka_unit_test(a_mask_is_keyed_by_vertex_and_not_by_place_or_threads),

@@ -4,7 +4,7 @@
  * rows hang in chains, one for each list that may want them next; a row moves to another chain only
  * when it is wanted, so the chain of the present list is exactly its hits, and victims come from
  * the chain farthest ahead. Everything is linear in the wanted rows. */
-#include "bench/policies/belady.h"
+#include "bench/support/belady.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 /* belady.h: the fewest misses any choice of victims can have, knowing the whole trace. */
-#ifndef BENCH_POLICIES_BELADY_H
-#define BENCH_POLICIES_BELADY_H
+#ifndef BENCH_SUPPORT_BELADY_H
+#define BENCH_SUPPORT_BELADY_H
 
 #include "bench/support/trace.h"
 

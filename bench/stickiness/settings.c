@@ -1,0 +1,44 @@
+/* settings.c: the settings as the command line would name them, in order of what they cost. */
+#include "bench/stickiness/settings.h"
+
+typedef struct row {
+    const char *name, *kind;
+    uint32_t    kappa;
+    int         form; /* pr_kappa_form */
+    uint32_t    bias;
+    const char *order;
+    uint32_t    echo, pool;
+} row;
+
+static const row rows[] = {
+    { "uniform", "uniform", 1, PR_KAPPA_STAGGERED, 1, "random", 1, 1 },
+    { "labor 1", "labor", 1, PR_KAPPA_STAGGERED, 1, "random", 1, 1 },
+    { "labor 8", "labor", 8, PR_KAPPA_STAGGERED, 1, "random", 1, 1 },
+    { "labor 64", "labor", 64, PR_KAPPA_STAGGERED, 1, "random", 1, 1 },
+    { "labor 8 drift", "labor", 8, PR_KAPPA_DRIFT, 1, "random", 1, 1 },
+    { "labor 8 bias 4", "labor", 8, PR_KAPPA_STAGGERED, 4, "random", 1, 1 },
+    { "labor 8 bias 8", "labor", 8, PR_KAPPA_STAGGERED, 8, "random", 1, 1 },
+    { "labor 8 bias 16", "labor", 8, PR_KAPPA_STAGGERED, 16, "random", 1, 1 },
+    { "uniform, community", "uniform", 1, PR_KAPPA_STAGGERED, 1, "community", 1, 1 },
+    { "labor 8, community", "labor", 8, PR_KAPPA_STAGGERED, 1, "community", 1, 1 },
+    { "uniform, echo 2 pool 1", "uniform", 1, PR_KAPPA_STAGGERED, 1, "random", 2, 1 },
+    { "uniform, echo 2 pool 4", "uniform", 1, PR_KAPPA_STAGGERED, 1, "random", 2, 4 },
+    { "uniform, echo 4 pool 1", "uniform", 1, PR_KAPPA_STAGGERED, 1, "random", 4, 1 },
+    { "uniform, echo 4 pool 4", "uniform", 1, PR_KAPPA_STAGGERED, 1, "random", 4, 4 },
+};
+const size_t bench_num_settings = sizeof rows / sizeof *rows;
+
+void bench_setting_at(size_t i, bench_setting *out)
+{
+    const row            *r     = &rows[i];
+    const pr_option_group group = { &pr_sampler_option_table, &out->sampler };
+
+    *out = (bench_setting){
+        .name = r->name, .order = r->order, .echo = r->echo, .echo_pool = r->pool
+    };
+    pr_sampler_default(&out->sampler);
+    BENCH_TRY(pr_options_set(&group, 1, "sampler", r->kind));
+    out->sampler.kappa      = r->kappa;
+    out->sampler.kappa_form = r->form;
+    out->sampler.cache_bias = r->bias;
+}

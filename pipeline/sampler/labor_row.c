@@ -1,0 +1,170 @@
+/* labor_row.c: scan, throw out, scan wider; labor_row.h has the chapter. */
+#include "pipeline/sampler/labor_row.h"
+
+#include <string.h>
+
+#include "base/isa.h"
+#include "pipeline/sampler/labor_isa.h"
+
+#define NO_LIMIT UINT64_MAX
+
+const pri_labor_isa *pri_labor_isa_of(int isa)
+{
+    (void)isa;
+    return &pri_labor_portable;
+}
+
+/* Most neighbours that gather before all but `count` are thrown out. */
+static uint32_t gathered_most(uint32_t count)
+{
+    return 2 * count + PRI_LABOR_SLACK;
+}
+
+uint32_t pri_labor_sift_room(uint32_t count)
+{
+    return gathered_most(count) + PRI_LABOR_BLOCK + PRI_LABOR_SLACK;
+}
+
+uint32_t pri_labor_wanted(uint32_t count)
+{
+    uint32_t root = 1;
+    while (root * root < count) root++;
+    return count + root * 16 / 5 + 1;
+}
+
+static void swap(uint64_t *a, uint64_t *b)
+{
+    const uint64_t old = *a;
+    *a                 = *b;
+    *b                 = old;
+}
+
+/* Give the element that sorting would put at `place` of [n], reordering them (Hoare's selection).
+ * Keys are mixes, so that no order of theirs is a bad one but by chance. */
+static uint64_t select_key(uint64_t *key, uint32_t n, uint32_t place)
+{
+    int64_t low = 0, high = (int64_t)n - 1;
+
+    while (low < high) {
+        const uint64_t pivot = key[low + (high - low) / 2];
+        int64_t        i = low, j = high;
+        while (i <= j) {
+            while (key[i] < pivot) i++;
+            while (key[j] > pivot) j--;
+            if (i <= j) swap(&key[i++], &key[j--]);
+        }
+        if (place <= j) /* key[low .. j] <= pivot, key[i .. high] >= pivot, between them pivots */
+            high = j;
+        else if (place >= i)
+            low = i;
+        else
+            return pivot;
+    }
+    return key[place];
+}
+
+/* Throw out all but the `count` smallest keys, of equal ones the last; gives the largest that
+ * stays. */
+static uint64_t throw_out(pri_labor_sift *sift, uint32_t count)
+{
+    uint32_t below = 0, kept = 0;
+
+    memcpy(sift->work, sift->key, sift->num * sizeof *sift->key);
+    const uint64_t border = select_key(sift->work, sift->num, count - 1);
+    for (uint32_t i = 0; i < sift->num; i++) below += sift->key[i] < border;
+    uint32_t equal = count - below; /* those that find a place */
+    for (uint32_t i = 0; i < sift->num; i++) {
+        const uint64_t key = sift->key[i];
+        if (key > border || (key == border && equal == 0)) continue;
+        equal -= key == border;
+        sift->key[kept]  = key;
+        sift->id[kept++] = sift->id[i];
+    }
+    PR_ASSERT(kept == count);
+    sift->num = count;
+    return border;
+}
+
+static uint64_t key_of(const pri_labor *labor, pr_vid t)
+{
+    const bool recent = labor->biased && pri_labor_recent_has(&labor->recent, t);
+
+    if (labor->drifts) {
+        const uint32_t a  = pri_labor_mix(t ^ labor->keys.of_vertex);
+        const uint32_t u1 = pri_labor_mix(a ^ labor->keys.epoch[0]);
+        const uint32_t u2 = pri_labor_mix(a ^ labor->keys.epoch[1]);
+        return pri_drift_key(&labor->drift, u1, u2, labor->biased ? labor->bias : 1, recent);
+    }
+    const uint64_t r = pri_labor_r(&labor->keys, t);
+    return labor->biased && !recent ? r * labor->bias : r;
+}
+
+/* Add those of a block whose key is at most the limit. */
+static void gather(const pri_labor *labor, pri_labor_sift *sift, const pr_vid *from, uint32_t n,
+                   uint64_t limit)
+{
+    pr_vid  *id = sift->id + sift->num;
+    uint32_t passed;
+
+    if (labor->drifts || limit >= UINT32_MAX) {
+        memcpy(id, from, n * sizeof *id);
+        passed = n;
+    } else { /* no key is below r_t */
+        passed = labor->isa->scan(&labor->keys, from, n, (uint32_t)limit, id);
+    }
+    for (uint32_t i = 0; i < passed; i++) {
+        const uint64_t key   = key_of(labor, id[i]);
+        sift->key[sift->num] = key;
+        sift->id[sift->num]  = id[i];
+        sift->num += key <= limit;
+    }
+}
+
+/* Scan a row; true: at least `count` have passed, and those to be kept are among them. */
+static bool scan_row(const pri_labor *labor, pri_labor_sift *sift, const pr_vid *from,
+                     uint32_t degree, uint32_t count, uint64_t limit)
+{
+    sift->num = 0;
+    for (uint32_t at = 0; at < degree;) {
+        const uint32_t n = degree - at < PRI_LABOR_BLOCK ? degree - at : PRI_LABOR_BLOCK;
+        gather(labor, sift, from + at, n, limit);
+        at += n;
+        if (sift->num > gathered_most(count)) {
+            const uint64_t border = throw_out(sift, count);
+            if (border == 0) return true;
+            limit = border - 1; /* an equal one behind it would lose the tie */
+        }
+    }
+    return sift->num >= count;
+}
+
+void pri_labor_row(const pri_labor *labor, pri_labor_sift *sift, const pr_vid *from,
+                   uint32_t degree, uint32_t count, uint32_t wanted, pr_vid *out)
+{
+    uint64_t limit = labor->drifts ? NO_LIMIT : ((uint64_t)wanted << 32) / degree;
+
+    while (!scan_row(labor, sift, from, degree, count, limit)) {
+        const uint64_t factor = wanted / (sift->num + 1) + 2;
+        limit                 = limit > UINT64_C(1) << 44 ? NO_LIMIT : (limit + 1) * factor;
+    }
+    if (sift->num > count) (void)throw_out(sift, count);
+    memcpy(out, sift->id, count * sizeof *out);
+}
+
+void pri_labor_rows(const pri_labor *labor, const pri_hop *hop, uint32_t begin, uint32_t end,
+                    pri_labor_sift *sift)
+{
+    const uint32_t wanted = pri_labor_wanted(hop->fanout);
+
+    for (uint32_t d = begin; d < end; d++) {
+        const uint32_t degree = hop->rows[d].degree, count = hop->indptr[d + 1] - hop->indptr[d];
+        uint32_t      *at   = hop->indices + hop->indptr[d];
+        const pr_vid  *from = hop->graph->indices + hop->rows[d].first;
+        if (count < degree)
+            pri_labor_row(labor, sift, from, degree, count, wanted, at);
+        else if (count)
+            memcpy(at, from, count * sizeof *at);
+        if (hop->entries)
+            for (uint32_t i = 0; i < count; i++) __builtin_prefetch(&hop->entries[at[i]], 1, 2);
+    }
+}

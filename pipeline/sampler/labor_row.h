@@ -1,0 +1,51 @@
+/* labor_row.h: one row by the rule of labor.h, for rows of any length, any count and any key.
+ *
+ * The row is scanned in blocks for neighbours whose key is at most a limit, chosen so that a few
+ * more than `count` should pass. When too many have gathered, all but the `count` smallest are
+ * thrown out and the limit falls to what the last of them has; when too few have passed at the end,
+ * the row is scanned again with a wider limit. What is kept does not depend on limits or blocks. */
+#ifndef PIPELINE_SAMPLER_LABOR_ROW_H
+#define PIPELINE_SAMPLER_LABOR_ROW_H
+
+#include "pipeline/sampler/labor.h"
+
+enum {
+    PRI_LABOR_BLOCK = 4096, /* neighbours scanned between two looks at what has gathered */
+    PRI_LABOR_SLACK = 64,   /* of a sift, and of what scans may write behind their results */
+};
+
+/* What an instruction set brings. */
+typedef struct pri_labor_isa {
+    /* Copy those of `n` neighbours whose r_t is at most `limit`, in order; gives how many. May
+     * write PRI_LABOR_SLACK elements more than that. */
+    uint32_t (*scan)(const pri_labor_keys *keys, const pr_vid *from, uint32_t n, uint32_t limit,
+                     pr_vid *out);
+    /* pri_kind's `read` for a batch without bias or drift. */
+    void (*read)(const pri_labor *labor, const pri_hop *hop, uint32_t begin, uint32_t end,
+                 pri_labor_sift *sift);
+} pri_labor_isa;
+
+const pri_labor_isa *pri_labor_isa_of(int isa);
+
+/* Give the elements a sift needs for rows that keep `count`. */
+uint32_t pri_labor_sift_room(uint32_t count);
+
+/* Give how many neighbours should pass the first scan of a row that keeps `count`, so that too few
+ * hardly ever do: their number is near Poisson's. */
+uint32_t pri_labor_wanted(uint32_t count);
+
+/* Write the `count` neighbours of smallest key, in stored order.
+ *
+ *   from     [degree]
+ *   count    1 .. degree - 1
+ *   wanted   pri_labor_wanted(count)
+ *   out      [count]
+ */
+void pri_labor_row(const pri_labor *labor, pri_labor_sift *sift, const pr_vid *from,
+                   uint32_t degree, uint32_t count, uint32_t wanted, pr_vid *out);
+
+/* pri_kind's `read` for any batch, by pri_labor_row. */
+void pri_labor_rows(const pri_labor *labor, const pri_hop *hop, uint32_t begin, uint32_t end,
+                    pri_labor_sift *sift);
+
+#endif

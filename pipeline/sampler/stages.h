@@ -1,0 +1,27 @@
+/* stages.h: from arcs of the graph to local ids, edge by edge, in place.
+ *
+ *     fetch     ask for the arc's word
+ *     read      the arc's vertex; ask for its entry of the relabel table
+ *     relabel   the vertex's local id
+ *
+ * Each edge goes through all three, PRI_LAG edges apart, so that memory always has something to
+ * bring and the processor something to do meanwhile. */
+#ifndef PIPELINE_SAMPLER_STAGES_H
+#define PIPELINE_SAMPLER_STAGES_H
+
+#include "pipeline/sampler/relabel.h"
+
+typedef struct pri_stages {
+    const pr_vid *arcs;    /* of the graph */
+    uint32_t     *at;      /* [edges] arcs, then vertices, then local ids */
+    pri_relabel  *relabel; /* not to be used by others before the end */
+    uint32_t      fetched; /* edges that went through the first stage; 0 to begin with */
+} pri_stages;
+
+/* Fetch the edges up to `drawn`, and bring on those before them. Cannot fail. */
+void pri_stages_run(pri_stages *stages, uint32_t drawn);
+
+/* Bring all edges that were fetched to their end. Cannot fail. */
+void pri_stages_end(pri_stages *stages);
+
+#endif

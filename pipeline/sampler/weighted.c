@@ -1,0 +1,246 @@
+/* weighted.c: distinct arcs, one after the other, each in proportion to the weights of those left.
+ *
+ * An arc is drawn by one look into the row's slots (alias.h). One that was drawn before is thrown
+ * away and the next attempt is made: given that it is another arc, it comes in proportion to the
+ * weights of those left, as it should. After PRI_WEIGHTED_MISSES such attempts in a row little
+ * weight is left, and the rest of the row is drawn by reading its weights (leftover.h).
+ *
+ * Words are those of draw.h's stream, two by two: attempt a = 0, 1, ... of a vertex is words 2 a
+ * (high) and 2 a + 1 (low), which say slot and unit; a draw of leftover.h takes the next two. So a
+ * draw is right to 2^-32 of the row's weight for each attempt it made.
+ *
+ * A row with no more positive arcs than the fanout keeps exactly these, in stored order, and draws
+ * nothing; arcs of weight 0 are never kept. (Hops of fanout all are not drawn here: they keep all.)
+ *
+ * Nobody waits for memory: `choose` draws as many attempts as most rows need, for sixteen rows at a
+ * time, and prefetches their slots. `read` looks into those of all the tile's rows and prefetches
+ * the arcs, then reads them and prefetches the vertices' entries. */
+#include "pipeline/sampler/weighted.h"
+
+#include "base/mem.h"
+#include "pipeline/sampler/leftover.h"
+#include "pipeline/sampler/state.h"
+
+/* What one thread needs. */
+typedef struct weighted_desk {
+    pri_weighted_stage stage[2]; /* of even and odd tiles: choose is a tile ahead of read */
+    double            *sums;     /* of leftover.h */
+    uint32_t          *set;      /* of chosen.h */
+} weighted_desk;
+
+typedef struct weighted {
+    pri_alias         alias;
+    pri_weighted_draw draw;
+    uint32_t          threads;
+    weighted_desk    *desks; /* [threads] */
+    double           *sums;
+    uint32_t         *sets;
+} weighted;
+
+void pri_weighted_draw_portable(const pri_alias *alias, const pri_hop *hop, uint32_t begin,
+                                pri_weighted_stage *stage)
+{
+    pri_weighted_draw_with(pri_blocks_portable, alias, hop, begin, stage);
+}
+
+static pri_weighted_draw draw_of(int isa)
+{
+    switch (pri_isa_at_most(isa)) {
+#if PRI_X86
+    case PR_ISA_AVX512: return pri_weighted_draw_avx512;
+    case PR_ISA_AVX2: return pri_weighted_draw_avx2;
+#endif
+    default: return pri_weighted_draw_portable;
+    }
+}
+
+static void free_weighted(void *own)
+{
+    weighted *w = own;
+
+    if (!w) return;
+    pri_alias_clear(&w->alias);
+    pri_pages_unmap(w->desks, w->threads * sizeof *w->desks);
+    pri_free(w->sums);
+    pri_free(w->sets);
+    pri_free(w);
+}
+
+static pr_status create(const pr_sampler *sampler, void **own)
+{
+    pr_status    st       = PR_OK;
+    weighted    *w        = NULL;
+    uint32_t     num_set  = 0;
+    const size_t num_sums = pri_leftover_scratch(sampler->longest);
+
+    for (uint32_t h = 0; h < sampler->fanout.num_layers; h++) {
+        const uint32_t count = sampler->fanout.hop[h];
+        const uint32_t need  = count < sampler->longest ? pri_chosen_scratch(count) : 0;
+        if (need > num_set) num_set = need;
+    }
+    PR_NEW(w, 1);
+    w->threads = sampler->threads;
+    w->draw    = draw_of(sampler->options.isa);
+    PR_NEW(w->sums, w->threads * num_sums);
+    PR_NEW(w->sets, (size_t)w->threads * num_set);
+    w->desks = pri_pages_map(w->threads * sizeof *w->desks, 0);
+    PR_CHECK(w->desks, PR_E_NOMEM, "cannot map %zu bytes to draw on %u threads",
+             w->threads * sizeof *w->desks, w->threads);
+    for (uint32_t t = 0; t < w->threads; t++) {
+        w->desks[t].sums = w->sums + t * num_sums;
+        w->desks[t].set  = w->sets + (size_t)t * num_set;
+    }
+    PR_TRY(pri_alias_init(&w->alias, &sampler->graph, sampler->threads));
+    *own = w;
+    w    = NULL;
+done:
+    free_weighted(w);
+    return st;
+}
+
+static uint32_t count(const void *own, const pri_row *row, uint32_t fanout)
+{
+    const weighted *w        = own;
+    const uint32_t  positive = pri_alias_positive(&w->alias, row->v, row->degree);
+
+    return positive < fanout ? positive : fanout;
+}
+
+static pri_weighted_stage *stage_of(const weighted *w, uint32_t begin, uint32_t thread)
+{
+    return &w->desks[thread].stage[begin / PRI_TILE % 2];
+}
+
+/* Attempts drawn ahead: some fail, more where rows are short. Any number gives the same batch. */
+static uint32_t attempts_for(uint32_t fanout)
+{
+    const uint32_t enough = fanout + fanout / 4 + 2;
+    return enough < PRI_WEIGHTED_STAGED ? (enough + 1) / 2 * 2 : PRI_WEIGHTED_STAGED;
+}
+
+static void choose(void *own, const pri_hop *hop, uint32_t begin, uint32_t end, uint32_t thread)
+{
+    const weighted     *w     = own;
+    pri_weighted_stage *stage = stage_of(w, begin, thread);
+
+    stage->num_drawn = 0;
+    stage->attempts  = attempts_for(hop->fanout);
+    for (uint32_t d = begin; d < end; d++) {
+        const pri_row  row      = hop->rows[d];
+        const uint32_t kept     = hop->indptr[d + 1] - hop->indptr[d];
+        const uint32_t positive = pri_alias_positive(&w->alias, row.v, row.degree);
+        const uint32_t r        = d - begin;
+        if (kept < positive) {
+            stage->way[r]                  = PRI_WEIGHTED_DRAWN;
+            stage->row[stage->num_drawn++] = (uint8_t)r;
+            continue;
+        }
+        stage->way[r] = kept == row.degree ? PRI_WEIGHTED_ALL : PRI_WEIGHTED_POSITIVE;
+        if (kept) __builtin_prefetch(&hop->graph->indices[row.first], 0, 2);
+        if (kept < row.degree) __builtin_prefetch(&hop->graph->weights[row.first], 0, 2);
+    }
+    w->draw(&w->alias, hop, begin, stage);
+}
+
+/* A stream of words from an attempt's first on. */
+static pri_words words_from(const pri_hop *hop, pr_vid v, uint32_t attempt)
+{
+    pri_words words = pri_words_start(hop->words.key, v, hop->words.phase_hop + attempt / 2,
+                                      hop->words.step, hop->words.epoch);
+
+    for (uint32_t skip = 2 * (attempt % 2); skip > 0; skip--) (void)pri_words_next(&words);
+    return words;
+}
+
+/* Take what an attempt hit unless it is chosen; gives how many have failed in a row. */
+static inline uint32_t try_place(pri_chosen *chosen, const pri_alias_entry *entry, uint32_t slot,
+                                 uint32_t unit, uint32_t misses)
+{
+    const uint32_t position = unit < entry[slot].below ? slot : entry[slot].other;
+
+    if (pri_chosen_has(chosen, position)) return misses + 1;
+    pri_chosen_add(chosen, position);
+    return 0;
+}
+
+/* Draw what the stage's attempts left to be drawn of row d. */
+static void draw_rest(const weighted *w, const pri_hop *hop, uint32_t d, const weighted_desk *desk,
+                      uint32_t attempt, uint32_t misses, pri_chosen *chosen)
+{
+    const pri_row          row   = hop->rows[d];
+    const pri_alias_entry *entry = w->alias.entry + row.first;
+    pri_words              words = words_from(hop, row.v, attempt);
+
+    while (chosen->num < chosen->wanted && misses < PRI_WEIGHTED_MISSES) {
+        uint32_t       slot, unit;
+        const uint32_t high = pri_words_next(&words);
+        pri_weighted_place(high, pri_words_next(&words), row.degree, &slot, &unit);
+        misses = try_place(chosen, entry, slot, unit, misses);
+    }
+    if (chosen->num < chosen->wanted)
+        pri_leftover_draw(hop->graph->weights + row.first, row.degree, desk->sums, &words, chosen);
+}
+
+/* Draw the positions of row d, the stage's `drawn`-th, and prefetch its arcs. */
+static void draw_row(const weighted *w, const pri_hop *hop, uint32_t d, const weighted_desk *desk,
+                     const pri_weighted_stage *stage, uint32_t drawn)
+{
+    const pri_row          row    = hop->rows[d];
+    const pri_alias_entry *entry  = w->alias.entry + row.first;
+    const uint32_t         wanted = hop->indptr[d + 1] - hop->indptr[d];
+    const uint32_t         lane   = drawn % PRI_LANES;
+    const pri_lanes       *slot   = stage->slot[drawn / PRI_LANES];
+    const pri_lanes       *unit   = stage->unit[drawn / PRI_LANES];
+    uint32_t              *at     = hop->indices + hop->indptr[d];
+    uint32_t               few[PRI_CHOSEN_FEW], misses = 0, a = 0;
+    pri_chosen             chosen = pri_chosen_start(wanted, few, at, desk->set);
+
+    for (; a < stage->attempts && chosen.num < wanted && misses < PRI_WEIGHTED_MISSES; a++)
+        misses = try_place(&chosen, entry, slot[a].at[lane], unit[a].at[lane], misses);
+    if (chosen.num < wanted) draw_rest(w, hop, d, desk, a, misses, &chosen);
+    if (!chosen.set) memcpy(at, few, wanted * sizeof *at);
+    for (uint32_t i = 0; i < wanted; i++)
+        __builtin_prefetch(&hop->graph->indices[row.first + at[i]], 0, 2);
+}
+
+/* Write the places of the arcs of positive weight. */
+static void find_positive(const pri_hop *hop, const pri_row *row, uint32_t *at)
+{
+    const float *weights = hop->graph->weights + row->first;
+
+    for (uint32_t i = 0; i < row->degree; i++)
+        if (weights[i] > 0) *at++ = i;
+}
+
+static void read_rows(void *own, const pri_hop *hop, uint32_t begin, uint32_t end, uint32_t thread)
+{
+    const weighted           *w     = own;
+    const weighted_desk      *desk  = &w->desks[thread];
+    const pri_weighted_stage *stage = stage_of(w, begin, thread);
+
+    for (uint32_t i = 0; i < stage->num_drawn; i++)
+        draw_row(w, hop, begin + stage->row[i], desk, stage, i);
+    for (uint32_t d = begin; d < end; d++) {
+        const pri_row  row  = hop->rows[d];
+        const uint32_t kept = hop->indptr[d + 1] - hop->indptr[d];
+        const uint32_t way  = stage->way[d - begin];
+        const pr_vid  *from = hop->graph->indices + row.first;
+        uint32_t      *at   = hop->indices + hop->indptr[d];
+        if (kept == 0) continue;
+        if (way == PRI_WEIGHTED_POSITIVE) find_positive(hop, &row, at);
+        if (way == PRI_WEIGHTED_ALL)
+            memcpy(at, from, kept * sizeof *at);
+        else
+            for (uint32_t i = 0; i < kept; i++) at[i] = from[at[i]];
+        if (hop->entries)
+            for (uint32_t i = 0; i < kept; i++) __builtin_prefetch(&hop->entries[at[i]], 1, 2);
+    }
+}
+
+const pri_kind pri_kind_weighted = {
+    .create = create,
+    .free   = free_weighted,
+    .count  = count,
+    .choose = choose,
+    .read   = read_rows,
+};
