@@ -6,8 +6,6 @@
 #include "pipeline/sampler/labor_row.h"
 #include "pipeline/sampler/state.h"
 
-enum { FETCH_BYTES = 2048 }; /* of a row, a tile before it is read */
-
 pri_labor_keys pri_labor_keys_of(uint64_t stream_key, pr_draw draw, uint32_t kappa)
 {
     const uint64_t key   = pri_mix64(stream_key + UINT64_C(0x4c41424f52) + (uint64_t)draw.phase);
@@ -99,14 +97,7 @@ static void end(void *own, pr_draw draw, pr_vids nodes)
 
 static void choose(void *own, const pri_hop *hop, uint32_t begin, uint32_t end, uint32_t thread)
 {
-    (void)own;
-    (void)thread;
-    for (uint32_t d = begin; d < end; d++) {
-        const char    *from  = (const char *)(hop->graph->indices + hop->rows[d].first);
-        const uint64_t bytes = (uint64_t)hop->rows[d].degree * sizeof(pr_vid);
-        for (uint64_t at = 0; at < bytes && at < FETCH_BYTES; at += 64)
-            __builtin_prefetch(from + at, 0, 2);
-    }
+    (void)own, (void)hop, (void)begin, (void)end, (void)thread;
 }
 
 static void read_rows(void *own, const pri_hop *hop, uint32_t begin, uint32_t end, uint32_t thread)

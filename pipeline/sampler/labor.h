@@ -9,10 +9,11 @@
  * is needed for every neighbour of every destination and Philox would cost more than all the rest.
  * With M the bijection of 32-bit words
  *
- *     x ^= x >> 16, x *= 0x21f0aaad, x ^= x >> 15, x *= 0xd35a2d97, x ^= x >> 15
+ *     x ^= x >> 16, x *= 0x21f0aaad, x ^= x >> 15, x *= 0xd35a2d97
  *
- * (a multiply and xor-shift finaliser after Mueller's pattern, with constants that a search for
- * small avalanche bias found), and pri_mix64 as in rng.h:
+ * (a multiply and xor-shift finaliser in Mueller's pattern, with constants that a search for small
+ * avalanche bias found; its last shift is left out, since only the order of r_t counts and that is
+ * in the high bits), and pri_mix64 as in rng.h:
  *
  *     K         pri_mix64(pri_stream_key(seed, PRI_STREAM_SAMPLE) + 0x4c41424f52 + phase)
  *     key(e)    low 32 bits of pri_mix64(K + 1 + e)
@@ -55,8 +56,7 @@ pri_labor_keys pri_labor_keys_of(uint64_t stream_key, pr_draw draw, uint32_t kap
 static inline uint32_t pri_labor_mix(uint32_t x)
 {
     x = (x ^ (x >> 16)) * 0x21f0aaadu;
-    x = (x ^ (x >> 15)) * 0xd35a2d97u;
-    return x ^ (x >> 15);
+    return (x ^ (x >> 15)) * 0xd35a2d97u;
 }
 
 /* r_t. */

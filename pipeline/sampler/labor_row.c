@@ -10,6 +10,9 @@
 
 const pri_labor_isa *pri_labor_isa_of(int isa)
 {
+#if PRI_X86
+    if (isa == PR_ISA_AVX512) return &pri_labor_avx512;
+#endif
     (void)isa;
     return &pri_labor_portable;
 }
@@ -27,9 +30,10 @@ uint32_t pri_labor_sift_room(uint32_t count)
 
 uint32_t pri_labor_wanted(uint32_t count)
 {
-    uint32_t root = 1;
-    while (root * root < count) root++;
-    return count + root * 16 / 5 + 1;
+    uint32_t deviations = 0; /* 3.2 of them: the root of 10.24 count */
+
+    while ((deviations + 1) * (deviations + 1) <= (uint64_t)count * 1024 / 100) deviations++;
+    return count + deviations + 1;
 }
 
 static void swap(uint64_t *a, uint64_t *b)
@@ -155,13 +159,16 @@ void pri_labor_rows(const pri_labor *labor, const pri_hop *hop, uint32_t begin, 
                     pri_labor_sift *sift)
 {
     const uint32_t wanted = pri_labor_wanted(hop->fanout);
+    pr_vid         again[PRI_LABOR_PICK];
 
     for (uint32_t d = begin; d < end; d++) {
         const uint32_t degree = hop->rows[d].degree, count = hop->indptr[d + 1] - hop->indptr[d];
         uint32_t      *at   = hop->indices + hop->indptr[d];
         const pr_vid  *from = hop->graph->indices + hop->rows[d].first;
+        const uint32_t old  = pri_labor_again(hop, d, again);
+        if (hop->num_dst - d > 2) pri_labor_fetch(hop, d + 2);
         if (count < degree)
-            pri_labor_row(labor, sift, from, degree, count, wanted, at);
+            pri_labor_row(labor, sift, old ? again : from, old ? old : degree, count, wanted, at);
         else if (count)
             memcpy(at, from, count * sizeof *at);
         if (hop->entries)

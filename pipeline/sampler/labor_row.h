@@ -11,6 +11,8 @@
 
 enum {
     PRI_LABOR_BLOCK = 4096, /* neighbours scanned between two looks at what has gathered */
+    PRI_LABOR_PICK  = 64,   /* neighbours that are compared all with all */
+    PRI_LABOR_FETCH = 4096, /* bytes of a row */
     PRI_LABOR_SLACK = 64,   /* of a sift, and of what scans may write behind their results */
 };
 
@@ -43,6 +45,33 @@ uint32_t pri_labor_wanted(uint32_t count);
  */
 void pri_labor_row(const pri_labor *labor, pri_labor_sift *sift, const pr_vid *from,
                    uint32_t degree, uint32_t count, uint32_t wanted, pr_vid *out);
+
+/* Give how many neighbours destination d kept one hop earlier, and list them, where it was a
+ * destination then, kept enough and not too many: r_t hold in all hops, so what it keeps now is
+ * among them. 0: read its row. */
+static inline uint32_t pri_labor_again(const pri_hop *hop, uint32_t d, pr_vid *out)
+{
+    const pr_block *before = hop->before;
+
+    if (!before || d >= before->num_dst) return 0;
+    const uint32_t  first = before->indptr[d], num = before->indptr[d + 1] - first;
+    const uint32_t *from = before->indices + first;
+    if (num > PRI_LABOR_PICK || num < hop->indptr[d + 1] - hop->indptr[d]) return 0;
+    for (uint32_t i = 0; i < num; i++) out[i] = hop->nodes[from[i]];
+    return num;
+}
+
+/* Fetch the first part of a row that will be read. Always in line: compilers take a function that
+ * only fetches for one without effects, and drop the call. */
+__attribute__((always_inline)) static inline void pri_labor_fetch(const pri_hop *hop, uint32_t d)
+{
+    const char    *from  = (const char *)(hop->graph->indices + hop->rows[d].first);
+    const uint64_t bytes = (uint64_t)hop->rows[d].degree * sizeof(pr_vid);
+
+    if (hop->before && d < hop->before->num_dst) return;
+    for (uint64_t at = 0; at < bytes && at < PRI_LABOR_FETCH; at += 64)
+        __builtin_prefetch(from + at, 0, 2);
+}
 
 /* pri_kind's `read` for any batch, by pri_labor_row. */
 void pri_labor_rows(const pri_labor *labor, const pri_hop *hop, uint32_t begin, uint32_t end,

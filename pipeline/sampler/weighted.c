@@ -156,7 +156,9 @@ static pri_words words_from(const pri_hop *hop, pr_vid v, uint32_t attempt)
 static inline uint32_t try_place(pri_chosen *chosen, const pri_alias_entry *entry, uint32_t slot,
                                  uint32_t unit, uint32_t misses)
 {
-    const uint32_t position = unit < entry[slot].below ? slot : entry[slot].other;
+    const pri_alias_entry e = entry[slot];
+    const uint32_t is_other = 0u - (uint32_t)(unit >= e.below); /* no branch could predict it */
+    const uint32_t position = slot ^ ((slot ^ e.other) & is_other);
 
     if (pri_chosen_has(chosen, position)) return misses + 1;
     pri_chosen_add(chosen, position);

@@ -277,13 +277,15 @@ static void a_fetch_that_fails_fails_its_own_step(void **state)
         for (uint32_t lanes = 1; lanes <= 2; lanes++)
             for (int pipelined = 0; pipelined <= 1; pipelined++) {
                 char          words[512];
-                test_rig_plan plan = planned(PR_POLICY_LOOKAHEAD, 3);
-                plan.num_lanes     = lanes;
-                plan.pipelined     = pipelined;
-                plan.far           = true;
-                plan.latency_ns    = LATENCY_NS;
-                plan.fetches_left  = n * lanes;
-                assert_int_equal(run_to_failure(&plan, PR_E_IO, words), n);
+                test_rig_plan plan  = planned(PR_POLICY_LOOKAHEAD, 3);
+                plan.num_lanes      = lanes;
+                plan.pipelined      = pipelined;
+                plan.far            = true;
+                plan.latency_ns     = LATENCY_NS;
+                plan.fetches_left   = n * lanes;
+                const uint64_t step = run_to_failure(&plan, PR_E_IO, words);
+                /* lanes share the count, and one may be a fetch ahead of the other */
+                assert_in_range(step, pipelined && lanes > 1 ? n - 1 : n, n);
                 assert_non_null(strstr(words, "cannot be read"));
             }
     assert_true(pri_mem_live() == live);

@@ -52,7 +52,6 @@ static uint32_t finalise(uint32_t x)
     x *= UINT32_C(0x21f0aaad);
     x ^= x >> 15;
     x *= UINT32_C(0xd35a2d97);
-    x ^= x >> 15;
     return x;
 }
 

@@ -1,0 +1,66 @@
+/* labor_kernel.h: `read` of a kind labor without bias or drift, for one instruction set. No include
+ * guard: included once by each labor_*.c, which has defined before
+ *
+ *     TARGET                 what marks its functions
+ *     lanes                  the keys of a batch as vectors
+ *     lanes_of(keys)
+ *     few(lanes, from, n, limit, out)    copy those of a row whose r_t is at most limit, in order;
+ *     many(lanes, from, n, limit, out)   gives how many. `many` is for rows where hardly any pass
+ *                                        and which no prefetch has covered. Both may write
+ *                                        PRI_LABOR_SLACK elements more
+ *     pick(lanes, id, num, count, out)   write the `count` smallest of `num`, in order; false, and
+ *                                        anything written, when a tie crosses the border
+ *
+ * Rows are fetched FETCH_AHEAD bytes before they are read, counted along the rows of a tile:
+ * `choose` has fetched as much of the next tile. */
+enum {
+    MANY_FROM  = 700, /* neighbours, from which `many` wins: few pass then. 300 to 1000 are alike */
+    ROWS_AHEAD = 4,
+};
+
+/* One scan, and a choice among what it found; false: too few, too many or a tie. */
+TARGET static inline bool read_row(const lanes *k, pri_labor_sift *sift, const pr_vid *from,
+                                   uint32_t degree, uint32_t count, uint32_t wanted, pr_vid *out)
+{
+    const uint64_t limit = ((uint64_t)wanted << 32) / degree;
+    const uint32_t most  = limit < UINT32_MAX ? (uint32_t)limit : UINT32_MAX;
+    uint32_t       num   = 0;
+
+    if (degree < MANY_FROM) {
+        num = few(k, from, degree, most, sift->id);
+    } else {
+        for (uint32_t at = 0; at < degree && num <= PRI_LABOR_PICK; at += PRI_LABOR_BLOCK)
+            num += many(k, from + at, degree - at < PRI_LABOR_BLOCK ? degree - at : PRI_LABOR_BLOCK,
+                        most, sift->id + num);
+    }
+    return num >= count && num <= PRI_LABOR_PICK && pick(k, sift->id, num, count, out);
+}
+
+TARGET static void read_rows(const pri_labor *labor, const pri_hop *hop, uint32_t begin,
+                             uint32_t end, pri_labor_sift *sift)
+{
+    const lanes    k      = lanes_of(&labor->keys);
+    const uint32_t wanted = pri_labor_wanted(hop->fanout);
+    pr_vid         again[PRI_LABOR_PICK];
+
+    for (uint32_t d = begin; d < end; d++) {
+        const pri_row  row   = hop->rows[d];
+        const uint32_t count = hop->indptr[d + 1] - hop->indptr[d];
+        const pr_vid  *from  = hop->graph->indices + row.first;
+        uint32_t      *at    = hop->indices + hop->indptr[d];
+        const uint32_t old   = pri_labor_again(hop, d, again);
+        bool           done;
+
+        if (hop->num_dst - d > ROWS_AHEAD) pri_labor_fetch(hop, d + ROWS_AHEAD);
+        if (count == row.degree) {
+            for (uint32_t i = 0; i < count; i++) at[i] = from[i];
+            done = true;
+        } else if (old) {
+            done = pick(&k, again, old, count, at);
+        } else
+            done = read_row(&k, sift, from, row.degree, count, wanted, at);
+        if (!done) pri_labor_row(labor, sift, from, row.degree, count, wanted, at);
+        if (!hop->entries) continue;
+        for (uint32_t i = 0; i < count; i++) __builtin_prefetch(&hop->entries[at[i]], 1, 2);
+    }
+}
