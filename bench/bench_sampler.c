@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/isa.h"
+#include "base/mem.h"
 #include "bench/sampler/contest.h"
 #include "bench/support/graph.h"
 #include "bench/support/memory.h"
@@ -24,7 +25,7 @@ typedef struct bench_options {
     bool     quick, json, no_flush;
     char     csv[PR_TEXT_BYTES], dir[PR_TEXT_BYTES], fanout[PR_TEXT_BYTES];
     uint32_t nodes_log2, batches, batch_size, threads;
-    int      sampler, isa;
+    int      sampler, isa, pages;
 } bench_options;
 
 enum { ALL = 0, MAX_PLAYERS = 64, WARM = 5 };
@@ -52,6 +53,9 @@ static const pr_option options[] = {
       0, 0, "all|uniform|replace|weighted|labor|walk" },
     { "isa", "", "one instruction set", "all", PR_OPT_CHOICE, offsetof(bench_options, isa), 0, 0,
       "all|portable|avx2|avx512" },
+    { "pages", "",
+      "the graph's arrays: copied to huge pages, or as the dataset has them (mapped files)", "huge",
+      PR_OPT_CHOICE, offsetof(bench_options, pages), 0, 0, "huge|loaded" },
     { "no-flush", "", "leave the caches as the last contender left them", "false", PR_OPT_FLAG,
       offsetof(bench_options, no_flush), 0, 0, NULL },
 };
@@ -69,7 +73,7 @@ static const bench_contender cases[] = {
 };
 enum { NUM_CASES = sizeof cases / sizeof *cases };
 
-/* A graph whose arrays are copied to huge pages. */
+/* A graph whose arrays are on huge pages, unless they are to stay where they are. */
 typedef struct huge_graph {
     pr_graph graph;
     size_t   bytes[3];
@@ -84,7 +88,7 @@ static void *copied(const void *from, size_t bytes)
 }
 
 /* Copy, and give every arc a weight above 0 for the kinds that want one. */
-static void huge_open(huge_graph *h, const pr_graph *g)
+static void huge_open(huge_graph *h, const pr_graph *g, bool stay)
 {
     uint64_t state = 3;
 
@@ -97,7 +101,8 @@ static void huge_open(huge_graph *h, const pr_graph *g)
     float *weights = h->at[2];
     for (pr_eid e = 0; e < g->num_edges; e++)
         weights[e] = (float)((bench_draw(&state) >> 40) + 1) * 0x1p-24f;
-    h->graph = (pr_graph){ g->num_nodes, g->num_edges, h->at[0], h->at[1], weights };
+    h->graph = (pr_graph){ g->num_nodes, g->num_edges, stay ? g->indptr : h->at[0],
+                           stay ? g->indices : h->at[1], weights };
 }
 
 static void huge_close(huge_graph *h)
@@ -131,6 +136,7 @@ static void report(bench_output *out, const bench_contest_rules *rules, const be
     bench_int(out, "batch_size", rules->batch_size);
     bench_int(out, "batches", rules->batches);
     bench_text(out, "regime", rules->flush ? "flushed" : "hot");
+    bench_text(out, "pages", o->pages ? "loaded" : "huge");
     bench_int(out, "threads", p->who.threads);
     bench_text(out, "sampler", p->who.name);
     bench_int(out, "kappa", p->who.kappa);
@@ -218,7 +224,7 @@ static void run(bench_output *out, const bench_options *o, const pr_graph *graph
     huge_graph          huge;
     char                title[128];
 
-    huge_open(&huge, graph);
+    huge_open(&huge, graph, o->pages != 0);
     bench_contest_rules rules = { .graph      = &huge.graph,
                                   .batch_size = o->batch_size,
                                   .warm       = o->quick ? 1 : WARM,
@@ -235,9 +241,9 @@ static void run(bench_output *out, const bench_options *o, const pr_graph *graph
             const double batch = bench_figures_of(&players[i].batch, 1).median;
             if (batch < by.uniform_batch) by.uniform_batch = batch;
         }
-    snprintf(title, sizeof title, "%u nodes, %llu arcs, %zu of %zu MB of them on huge pages",
+    snprintf(title, sizeof title, "%u nodes, %llu arcs, %zu of their %zu MB on huge pages",
              graph->num_nodes, (unsigned long long)graph->num_edges,
-             bench_block_huge_bytes(huge.at[1], huge.bytes[1]) >> 20, huge.bytes[1] >> 20);
+             pri_pages_huge(rules.graph->indices, huge.bytes[1]) >> 20, huge.bytes[1] >> 20);
     bench_output_table(out, title,
                        "sampler kappa cache_bias isa threads ns_per_edge min_ns_per_edge spread "
                        "wall_ns_per_edge speedup_vs_plain hash_ns_per_edge ms_per_batch "
