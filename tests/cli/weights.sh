@@ -16,7 +16,7 @@ equal "arcs with and without weights" "$(cksum < weighted/indices.npy)" "$(cksum
 expect 2 "--edge-weights" "$PACKRAT" gen --nodes 50 --edges 100 --out never --edge-weights normal
 
 say "-- train"
-train=("$PACKRAT" train --epochs 3 --batch-size 128 --fanout 5,4 --hidden 16 --json)
+train=("$PACKRAT" train --epochs 3 --batch-size 128 --fanout "5,4" --hidden 16 --json)
 expect 2 "--sampler weighted needs edge weights" "${train[@]}" --data plain --sampler weighted \
     --log none
 for sampler in weighted walk; do
