@@ -184,12 +184,33 @@ static void draw_rest(const weighted *w, const pri_hop *hop, uint32_t d, const w
         pri_leftover_draw(hop->graph->weights + row.first, row.degree, desk->sums, &words, chosen);
 }
 
-/* Draw the positions of row d, the stage's `drawn`-th. */
-static void draw_row(const weighted *w, const pri_hop *hop, uint32_t d, const weighted_desk *desk,
-                     const pri_weighted_stage *stage, uint32_t drawn)
+/* A row that the stage's attempts did not fill. */
+typedef struct unfilled {
+    uint32_t d, num; /* positions it has */
+    uint32_t attempt, misses;
+} unfilled;
+
+/* Prefetch the slots of the next attempts of a row. */
+static void fetch_rest(const weighted *w, const pri_hop *hop, const unfilled *rest)
 {
-    const pri_row          row    = hop->rows[d];
-    const pri_alias_entry *entry  = w->alias.entry + row.first;
+    enum { FETCHED = 4 }; /* most rows need no more */
+    const pri_row row   = hop->rows[rest->d];
+    pri_words     words = words_from(hop, row.v, rest->attempt);
+
+    for (int i = 0; i < FETCHED; i++) {
+        uint32_t       slot, unit;
+        const uint32_t high = pri_words_next(&words);
+        pri_weighted_place(high, pri_words_next(&words), row.degree, &slot, &unit);
+        __builtin_prefetch(&w->alias.entry[row.first + slot], 0, 2);
+    }
+}
+
+/* Draw positions of row d, the stage's `drawn`-th, from its attempts; false: some are left to be
+ * drawn as *rest says. */
+static bool draw_row(const weighted *w, const pri_hop *hop, uint32_t d, const weighted_desk *desk,
+                     const pri_weighted_stage *stage, uint32_t drawn, unfilled *rest)
+{
+    const pri_alias_entry *entry  = w->alias.entry + hop->rows[d].first;
     const uint32_t         wanted = hop->indptr[d + 1] - hop->indptr[d];
     const uint32_t         lane   = drawn % PRI_LANES;
     const pri_word_lanes  *slot   = stage->slot[drawn / PRI_LANES];
@@ -200,7 +221,22 @@ static void draw_row(const weighted *w, const pri_hop *hop, uint32_t d, const we
 
     for (; a < stage->attempts && chosen.num < wanted && misses < PRI_WEIGHTED_MISSES; a++)
         misses = try_place(&chosen, entry, slot[a].at[lane], unit[a].at[lane], misses);
-    if (chosen.num < wanted) draw_rest(w, hop, d, desk, a, misses, &chosen);
+    if (!chosen.set) memcpy(at, few, wanted * sizeof *at);
+    *rest = (unfilled){ d, chosen.num, a, misses };
+    return chosen.num == wanted;
+}
+
+/* Draw what is left of a row. */
+static void fill_row(const weighted *w, const pri_hop *hop, const weighted_desk *desk,
+                     const unfilled *rest)
+{
+    const uint32_t wanted = hop->indptr[rest->d + 1] - hop->indptr[rest->d];
+    uint32_t      *at     = hop->indices + hop->indptr[rest->d];
+    uint32_t       few[PRI_CHOSEN_FEW];
+    pri_chosen     chosen = pri_chosen_start(wanted, few, at, desk->set);
+
+    for (uint32_t i = 0; i < rest->num; i++) pri_chosen_add(&chosen, at[i]);
+    draw_rest(w, hop, rest->d, desk, rest->attempt, rest->misses, &chosen);
     if (!chosen.set) memcpy(at, few, wanted * sizeof *at);
 }
 
@@ -244,16 +280,18 @@ static void choose(void *own, const pri_hop *hop, uint32_t begin, uint32_t end, 
     const weighted           *w     = own;
     weighted_desk            *desk  = &w->desks[thread];
     const pri_weighted_stage *stage = stage_of(w, hop, begin, desk);
-    uint32_t                  drawn = 0;
+    unfilled                  rest[PRI_TILE];
+    uint32_t                  drawn = 0, num_rest = 0;
 
     if (end < hop->num_dst) (void)stage_of(w, hop, end, desk);
     for (uint32_t d = begin; d < end; d++) {
-        if (drawn < stage->num_drawn && stage->row[drawn] == d - begin)
-            draw_row(w, hop, d, desk, stage, drawn++);
-        else
+        if (drawn == stage->num_drawn || stage->row[drawn] != d - begin)
             keep_positive(hop, d);
-        place_row(hop, d);
+        else if (!draw_row(w, hop, d, desk, stage, drawn++, &rest[num_rest]))
+            fetch_rest(w, hop, &rest[num_rest++]);
     }
+    for (uint32_t i = 0; i < num_rest; i++) fill_row(w, hop, desk, &rest[i]);
+    for (uint32_t d = begin; d < end; d++) place_row(hop, d);
 }
 
 /* Read arcs by their places, where 32 bits do not number them. */
