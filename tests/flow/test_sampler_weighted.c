@@ -211,7 +211,7 @@ static void every_sequence_has_its_probability(void **state)
     for (shape s = 0; s < NUM_SHAPES; s++)
         for (uint32_t degree = 2; degree <= MAX_DEGREE; degree++)
             for (uint32_t fanout = 1; fanout < degree; fanout++)
-                test_sequences(&t, s, degree, fanout, 120);
+                test_sequences(&t, s, degree, fanout, 60);
     conclude(&t, "sequences");
 }
 
