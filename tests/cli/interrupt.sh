@@ -87,6 +87,24 @@ end_child
 equal "exit status" "$STATUS" 143
 [[ -z $(find . -name 'big*') ]] || fail "gen left $(find . -name 'big*' | head -n 3)"
 
+say "-- reorder, interrupted while METIS works in its process, leaves nothing and nobody"
+must "$PACKRAT" gen --kind rmat --nodes 100000 --edges 2000000 --features 4 --out web
+"$PACKRAT" reorder --data web --out web-sorted --order.method metis > "$OUT" 2> "$ERR" &
+CHILD=$!
+worker=
+for ((i = 0; i < 3000; i++)); do
+    worker=$(pgrep -P "$CHILD") && break
+    kill -0 "$CHILD" 2> /dev/null || break
+    sleep 0.02
+done
+kill -TERM "$CHILD"
+end_child
+equal "exit status" "$STATUS" 143
+[[ -n $worker ]] || fail "METIS had no process of its own"
+! kill -0 "$worker" 2> /dev/null || fail "METIS outlives packrat"
+grep -q "interrupted by SIGTERM; nothing was written" "$ERR" || fail "reorder does not say so"
+[[ -z $(find . -name 'web-sorted*') ]] || fail "reorder left $(find . -name 'web-sorted*')"
+
 say "-- kill -9 while a checkpoint is written over an older one"
 large=("${train[@]}" --layers 3 --fanout 2 --hidden 768 --steps 1 --log none --checkpoint large.prc)
 large+=(--quiet)
