@@ -17,10 +17,12 @@
 #include <string.h>
 
 #include "bench/stickiness/settings.h"
+#include "bench/stickiness/simulated.h"
 #include "bench/stickiness/structure.h"
 #include "bench/support/belady.h"
 #include "bench/support/output.h"
 #include "bench/support/replay.h"
+#include "pipeline/order_open.h"
 
 typedef struct bench_options {
     bool     quick, json;
@@ -46,7 +48,7 @@ static const pr_option options[] = {
 static const pr_option_table table = { "bench_stickiness", options,
                                        sizeof options / sizeof *options };
 
-enum { WARM = 72 }; /* more than the largest kappa */
+enum { WARM = 72, ORDER_SEED = 1 }; /* steps: more than the largest kappa */
 
 typedef struct contender {
     const char *name;
@@ -114,7 +116,8 @@ static void report(const subject *s, const char *of, double factor, uint64_t row
 {
     const bench_trace *t     = s->trace;
     const double       moved = (double)r->measured / t->kind.measured;
-    bench_output      *out   = s->out;
+    const double  before     = bench_simulated(t->kind.graph, s->setting->name, policy, of, factor);
+    bench_output *out        = s->out;
 
     bench_case(out);
     bench_text(out, "graph", t->kind.graph);
@@ -131,9 +134,9 @@ static void report(const subject *s, const char *of, double factor, uint64_t row
         bench_text(out, "kappa_form", s->setting->sampler.kappa_form ? "drift" : "staggered");
         bench_int(out, "cache_bias", s->setting->sampler.cache_bias);
     }
-    bench_text(out, "order", s->setting->order);
-    bench_int(out, "echo", s->setting->echo);
-    bench_int(out, "echo_pool", s->setting->echo_pool);
+    bench_text(out, "order", s->setting->order.kind == PR_ORDER_RANDOM ? "random" : "community");
+    bench_int(out, "echo", s->setting->order.echo);
+    bench_int(out, "echo_pool", s->setting->order.pool);
     bench_real(out, "m", t->mean_m);
     bench_real(out, "uniform_m", s->uniform_m);
     bench_real(out, "m_per_uniform", t->mean_m / s->uniform_m);
@@ -146,6 +149,8 @@ static void report(const subject *s, const char *of, double factor, uint64_t row
     bench_real(out, "rows_moved", moved);
     bench_real(out, "moved_per_m", moved / t->mean_m);
     bench_real(out, "moved_per_uniform", moved / s->uniform_m);
+    bench_real(out, "simulated", before);
+    bench_real(out, "vs_simulated", moved / s->uniform_m / before);
     bench_case_end(out);
 }
 
@@ -186,20 +191,24 @@ static void run_capacity(const subject *s, const char *of, double m, double fact
 
 /* Draw one setting's batches and replay them; the uniform sampler's come first and set the unit. */
 static void run_setting(subject *s, const bench_graph *graph, bench_trace_kind kind,
-                        const bench_setting *setting)
+                        const bench_setting *setting, const pri_order_source *order)
 {
     static const double factors[] = { 2, 4 };
 
     kind.sampler         = &setting->sampler;
+    kind.order           = order;
     bench_trace *const t = bench_trace_draw(graph, &kind);
     if (!t) {
         bench_output_note(s->out, "%s is left out: %s", setting->name, pr_error_message());
         return;
     }
-    s->trace   = t;
-    s->setting = setting;
+    s->trace         = t;
+    s->setting       = setting;
     const bool first = s->uniform_m == 0; /* both m are one */
     if (first) s->uniform_m = t->mean_m;
+    BENCH_CHECK(setting->sampler.kind != PR_SAMPLER_LABOR || t->mean_m <= 1.02 * s->uniform_m,
+                "%s wants %.0f rows of %s a step, uniform %.0f: neighbours are not shared",
+                setting->name, t->mean_m, t->kind.graph, s->uniform_m);
     for (size_t i = 0; i < sizeof factors / sizeof *factors; i++) {
         if (!first) run_capacity(s, "own", t->mean_m, factors[i]);
         run_capacity(s, "uniform", s->uniform_m, factors[i]);
@@ -207,10 +216,23 @@ static void run_setting(subject *s, const bench_graph *graph, bench_trace_kind k
     bench_trace_free(t);
 }
 
-/* Whether the bench knows how to order seeds like that. */
-static bool has_order(const bench_setting *setting)
+/* All settings; clusters are found once. */
+static void run_settings(subject *s, const bench_graph *g, const bench_trace_kind *kind)
 {
-    return !strcmp(setting->order, "random") && setting->echo == 1;
+    static bench_setting settings[BENCH_NUM_SETTINGS];
+    pri_order_source     community = { 0 };
+
+    bench_settings_list(settings);
+    for (int i = 0; i < BENCH_NUM_SETTINGS; i++) {
+        const pr_order_options *how    = &settings[i].order;
+        pri_order_source        other  = { 0 };
+        pri_order_source *const source = how->kind == PR_ORDER_COMMUNITY ? &community : &other;
+        if (!source->options)
+            BENCH_TRY(pri_order_open(how, &g->graph, g->train, ORDER_SEED, 0, NULL, source));
+        run_setting(s, g, *kind, &settings[i], source);
+        pri_order_close(&other);
+    }
+    pri_order_close(&community);
 }
 
 static void run_graph(bench_output *out, bench_trace_kind kind, const bench_options *o)
@@ -232,17 +254,11 @@ static void run_graph(bench_output *out, bench_trace_kind kind, const bench_opti
     };
     BENCH_TRY(pr_store_memory(&features, &store));
     s.store = store;
-    bench_output_table(out, kind.graph,
-                       "setting m_per_uniform policy capacity_of capacity_factor capacity_rows "
-                       "moved_per_uniform moved_per_m window sample_ms");
-    for (size_t i = 0; i < bench_num_settings; i++) {
-        bench_setting setting;
-        bench_setting_at(i, &setting);
-        if (has_order(&setting))
-            run_setting(&s, g, kind, &setting);
-        else
-            bench_output_note(out, "%s is left out: this order is not built in", setting.name);
-    }
+    bench_output_table(
+        out, kind.graph,
+        "setting:22 m_per_uniform policy:14 capacity_of capacity_factor capacity_rows "
+        "moved_per_uniform simulated window sample_ms");
+    run_settings(&s, g, &kind);
     pr_store_free(store);
     free(rows);
     bench_graph_free(g);

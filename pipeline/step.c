@@ -133,15 +133,36 @@ static lane_part part_of(const pri_step_input *input, uint32_t index, uint32_t n
                                    .num_parts = num_lanes } };
 }
 
+/* The gradients of all lanes, and what to do with them. */
+typedef struct update_job {
+    const pri_step_input *input;
+    float                *gradient[PR_MAX_LANES];
+    uint32_t              num_lanes;
+    pri_nn_times          times;
+} update_job;
+
+/* On a lane's thread, which has a team: one of the caller's own would have as many threads again,
+ * that wait for work where lanes compute. */
+static pr_status update_model(pri_lane *lane, void *argument)
+{
+    update_job           *job = argument;
+    const pri_step_input *in  = job->input;
+    pr_optimizer_options  now = *in->optimizer;
+
+    (void)lane;
+    now.lr = pr_learning_rate(in->optimizer, in->step, in->num_steps);
+    pri_nn_update(in->model, job->gradient, job->num_lanes, &now, &job->times);
+    return PR_OK;
+}
+
 pr_status pri_step_run(pri_lane *const *lanes, uint32_t num_lanes, const pri_step_input *input,
                        pr_step *row, pr_step_partition *partition)
 {
-    pr_status    st = PR_OK;
-    lane_part    part[PR_MAX_LANES];
-    void        *argument[PR_MAX_LANES];
-    float       *gradient[PR_MAX_LANES];
-    pri_nn_times update  = { 0 };
-    uint32_t     slowest = 0, window = 0, next_window = 0;
+    pr_status  st = PR_OK;
+    lane_part  part[PR_MAX_LANES];
+    void      *argument[PR_MAX_LANES];
+    update_job update  = { .input = input, .num_lanes = num_lanes };
+    uint32_t   slowest = 0, window = 0, next_window = 0;
 
     const int64_t start = pr_now_ns();
     if (input->order)
@@ -151,14 +172,10 @@ pr_status pri_step_run(pri_lane *const *lanes, uint32_t num_lanes, const pri_ste
         part[i].turn.window      = window;
         part[i].turn.next_window = next_window;
         argument[i]              = &part[i];
-        gradient[i]              = pri_nn_gradient(lanes[i]->tape);
+        update.gradient[i]       = pri_nn_gradient(lanes[i]->tape);
     }
     PR_TRY(pri_lanes_run(lanes, num_lanes, lane_step, argument));
-    if (input->optimizer) {
-        pr_optimizer_options now = *input->optimizer;
-        now.lr = pr_learning_rate(input->optimizer, input->step, input->num_steps);
-        pri_nn_update(input->model, gradient, num_lanes, &now, &update);
-    }
+    if (input->optimizer) PR_TRY(pri_lane_run(lanes[0], update_model, &update));
 
     *row = (pr_step){ .phase        = input->phase,
                       .step         = input->step,
@@ -179,7 +196,7 @@ pr_status pri_step_run(pri_lane *const *lanes, uint32_t num_lanes, const pri_ste
     }
     take_times(row, &part[slowest]);
     row->loss      = input->seeds.n ? row->loss / (double)input->seeds.n : (double)NAN;
-    row->update_ns = update.update_ns;
+    row->update_ns = update.times.update_ns;
     row->step_ns   = pr_now_ns() - start;
     row->other_ns  = row->step_ns - row->wait_ns - row->prepare_ns - row->place_ns -
                     row->aggregate_ns - row->gemm_ns - row->backward_ns - row->update_ns;

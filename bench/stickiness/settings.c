@@ -10,7 +10,7 @@ typedef struct row {
     uint32_t    echo, pool;
 } row;
 
-static const row rows[] = {
+static const row rows[BENCH_NUM_SETTINGS] = {
     { "uniform", "uniform", 1, PR_KAPPA_STAGGERED, 1, "random", 1, 1 },
     { "labor 1", "labor", 1, PR_KAPPA_STAGGERED, 1, "random", 1, 1 },
     { "labor 8", "labor", 8, PR_KAPPA_STAGGERED, 1, "random", 1, 1 },
@@ -26,19 +26,22 @@ static const row rows[] = {
     { "uniform, echo 4 pool 1", "uniform", 1, PR_KAPPA_STAGGERED, 1, "random", 4, 1 },
     { "uniform, echo 4 pool 4", "uniform", 1, PR_KAPPA_STAGGERED, 1, "random", 4, 4 },
 };
-const size_t bench_num_settings = sizeof rows / sizeof *rows;
 
-void bench_setting_at(size_t i, bench_setting *out)
+void bench_settings_list(bench_setting out[BENCH_NUM_SETTINGS])
 {
-    const row            *r     = &rows[i];
-    const pr_option_group group = { &pr_sampler_option_table, &out->sampler };
+    for (int i = 0; i < BENCH_NUM_SETTINGS; i++) {
+        const row            *r        = &rows[i];
+        const pr_option_group groups[] = { { &pr_sampler_option_table, &out[i].sampler },
+                                           { &pr_order_option_table, &out[i].order } };
 
-    *out = (bench_setting){
-        .name = r->name, .order = r->order, .echo = r->echo, .echo_pool = r->pool
-    };
-    pr_sampler_default(&out->sampler);
-    BENCH_TRY(pr_options_set(&group, 1, "sampler", r->kind));
-    out->sampler.kappa      = r->kappa;
-    out->sampler.kappa_form = r->form;
-    out->sampler.cache_bias = r->bias;
+        pr_options_init(groups, 2);
+        BENCH_TRY(pr_options_set(groups, 2, "sampler", r->kind));
+        BENCH_TRY(pr_options_set(groups, 2, "order", r->order));
+        out[i].name               = r->name;
+        out[i].sampler.kappa      = r->kappa;
+        out[i].sampler.kappa_form = r->form;
+        out[i].sampler.cache_bias = r->bias;
+        out[i].order.echo         = r->echo;
+        out[i].order.pool         = r->pool;
+    }
 }

@@ -7,12 +7,11 @@
 typedef struct bench_setting {
     const char        *name; /* as column setting of the log's view v_tradeoff */
     pr_sampler_options sampler;
-    const char        *order; /* of the seeds: "random", "community" */
-    uint32_t           echo, echo_pool;
+    pr_order_options   order;
 } bench_setting;
 
 /* Uniform, in random order, is the first: the others are measured by what its gather moves. */
-extern const size_t bench_num_settings;
-void                bench_setting_at(size_t i, bench_setting *out);
+enum { BENCH_NUM_SETTINGS = 14 };
+void bench_settings_list(bench_setting out[BENCH_NUM_SETTINGS]);
 
 #endif

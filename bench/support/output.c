@@ -19,6 +19,7 @@ struct bench_output {
     pr_json    *cases[MAX_CASES]; /* as written; the last may be open */
     size_t      num_cases;
     char        column[MAX_COLUMNS][KEY_BYTES];
+    int         width[MAX_COLUMNS];
     size_t      num_columns;
 };
 
@@ -99,10 +100,15 @@ void bench_output_free(bench_output *out)
     free(out);
 }
 
-static int column_width(const char *name)
+/* Cut "name" or "name:width" and give the width; a name gets what it needs, 9 at least. */
+static int cut_width(char *name)
 {
+    char     *colon = strchr(name, ':');
+    const int asked = colon ? atoi(colon + 1) : 9;
+
+    if (colon) *colon = 0;
     const int length = (int)strlen(name);
-    return length < 9 ? 9 : length;
+    return length < asked ? asked : length;
 }
 
 void bench_output_table(bench_output *out, const char *title, const char *columns)
@@ -115,8 +121,10 @@ void bench_output_table(bench_output *out, const char *title, const char *column
     if (!out->json && !out->quiet) printf("\n%s\n", title);
     while ((name = strtok_r(rest, " ", &rest))) {
         BENCH_CHECK(out->num_columns < MAX_COLUMNS, "more than %d columns", MAX_COLUMNS);
+        const int width              = cut_width(name);
+        out->width[out->num_columns] = width;
         snprintf(out->column[out->num_columns++], KEY_BYTES, "%s", name);
-        if (!out->json && !out->quiet) printf(" %*s", column_width(name), name);
+        if (!out->json && !out->quiet) printf(" %*s", width, name);
     }
     if (!out->json && !out->quiet) printf("\n");
 }
@@ -220,7 +228,7 @@ void bench_case_end(bench_output *out)
     } else if (!out->quiet) {
         for (size_t i = 0; i < out->num_columns; i++) {
             cell_of(pri_json_find(open_case(out), out->column[i]), true, cell);
-            printf(" %*s", column_width(out->column[i]), cell);
+            printf(" %*s", out->width[i], cell);
         }
         printf("\n");
     }

@@ -27,7 +27,8 @@ bench_output *bench_output_new(const char *bench, bool json, bool quiet, const c
                                char *const *argv);
 void          bench_output_free(bench_output *out); /* writes the CSV */
 
-/* Begin a table: title, and its columns as one text of field names. */
+/* Begin a table: title, and its columns as one text of field names, each with its width behind a
+ * colon where 9 characters are too few: "policy:14 m". */
 void bench_output_table(bench_output *out, const char *title, const char *columns);
 
 /* A sentence for people, in a table's place. */

@@ -4,14 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pipeline/seeds.h"
+#include "pipeline/order_open.h"
 
 enum { SEED = 1, PRESAMPLE_SEED = 2, PRESAMPLES = 32, PRESAMPLE_EPOCH = 1 << 20 };
 
-const bench_trace_kind bench_trace_planted = { "planted", "10,10", 1024, 20, 100, 40, NULL };
-const bench_trace_kind bench_trace_rmat    = { "rmat", "15,10,5", 1024, 20, 100, 40, NULL };
-const bench_trace_kind bench_trace_wordnet = { "wordnet", "10,10", 256, 20, 100, 40, NULL };
-const bench_trace_kind bench_trace_small   = { "small", "5,5", 64, 4, 20, 6, NULL };
+const bench_trace_kind bench_trace_planted = { "planted", "10,10", 1024, 20, 100, 40, NULL, NULL };
+const bench_trace_kind bench_trace_rmat    = { "rmat", "15,10,5", 1024, 20, 100, 40, NULL, NULL };
+const bench_trace_kind bench_trace_wordnet = { "wordnet", "10,10", 256, 20, 100, 40, NULL, NULL };
+const bench_trace_kind bench_trace_small   = { "small", "5,5", 64, 4, 20, 6, NULL, NULL };
 
 /* Draws batch after batch of the seeds in training order, epoch after epoch. */
 typedef struct sampling {
@@ -41,7 +41,14 @@ static bool sampling_begin(sampling *s, const bench_graph *g, const bench_trace_
         PR_OK)
         return false;
     BENCH_TRY(pr_batch_room_create(s->sampler, &s->room));
-    BENCH_TRY(pri_seeds_create(g->train, seed, kind->batch, num_steps, 0, &s->seeds));
+    const pr_order_options  random = { .kind = PR_ORDER_RANDOM, .echo = 1, .pool = 1 };
+    const pri_order_source  all    = { .options = &random, .nodes = g->train };
+    const pri_order_source *from   = kind->order ? kind->order : &all;
+    const pri_seeds_plan    plan   = { .order      = pri_order_plan(from, seed, kind->batch),
+                                       .echo       = pri_order_echo(from),
+                                       .batch_size = kind->batch,
+                                       .num_steps  = num_steps };
+    BENCH_TRY(pri_seeds_open(&plan, &s->seeds));
     return true;
 }
 

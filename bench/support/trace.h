@@ -12,7 +12,8 @@ typedef struct bench_trace_kind {
     uint32_t    batch;
     uint32_t    warm, measured, future; /* lists before, in and behind the measured part */
 
-    const pr_sampler_options *sampler; /* NULL: the default */
+    const pr_sampler_options      *sampler; /* NULL: the default */
+    const struct pri_order_source *order;   /* of the seeds; NULL: random */
 } bench_trace_kind;
 
 extern const bench_trace_kind bench_trace_planted, bench_trace_rmat, bench_trace_wordnet,

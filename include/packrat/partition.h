@@ -29,13 +29,12 @@ typedef struct pr_cluster_options {
 
 /* A cluster for every vertex, and what it took to find them. */
 typedef struct pr_clusters {
-    pr_vid   num_nodes;
-    uint32_t num_clusters;     /* none is empty; not exactly what was asked for */
-    uint32_t max_size;         /* vertices of the largest: at most 1.5 times the mean asked for,
-                                  rounded up, and one more */
-    const uint32_t *of_node;   /* [num_nodes] below num_clusters */
-    int             method;    /* the one that was used, never auto */
-    char            why[256];  /* half a sentence */
+    pr_vid          num_nodes;
+    uint32_t        num_clusters; /* none is empty; not exactly what was asked for */
+    uint32_t        max_size; /* of the largest: 1.5 times the mean asked for at most, rounded up */
+    const uint32_t *of_node;  /* [num_nodes] below num_clusters */
+    int             method;   /* the one that was used, never auto */
+    char            why[256]; /* half a sentence */
     double          cut_share; /* of the undirected arcs, self loops aside, between two clusters */
     int64_t         elapsed_ns;
     uint64_t        peak_bytes; /* of memory, the graph itself aside */

@@ -73,6 +73,14 @@ static const pri_table_column stage_columns[] = {
     { "in_step", "in step", 0, false, PRI_SHOW_NEVER },
 };
 
+static const pri_table_column bottleneck_columns[] = {
+    { "phase", "phase", 0, false, PRI_SHOW_NEVER },
+    { "stage", "stage", 0, false, PRI_SHOW_NEVER },
+    { "ms_per_step", "ms/step", 4, false, PRI_SHOW_NEVER },
+    { "percent", "% of step", 1, false, PRI_SHOW_NEVER },
+    { "sentence", "bottleneck", 0, false, PRI_SHOW_ALWAYS },
+};
+
 static const pri_table_column row_columns[] = {
     { "phase", "phase", 0, false, PRI_SHOW_VARIED },
     { "mode", "mode", 0, false, PRI_SHOW_ALWAYS },
@@ -164,7 +172,7 @@ static const char header_sql[] =
     "   'dropout', 'optimizer', 'feature-norm', 'sampler', 'kappa', 'kappa-form', 'cache-bias',"
     "   'order', 'order.file', 'order.buffer', 'order.mix', 'echo', 'echo.pool', 'patience',"
     "   'cache.mode', 'cache.rows', 'cache.bytes', 'cache.factor', 'cache.policy', 'cache.rank',"
-    "   'lookahead', 'eval', 'numa', 'threads')),"
+    "   'lookahead', 'pipeline', 'eval', 'numa', 'threads')),"
     " v.host, v.cpu, v.numa_nodes, v.threads, (" TUNING "),"
     " (SELECT group_concat(key || ' ' || atom, ', ') FROM json_each(CASE WHEN"
     "   json_valid(r.versions) THEN r.versions ELSE '{}' END)),"
@@ -194,6 +202,11 @@ static const char step_sql[] =
 static const char stage_sql[] =
     "SELECT phase, stage, ms_per_step, total_ms, percent, in_step FROM v_stage_share"
     " WHERE run = ?1 ORDER BY " PHASE_ORDER ", position";
+
+/* Of the phase the run is about. */
+static const char bottleneck_sql[] =
+    "SELECT phase, stage, ms_per_step, percent, bottleneck FROM v_bottleneck"
+    " WHERE run = ?1 ORDER BY " PHASE_ORDER " LIMIT 1";
 
 static const char row_sql[] = "SELECT phase, " PRI_ONE_OF("mode") ", " PRI_ONE_OF(
     "policy") ","
@@ -250,6 +263,7 @@ const pri_table_spec pri_report_tables[PRI_NUM_REPORT_TABLES] = {
           "From wait to other they add up to the step; sample and fetch are work done wherever it "
           "ran, and may overlap the step.",
           false, stage_sql, stage_columns),
+    TABLE("bottleneck", "what holds a step up", NULL, true, bottleneck_sql, bottleneck_columns),
     TABLE("rows", "rows per step",
           "Wanted = hit + added + bypassed + direct; moved counts every row written to the slab.",
           false, row_sql, row_columns),

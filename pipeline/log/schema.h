@@ -30,7 +30,7 @@ typedef struct pri_view {
     const char *name, *select;
 } pri_view;
 
-enum { PRI_NUM_VIEWS = 7 };
+enum { PRI_NUM_VIEWS = 8 };
 extern const pri_view pri_views[PRI_NUM_VIEWS];
 
 /* Read meta.schema_version; *version is 0 when there is no table meta that holds one. Gives the

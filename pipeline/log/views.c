@@ -207,9 +207,56 @@ static const char v_compare[] =
     "    LEFT JOIN (" STEP_MEDIAN ") AS step\n"
     "        ON step.run = t.run AND step.phase = t.phase";
 
+/* What a step is held up by. A lane that is fed by threads beside it and still waits a tenth of its
+ * time is faster than they are: the one with more work is it. In line, drawing and fetching are
+ * stages like the others (wait is their sum), and the largest of all is it. */
+static const char v_bottleneck[] =
+    "SELECT run, phase, pipelined, CASE WHEN held THEN feeder ELSE stage END AS stage,\n"
+    "    CASE WHEN held THEN work ELSE most END / 1e6 / steps AS ms_per_step,\n"
+    "    100.0 * CASE WHEN NOT held THEN most WHEN pipelined THEN wait ELSE work END / step\n"
+    "        AS percent,\n"
+    "    CASE WHEN held AND pipelined\n"
+    "        THEN printf('%s (%.2f ms a step of work, the lane waited %.0f %% of the step for "
+    "it)',\n"
+    "            feeder, work / 1e6 / steps, 100.0 * wait / step)\n"
+    "        WHEN held THEN printf('%s (%.2f ms a step, in line: %.0f %% of the step)',\n"
+    "            feeder, work / 1e6 / steps, 100.0 * work / step)\n"
+    "        ELSE printf('%s: %s %.0f %% of the step (%.2f ms%s)',\n"
+    "            CASE WHEN stage IN ('prepare', 'place') THEN 'cache'\n"
+    "                WHEN stage = 'other' THEN 'other than the stages' ELSE 'compute' END, stage,\n"
+    "            100.0 * most / step, most / 1e6 / steps,\n"
+    "            CASE WHEN pipelined\n"
+    "                THEN printf('; the lane waited %.0f %%', 100.0 * wait / step) ELSE '' END)\n"
+    "        END AS bottleneck\n"
+    "FROM (SELECT *,\n"
+    "        CASE most WHEN backward THEN 'backward' WHEN gemm THEN 'gemm'\n"
+    "            WHEN aggregate THEN 'aggregate' WHEN place THEN 'place'\n"
+    "            WHEN prepare THEN 'prepare' WHEN updating THEN 'update' ELSE 'other' END AS "
+    "stage,\n"
+    "        CASE WHEN pipelined THEN wait >= 0.1 * step ELSE work > most END AS held\n"
+    "    FROM (SELECT *,\n"
+    "            max(prepare, place, aggregate, gemm, backward, updating, other) AS most,\n"
+    "            max(sample, fetch) AS work,\n"
+    "            CASE WHEN fetch > sample THEN 'fetch' ELSE 'sampling' END AS feeder\n"
+    "        FROM (SELECT s.run, s.phase, count(*) AS steps, sum(step_ns) AS step,\n"
+    "                coalesce(sum(wait_ns), 0) AS wait, coalesce(sum(sample_ns), 0) AS sample,\n"
+    "                coalesce(sum(fetch_ns), 0) AS fetch,\n"
+    "                coalesce(sum(prepare_ns), 0) AS prepare,\n"
+    "                coalesce(sum(place_ns), 0) AS place,\n"
+    "                coalesce(sum(aggregate_ns), 0) AS aggregate,\n"
+    "                coalesce(sum(gemm_ns), 0) AS gemm,\n"
+    "                coalesce(sum(backward_ns), 0) AS backward,\n"
+    "                coalesce(sum(update_ns), 0) AS updating,\n"
+    "                coalesce(sum(other_ns), 0) AS other,\n"
+    "                (SELECT CASE WHEN json_valid(r.options)\n"
+    "                    THEN coalesce(json_extract(r.options, '$.pipeline') = 'on', 0) ELSE 0 "
+    "END\n"
+    "                    FROM run AS r WHERE r.id = s.run) AS pipelined\n"
+    "            FROM step AS s GROUP BY s.run, s.phase HAVING sum(step_ns) > 0)))";
+
 const pri_view pri_views[PRI_NUM_VIEWS] = {
     { "v_run", v_run },           { "v_stage_share", v_stage_share },
     { "v_bytes", v_bytes },       { "v_slowest_steps", v_slowest_steps },
     { "v_locality", v_locality }, { "v_compare", v_compare },
-    { "v_tradeoff", v_tradeoff },
+    { "v_tradeoff", v_tradeoff }, { "v_bottleneck", v_bottleneck },
 };

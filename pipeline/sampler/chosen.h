@@ -1,5 +1,6 @@
 /* chosen.h: which positions of one row were drawn, to tell one that comes again. Few are compared
- * one by one, sixteen at a time; many go to a hash set of twice the room. */
+ * one by one, sixteen at a time, and only where one with the same last six bits was drawn; many go
+ * to a hash set of twice the room. */
 #ifndef PIPELINE_SAMPLER_CHOSEN_H
 #define PIPELINE_SAMPLER_CHOSEN_H
 
@@ -16,7 +17,8 @@ enum {
 typedef struct pri_chosen {
     uint32_t *at; /* in order of drawing; room for `wanted`, few: to the end of the last group */
     uint32_t  num, wanted;
-    uint32_t *set; /* of many: [2 wanted], position + 1, 0 is free; else NULL */
+    uint64_t  seen; /* bit p % 64 of each position p */
+    uint32_t *set;  /* of many: [2 wanted], position + 1, 0 is free; else NULL */
 } pri_chosen;
 
 /* Give the words of scratch behind `set` that rows of `wanted` need. */
@@ -51,6 +53,7 @@ static inline uint32_t pri_chosen_slot(const pri_chosen *chosen, uint32_t positi
 
 static inline bool pri_chosen_has(const pri_chosen *chosen, uint32_t position)
 {
+    if (!(chosen->seen >> position % 64 & 1)) return false;
     if (chosen->set) return chosen->set[pri_chosen_slot(chosen, position)] != 0;
     uint32_t has = 0;
     for (uint32_t i = 0; i < chosen->num; i += PRI_CHOSEN_GROUP)
@@ -63,6 +66,7 @@ static inline void pri_chosen_add(pri_chosen *chosen, uint32_t position)
 {
     if (chosen->set) chosen->set[pri_chosen_slot(chosen, position)] = position + 1;
     chosen->at[chosen->num++] = position;
+    chosen->seen |= UINT64_C(1) << position % 64;
 }
 
 #endif

@@ -16,7 +16,11 @@
 
 #include "base/rng.h"
 
-enum { PARALLEL_FROM = 4096 }; /* a smaller loop ends before a team has woken up */
+enum {
+    PARALLEL_FROM = 4096, /* a smaller loop ends before a team has woken up */
+    ROWS          = 32,   /* summed together */
+    EDGES         = 1024, /* most edges of theirs, else row by row */
+};
 
 static inline uint64_t mix_vertex(uint64_t mixed_hop, pr_vid v, uint64_t sum)
 {
@@ -46,6 +50,32 @@ static void hash_inputs(pr_vids nodes, uint32_t threads, uint64_t *out)
     for (size_t i = 0; i < nodes.n; i++) out[i] = pri_mix64(nodes.at[i]);
 }
 
+/* Rows begin .. end-1, at most ROWS of them. Running sums are written for all their edges, and a
+ * row's sum is the difference of two: sums are modulo 2^64, so that is exact, and the ends of rows,
+ * which no branch predicts, cost nothing. */
+static void hash_rows(const pr_block *block, uint32_t begin, uint32_t end, uint64_t mixed_hop,
+                      const pr_vid *nodes, const uint64_t *of_src, uint64_t *of_dst)
+{
+    const uint32_t *indices = block->indices, first = block->indptr[begin];
+    const uint32_t  num = block->indptr[end] - first;
+    uint64_t        run[EDGES + 1], sum = 0;
+
+    if (num > EDGES) {
+        for (uint32_t d = begin; d < end; d++) {
+            sum = 0;
+            for (uint32_t e = block->indptr[d]; e < block->indptr[d + 1]; e++)
+                sum += of_src[indices[e]];
+            of_dst[d] = mix_vertex(mixed_hop, nodes[d], sum);
+        }
+        return;
+    }
+    run[0] = 0;
+    for (uint32_t i = 0; i < num; i++) run[i + 1] = sum += of_src[indices[first + i]];
+    for (uint32_t d = begin; d < end; d++)
+        of_dst[d] = mix_vertex(mixed_hop, nodes[d],
+                               run[block->indptr[d + 1] - first] - run[block->indptr[d] - first]);
+}
+
 static void hash_hop(const pr_block *block, uint32_t hop, const pr_vid *nodes, uint32_t threads,
                      const uint64_t *of_src, uint64_t *of_dst)
 {
@@ -53,12 +83,9 @@ static void hash_hop(const pr_block *block, uint32_t hop, const pr_vid *nodes, u
     const bool     parallel  = threads > 1 && block->num_edges >= PARALLEL_FROM;
 
 #pragma omp parallel for num_threads(threads) schedule(static) if (parallel)
-    for (uint32_t d = 0; d < block->num_dst; d++) {
-        uint64_t sum = 0;
-        for (uint32_t e = block->indptr[d]; e < block->indptr[d + 1]; e++)
-            sum += of_src[block->indices[e]];
-        of_dst[d] = mix_vertex(mixed_hop, nodes[d], sum);
-    }
+    for (uint32_t d = 0; d < block->num_dst; d += ROWS)
+        hash_rows(block, d, block->num_dst - d < ROWS ? block->num_dst : d + ROWS, mixed_hop, nodes,
+                  of_src, of_dst);
 }
 
 uint64_t pri_hash_batch(const pr_batch *batch, uint32_t threads, uint64_t *inputs, uint64_t *inner)

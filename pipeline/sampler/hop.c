@@ -153,24 +153,25 @@ static void choose(const work *w, uint32_t tile, uint32_t thread)
     w->kind->choose(w->own, &w->hop, first_of(w, tile), first_of(w, tile + 1), thread);
 }
 
-static void fetch_tile(const work *w, uint32_t tile)
-{
-    const uint32_t end = w->hop.indptr[first_of(w, tile + 1)];
-
-    for (uint32_t e = w->hop.indptr[first_of(w, tile)]; e < end; e++)
-        __builtin_prefetch(&w->hop.graph->indices[w->hop.indices[e]], 0, 2);
-}
-
 static void read_tile(const work *w, uint32_t tile, uint32_t thread)
 {
-    const uint32_t end = w->hop.indptr[first_of(w, tile + 1)];
+    w->kind->read(w->own, &w->hop, first_of(w, tile), first_of(w, tile + 1), thread);
+}
 
-    if (!w->hop.arcs) {
-        w->kind->read(w->own, &w->hop, first_of(w, tile), first_of(w, tile + 1), thread);
-        return;
+/* Draw tiles begin .. end-1 of a kind that chooses arcs: every edge through the stages as it is
+ * drawn. */
+static void draw_staged(const work *w, uint32_t begin, uint32_t end, pri_relabel *relabel,
+                        uint32_t thread)
+{
+    const uint32_t *indptr = w->hop.indptr;
+    pri_stages      stages = pri_stages_start(w->hop.graph->indices, w->hop.indices, relabel,
+                                              indptr[first_of(w, begin)]);
+
+    for (uint32_t t = begin; t < end; t++) {
+        choose(w, t, thread);
+        pri_stages_run(&stages, indptr[first_of(w, t + 1)]);
     }
-    for (uint32_t e = w->hop.indptr[first_of(w, tile)]; e < end; e++)
-        w->hop.indices[e] = w->hop.graph->indices[w->hop.indices[e]];
+    pri_stages_end(&stages);
 }
 
 /* Relabel tiles begin .. end-1. */
@@ -184,12 +185,16 @@ static void relabel(const work *w, uint32_t begin, uint32_t end, bool fetched)
         pri_relabel_array(w->relabel, w->hop.indices + from, to - from);
 }
 
-/* One thread: choose, read and relabel three tiles in a row at a time. A loose kind has its rows
- * closed up before it is relabelled. */
+/* One thread: choose, read and relabel three tiles in a row at a time, or edges in stages. A loose
+ * kind has its rows closed up before it is relabelled. */
 static void draw_alone(const work *w)
 {
     const uint32_t num = w->num_tiles;
 
+    if (w->hop.arcs) {
+        draw_staged(w, 0, num, w->relabel, 0);
+        return;
+    }
     if (num) choose(w, 0, 0);
     for (uint32_t t = 0; t < num; t++) {
         if (t + 1 < num) choose(w, t + 1, 0);
@@ -198,20 +203,6 @@ static void draw_alone(const work *w)
         if (t) relabel(w, t - 1, t, true);
     }
     if (num && !w->kind->loose) relabel(w, num - 1, num, true);
-}
-
-/* One thread, of a kind that chooses arcs: every edge through the stages as it is drawn. */
-static void draw_staged(const work *w)
-{
-    pri_stages stages = { .arcs    = w->hop.graph->indices,
-                          .at      = w->hop.indices,
-                          .relabel = w->relabel };
-
-    for (uint32_t t = 0; t < w->num_tiles; t++) {
-        choose(w, t, 0);
-        pri_stages_run(&stages, w->hop.indptr[first_of(w, t + 1)]);
-    }
-    pri_stages_end(&stages);
 }
 
 /* Relabel what is drawn and next in order, unless somebody does. Whoever finds a turn drawn after
@@ -230,18 +221,25 @@ static void relabel_drawn(work *w, uint32_t turns)
     }
 }
 
+static void draw_turn(const work *w, uint32_t begin, uint32_t end, uint32_t thread)
+{
+    if (w->hop.arcs) {
+        draw_staged(w, begin, end, NULL, thread);
+        return;
+    }
+    choose(w, begin, thread);
+    for (uint32_t t = begin; t < end; t++) {
+        if (t + 1 < end) choose(w, t + 1, thread);
+        read_tile(w, t, thread);
+    }
+}
+
 /* Draw turns as long as there are any. */
 static void draw_turns(work *w, uint32_t turns, uint32_t thread)
 {
     for (uint32_t turn; (turn = atomic_fetch_add(&w->next_turn, 1)) < turns;) {
         const uint32_t begin = turn * TURN;
-        const uint32_t end   = w->num_tiles - begin < TURN ? w->num_tiles : begin + TURN;
-        choose(w, begin, thread);
-        for (uint32_t t = begin; t < end; t++) {
-            if (w->hop.arcs) fetch_tile(w, t);
-            if (t + 1 < end) choose(w, t + 1, thread);
-            read_tile(w, t, thread);
-        }
+        draw_turn(w, begin, w->num_tiles - begin < TURN ? w->num_tiles : begin + TURN, thread);
         if (w->kind->loose) continue;
         atomic_store(&w->drawn[turn], true);
         relabel_drawn(w, turns);
@@ -326,8 +324,6 @@ pr_status pri_hop_draw(pr_sampler *sampler, pr_batch_room *room, pr_draw draw, u
     if (w.kind->loose) PR_TAKE(&sampler->arena, w.hop.kept, num_dst);
     if (together)
         draw_together(&w, sampler->threads);
-    else if (w.hop.arcs)
-        draw_staged(&w);
     else
         draw_alone(&w);
     if (w.kind->loose) close_up(&w, indptr);

@@ -1,51 +1,63 @@
 /* stages.c: the loops of stages.h. */
 #include "pipeline/sampler/stages.h"
 
-#ifndef LAG
-#define LAG 64
-#endif
-#ifndef LOC1
-#define LOC1 2
-#define LOC2 2
-#endif
-/* Read edges begin .. end-1. */
+enum { LAG = 128 }; /* edges from one stage to the next; 64 to 256 measure nearly alike */
+
+/* Prefetches reach for the second level: the first one would drop most before they are used. */
+#define FETCH(at, writes) __builtin_prefetch((at), (writes), 2)
+
+pri_stages pri_stages_start(const pr_vid *arcs, uint32_t *at, pri_relabel *relabel, uint32_t first)
+{
+    return (pri_stages){ arcs, at, relabel, first, first };
+}
+
 static void read_edges(const pri_stages *s, uint32_t begin, uint32_t end)
 {
     for (uint32_t e = begin; e < end; e++) {
         s->at[e] = s->arcs[s->at[e]];
-        __builtin_prefetch(&s->relabel->entry[s->at[e]], 1, LOC2);
+        if (s->relabel) FETCH(&s->relabel->entry[s->at[e]], 1);
     }
 }
 
-void pri_stages_run(pri_stages *stages, uint32_t drawn)
+/* Fetch one more edge, and read the one LAG before it. */
+static inline pr_vid step_on(const pr_vid *arcs, uint32_t *at, uint32_t e)
 {
-    const pr_vid *arcs  = stages->arcs;
-    uint32_t     *at    = stages->at;
-    pri_relabel   local = *stages->relabel; /* in registers: the stores below could alias it */
-    uint32_t      e     = stages->fetched;
+    const pr_vid v = arcs[at[e - LAG]];
 
-    for (; e < drawn && e < LAG; e++) __builtin_prefetch(&arcs[at[e]], 0, LOC1);
-    for (; e < drawn && e < 2 * LAG; e++) {
-        __builtin_prefetch(&arcs[at[e]], 0, LOC1);
-        read_edges(stages, e - LAG, e - LAG + 1);
+    FETCH(&arcs[at[e]], 0);
+    at[e - LAG] = v;
+    return v;
+}
+
+void pri_stages_run(pri_stages *s, uint32_t drawn)
+{
+    const pr_vid *arcs = s->arcs;
+    uint32_t     *at   = s->at;
+    uint32_t      e    = s->fetched;
+
+    for (; e < drawn && e - s->first < LAG; e++) FETCH(&arcs[at[e]], 0);
+    if (!s->relabel) {
+        for (; e < drawn; e++) (void)step_on(arcs, at, e);
+        s->fetched = e;
+        return;
     }
+    pri_relabel local = *s->relabel; /* in registers: the stores below could alias it */
+    for (; e < drawn && e - s->first < 2 * LAG; e++) FETCH(&local.entry[step_on(arcs, at, e)], 1);
     for (; e < drawn; e++) {
-        const pr_vid v = arcs[at[e - LAG]];
-        __builtin_prefetch(&arcs[at[e]], 0, LOC1);
-        __builtin_prefetch(&local.entry[v], 1, LOC2);
-        at[e - LAG]     = v;
+        FETCH(&local.entry[step_on(arcs, at, e)], 1);
         at[e - 2 * LAG] = pri_relabel_one(&local, at[e - 2 * LAG]);
     }
-    stages->relabel->num = local.num;
-    stages->fetched      = e;
+    s->relabel->num = local.num;
+    s->fetched      = e;
 }
 
-void pri_stages_end(pri_stages *stages)
+void pri_stages_end(pri_stages *s)
 {
-    const uint32_t end     = stages->fetched;
-    const uint32_t read    = end > LAG ? end - LAG : 0;
-    const uint32_t labeled = end > 2 * LAG ? end - 2 * LAG : 0;
+    const uint32_t num  = s->fetched - s->first;
+    const uint32_t read = s->fetched - (num < LAG ? num : LAG);
 
-    read_edges(stages, read, end);
-    pri_relabel_fetched(stages->relabel, stages->at + labeled, end - labeled);
+    read_edges(s, read, s->fetched);
+    if (!s->relabel) return;
+    const uint32_t labelled = s->fetched - (num < 2 * LAG ? num : 2 * LAG);
+    pri_relabel_fetched(s->relabel, s->at + labelled, s->fetched - labelled);
 }

@@ -2,15 +2,15 @@
  * each neighbour drawn from all; draw.h says how. A row that keeps all its neighbours keeps them in
  * stored order and draws nothing, unless it is to draw with replacement. */
 #include "base/mem.h"
-#include "pipeline/sampler/lanes.h"
+#include "pipeline/sampler/draw_lanes.h"
 #include "pipeline/sampler/state.h"
 
 #include <string.h>
 
 typedef struct uniform {
-    const pri_lanes *lanes;
-    uint32_t         num_scratch; /* of a thread; 0: no hop needs any */
-    uint32_t         scratch[];   /* [threads, num_scratch] of pri_draw_positions */
+    const pri_draw_lanes *lanes;
+    uint32_t              num_scratch; /* of a thread; 0: no hop needs any */
+    uint32_t              scratch[];   /* [threads, num_scratch] of pri_draw_positions */
 } uniform;
 
 static pr_status create(const pr_sampler *sampler, void **own)
@@ -27,7 +27,7 @@ static pr_status create(const pr_sampler *sampler, void **own)
     const size_t slots = (size_t)sampler->threads * most;
     u                  = pri_calloc(1, sizeof *u + slots * sizeof *u->scratch);
     PR_CHECK(u, PR_E_NOMEM, "no memory for %zu slots of scratch to draw neighbours", slots);
-    u->lanes       = pri_lanes_of(sampler->options.isa);
+    u->lanes       = pri_draw_lanes_of(sampler->options.isa);
     u->num_scratch = most;
     *own           = u;
 done:
@@ -70,7 +70,7 @@ static void choose(void *own, const pri_hop *hop, uint32_t begin, uint32_t end, 
 {
     uniform *u = own;
 
-    if (hop->fanout <= PRI_LANES_MOST)
+    if (hop->fanout <= PRI_DRAW_LANES_MOST)
         u->lanes->distinct(hop, begin, end);
     else
         choose_long(u, hop, begin, end, thread);
@@ -83,7 +83,7 @@ static void choose_repeated(void *own, const pri_hop *hop, uint32_t begin, uint3
     uniform *u = own;
 
     (void)thread;
-    (hop->fanout <= PRI_LANES_MOST ? u->lanes : &pri_lanes_portable)
+    (hop->fanout <= PRI_DRAW_LANES_MOST ? u->lanes : &pri_draw_lanes_portable)
         ->repeated(hop, begin, end);
     if (!hop->arcs) fetch(hop, begin, end);
 }

@@ -45,7 +45,16 @@ lookahead 31, factor 0|--lookahead 31 --cache.factor 0
 lookahead 5, sampled evaluation|--lookahead 5 --eval sampled
 packed, lru|--cache.mode packed --cache.policy lru
 sampled evaluation|--cache.mode resident --eval sampled
-sampler threads|--cache.mode resident --sampler.threads 3'
+sampler threads|--cache.mode resident --sampler.threads 3
+pipelined|--pipeline on
+pipelined, one thread|--pipeline on --threads 1
+pipelined, three threads|--pipeline on --threads 3 --sampler.threads 2
+pipelined, lru|--pipeline on --cache.policy lru
+pipelined, packed|--pipeline on --cache.mode packed
+pipelined, off|--pipeline on --cache.mode off
+pipelined, lookahead 31, tight|--pipeline on --lookahead 31 --cache.factor 1.2
+pipelined, sampled evaluation|--pipeline on --lookahead 5 --eval sampled
+in line|--pipeline off'
 
 say "-- runs"
 hash=

@@ -47,9 +47,10 @@ check_log() {
 }
 
 for signal in INT TERM; do
-    say "-- SIG$signal"
+    pipeline=$([[ $signal == INT ]] && echo off || echo on) # a pipelined run has more threads to end
+    say "-- SIG$signal, --pipeline $pipeline"
     status=$([[ $signal == INT ]] && echo 130 || echo 143)
-    "${train[@]}" "${small[@]}" --epochs 1000000 --eval none --log "$signal.db" --checkpoint "$signal.prc" \
+    "${train[@]}" "${small[@]}" --pipeline "$pipeline" --epochs 1000000 --eval none --log "$signal.db" --checkpoint "$signal.prc" \
         --json > "$OUT" 2> "$ERR" &
     CHILD=$!
     wait_for 'epoch [2-9]' "$ERR"
@@ -68,7 +69,7 @@ for signal in INT TERM; do
 done
 
 say "-- twice SIGTERM"
-"${train[@]}" "${small[@]}" --epochs 1000000 --eval none --log twice.db > "$OUT" 2> "$ERR" &
+"${train[@]}" "${small[@]}" --pipeline on --epochs 1000000 --eval none --log twice.db > "$OUT" 2> "$ERR" &
 CHILD=$!
 wait_for 'epoch [2-9]' "$ERR"
 kill -TERM "$CHILD"
@@ -86,6 +87,24 @@ kill -TERM "$CHILD"
 end_child
 equal "exit status" "$STATUS" 143
 [[ -z $(find . -name 'big*') ]] || fail "gen left $(find . -name 'big*' | head -n 3)"
+
+say "-- reorder, interrupted while METIS works in its process, leaves nothing and nobody"
+must "$PACKRAT" gen --kind rmat --nodes 100000 --edges 2000000 --features 4 --out web
+"$PACKRAT" reorder --data web --out web-sorted --order.method metis > "$OUT" 2> "$ERR" &
+CHILD=$!
+worker=
+for ((i = 0; i < 3000; i++)); do
+    worker=$(pgrep -P "$CHILD") && break
+    kill -0 "$CHILD" 2> /dev/null || break
+    sleep 0.02
+done
+kill -TERM "$CHILD"
+end_child
+equal "exit status" "$STATUS" 143
+[[ -n $worker ]] || fail "METIS had no process of its own"
+! kill -0 "$worker" 2> /dev/null || fail "METIS outlives packrat"
+grep -q "interrupted by SIGTERM; nothing was written" "$ERR" || fail "reorder does not say so"
+[[ -z $(find . -name 'web-sorted*') ]] || fail "reorder left $(find . -name 'web-sorted*')"
 
 say "-- kill -9 while a checkpoint is written over an older one"
 large=("${train[@]}" --layers 3 --fanout 2 --hidden 768 --steps 1 --log none --checkpoint large.prc)

@@ -158,6 +158,41 @@ static void a_reordered_dataset_is_the_old_one_under_its_mapping(void **state)
     }
 }
 
+/* Give the weight of the one arc u -> v. */
+static float weight_of(const pr_graph *graph, pr_vid u, pr_vid v)
+{
+    pr_eid e = graph->indptr[v];
+    while (graph->indices[e] != u) e++;
+    assert_true(e < graph->indptr[v + 1]);
+    return graph->weights[e];
+}
+
+static void weights_of_a_dataset_follow_their_arcs(void **state)
+{
+    (void)state;
+    const double      weights[] = { 0.5, 1, 2, 4, 8, 16 };
+    const char       *little    = test_directory();
+    const pr_dataset *old, *new;
+    pr_reordered      r;
+
+    little_put(little, CSC | DENSE);
+    little_put_array(little, "edge_weight.npy", PR_F32, 1, LITTLE_E, 1, weights);
+    for (int by = PR_REORDER_COMMUNITY; by <= PR_REORDER_BFS; by++) {
+        const char *to  = reorder(little, by, PR_CLUSTERS_AUTO, 0, &r);
+        pr_vid     *map = mapping_of(to, LITTLE_N);
+        assert_ok(little_open(little, PR_NORM_NONE, &old));
+        assert_ok(little_open(to, PR_NORM_NONE, &new));
+        assert_non_null(new->graph.weights);
+        for (pr_vid v = 0; v < LITTLE_N; v++)
+            for (pr_eid e = new->graph.indptr[v]; e < new->graph.indptr[v + 1]; e++)
+                assert_true(new->graph.weights[e] ==
+                            weight_of(&old->graph, map[new->graph.indices[e]], map[v]));
+        pr_dataset_close(old);
+        pr_dataset_close(new);
+        free(map);
+    }
+}
+
 /* Loops and repeated arcs are the owner's. */
 static void nothing_is_dropped(void **state)
 {
@@ -314,6 +349,7 @@ int main(void)
         cmocka_unit_test(a_reordered_dataset_can_be_trained_on),
         cmocka_unit_test(original_ids_follow_their_nodes),
         cmocka_unit_test(weights_follow_their_arcs),
+        cmocka_unit_test(weights_of_a_dataset_follow_their_arcs),
         cmocka_unit_test(what_cannot_be_made_is_said_and_leaves_nothing),
         cmocka_unit_test(locality_is_counted_by_pages_and_bits),
     };

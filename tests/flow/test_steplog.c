@@ -40,7 +40,7 @@ static void the_tables_have_the_columns_of_the_contract(void **state)
     assert_string_equal(
         sql_text(db, "SELECT group_concat(name) FROM (SELECT name FROM"
                      " sqlite_master WHERE type = 'view' ORDER BY name)"),
-        "v_bytes,v_compare,v_locality,v_run,v_slowest_steps,v_stage_share,v_tradeoff");
+        "v_bottleneck,v_bytes,v_compare,v_locality,v_run,v_slowest_steps,v_stage_share,v_tradeoff");
     assert_string_equal(sql_text(db, "SELECT value FROM meta WHERE key = 'schema_version'"), "3");
     assert_string_equal(sql_text(db, "PRAGMA journal_mode"), "wal");
     assert_int_equal(sql_int(db, "PRAGMA auto_vacuum"), 2);

@@ -1,9 +1,9 @@
-/* lanes.c: the functions of lanes.h row by row, and which of them a host has. */
-#include "pipeline/sampler/lanes.h"
+/* draw_lanes.c: the functions of lanes.h row by row, and which of them a host has. */
+#include "pipeline/sampler/draw_lanes.h"
 
 #include "base/isa.h"
 
-void pri_lanes_again(const pri_hop *hop, uint32_t d, bool distinct)
+void pri_draw_lanes_again(const pri_hop *hop, uint32_t d, bool distinct)
 {
     const pri_row  row   = hop->rows[d];
     const uint32_t count = hop->indptr[d + 1] - hop->indptr[d];
@@ -22,23 +22,23 @@ void pri_lanes_again(const pri_hop *hop, uint32_t d, bool distinct)
 
 static void choose_distinct(const pri_hop *hop, uint32_t begin, uint32_t end)
 {
-    for (uint32_t d = begin; d < end; d++) pri_lanes_again(hop, d, true);
+    for (uint32_t d = begin; d < end; d++) pri_draw_lanes_again(hop, d, true);
 }
 
 static void choose_repeated(const pri_hop *hop, uint32_t begin, uint32_t end)
 {
-    for (uint32_t d = begin; d < end; d++) pri_lanes_again(hop, d, false);
+    for (uint32_t d = begin; d < end; d++) pri_draw_lanes_again(hop, d, false);
 }
 
-const pri_lanes pri_lanes_portable = { choose_distinct, choose_repeated };
+const pri_draw_lanes pri_draw_lanes_portable = { choose_distinct, choose_repeated };
 
-const pri_lanes *pri_lanes_of(int isa)
+const pri_draw_lanes *pri_draw_lanes_of(int isa)
 {
     switch (pri_isa_at_most(isa)) {
 #if PRI_X86
-    case PR_ISA_AVX512: return &pri_lanes_avx512;
-    case PR_ISA_AVX2: return &pri_lanes_avx2;
+    case PR_ISA_AVX512: return &pri_draw_lanes_avx512;
+    case PR_ISA_AVX2: return &pri_draw_lanes_avx2;
 #endif
-    default: return &pri_lanes_portable;
+    default: return &pri_draw_lanes_portable;
     }
 }

@@ -1,5 +1,5 @@
-/* lanes_kernel.h: the draws of draw.h for as many vertices at a time as a vector has lanes of 32
- * bits. Included by the files that compile it for one instruction set, behind these:
+/* draw_lanes_kernel.h: the draws of draw.h for as many vertices at a time as a vector has lanes of
+ * 32 bits. Included by the files that compile it for one instruction set, behind these:
  *
  *     TARGET, LANES          attribute of its functions, 8 or 16
  *     vec, flags             LANES words of 32 bits; a yes or no for each
@@ -14,8 +14,6 @@
  *
  * Lane l is row l of a group. Philox multiplies words of 32 bits to 64, so even and odd lanes are
  * kept in vectors of their own through all its rounds: their upper halves may hold anything. */
-
-
 
 /* Four random words of each lane. */
 typedef struct words {
@@ -58,8 +56,8 @@ INLINE void philox_half(const keys *k, vec v, uint32_t c1, uint32_t c2, uint32_t
     const vec      after1 = product(x2, mult1);
     vec            w0     = xor3(high(after1), from_one((uint32_t)first), from_one(k->a[1]));
     vec            w1     = after1;
-    vec            w2 = xor3(after0, from_one((uint32_t)(second >> 32)), from_one(k->b[1]));
-    vec            w3 = from_one((uint32_t)second);
+    vec            w2     = xor3(after0, from_one((uint32_t)(second >> 32)), from_one(k->b[1]));
+    vec            w3     = from_one((uint32_t)second);
 #pragma GCC unroll 8
     for (int r = 2; r < ROUNDS; r++) {
         const vec a = product(w0, mult0), b = product(w2, mult1);
@@ -71,8 +69,8 @@ INLINE void philox_half(const keys *k, vec v, uint32_t c1, uint32_t c2, uint32_t
     out[0] = w0, out[1] = w1, out[2] = w2, out[3] = w3;
 }
 
-/* Give one number below `bound` for each lane from word i of the block; lanes whose word may have to
- * be thrown away are added to *doubtful. */
+/* Give one number below `bound` for each lane from word i of the block; lanes whose word may have
+ * to be thrown away are added to *doubtful. */
 INLINE vec draw_below(const words *w, uint32_t i, vec bound, flags *doubtful)
 {
     const vec even = product(w->even[i], bound), odd = product(w->odd[i], high(bound));
@@ -85,17 +83,17 @@ INLINE vec draw_below(const words *w, uint32_t i, vec bound, flags *doubtful)
  * column; gives the lanes that a scalar draw must do again. */
 INLINE uint32_t draw_group(const pri_draw_hop *words_of, const keys *k, const pri_row rows[LANES],
                            uint32_t fanout, bool distinct, bool arcs,
-                           uint32_t column[PRI_LANES_MOST * LANES])
+                           uint32_t column[PRI_DRAW_LANES_MOST * LANES])
 {
     vec first, degree, v;
     transpose_rows(rows, &first, &degree, &v);
 
-    const vec     v_odd = high(v), start = arcs ? first : from_one(0);
-    const flags   whole    = at_most(degree, from_one(fanout));
-    flags         doubtful = none();
-    words         w;
-    vec           chosen[PRI_LANES_MOST];
-    vec           j = sub(degree, from_one(fanout));
+    const vec   v_odd = high(v), start = arcs ? first : from_one(0);
+    const flags whole    = at_most(degree, from_one(fanout));
+    flags       doubtful = none();
+    words       w;
+    vec         chosen[PRI_DRAW_LANES_MOST];
+    vec         j = sub(degree, from_one(fanout));
 
     for (uint32_t i = 0; i < fanout; i++) {
         if (i % 4 == 0) {
@@ -124,7 +122,7 @@ INLINE uint32_t draw_group(const pri_draw_hop *words_of, const keys *k, const pr
 /* Write a group's columns as rows. Each row takes the whole fanout, what it has too much is
  * overwritten by the next; so the last ones before `limit` are written word by word. */
 INLINE void write_rows(const pri_hop *hop, uint32_t begin, uint32_t num, uint32_t fanout,
-                       const uint32_t *limit, const uint32_t column[PRI_LANES_MOST * LANES])
+                       const uint32_t *limit, const uint32_t column[PRI_DRAW_LANES_MOST * LANES])
 {
     for (uint32_t r = 0; r < num; r++) {
         const uint32_t from = hop->indptr[begin + r];
@@ -143,10 +141,10 @@ INLINE void choose_rows(const pri_hop *hop, uint32_t begin, uint32_t end, uint32
 {
     const uint32_t *limit = hop->indices + hop->indptr[end];
     const keys      k     = keys_of(hop->words.key);
-    uint32_t        column[PRI_LANES_MOST * LANES];
+    uint32_t        column[PRI_DRAW_LANES_MOST * LANES];
 
     for (uint32_t d = begin; d < end; d += LANES) {
-        const uint32_t num = end - d < LANES ? end - d : LANES;
+        const uint32_t num  = end - d < LANES ? end - d : LANES;
         const pri_row *rows = hop->rows + d;
         pri_row        part[LANES];
         if (num < LANES) {
@@ -157,7 +155,7 @@ INLINE void choose_rows(const pri_hop *hop, uint32_t begin, uint32_t end, uint32
         write_rows(hop, d, num, fanout, limit, column);
         for (; again; again &= again - 1) {
             const uint32_t r = (uint32_t)__builtin_ctz(again);
-            if (r < num) pri_lanes_again(hop, d + r, distinct);
+            if (r < num) pri_draw_lanes_again(hop, d + r, distinct);
         }
     }
 }
@@ -174,10 +172,8 @@ INLINE void choose_rows(const pri_hop *hop, uint32_t begin, uint32_t end, uint32
     default: choose_rows(hop, begin, end, hop->fanout, distinct, arcs); break;                     \
     }
 
-TARGET static void choose_distinct(const pri_hop *hop, uint32_t begin, uint32_t end)
-{
-    CHOOSE(true, hop->arcs)
-}
+TARGET static void choose_distinct(const pri_hop *hop, uint32_t begin,
+                                   uint32_t end){ CHOOSE(true, hop->arcs) }
 
 TARGET static void choose_repeated(const pri_hop *hop, uint32_t begin, uint32_t end)
 {

@@ -1,5 +1,5 @@
-/* lanes_avx2.c: 8 rows at a time. */
-#include "pipeline/sampler/lanes.h"
+/* draw_lanes_avx2.c: 8 rows at a time. */
+#include "pipeline/sampler/draw_lanes.h"
 
 #include "base/isa.h"
 
@@ -110,9 +110,9 @@ INLINE void transpose_rows(const pri_row *rows, vec *first, vec *degree, vec *v)
     *v      = _mm256_permutevar8x32_epi32(_mm256_unpackhi_epi64(high_ab, high_cd), order);
 }
 
-#    include "pipeline/sampler/lanes_kernel.h"
+#    include "pipeline/sampler/draw_lanes_kernel.h"
 
-const pri_lanes pri_lanes_avx2 = { choose_distinct, choose_repeated };
+const pri_draw_lanes pri_draw_lanes_avx2 = { choose_distinct, choose_repeated };
 #endif
 
-typedef int pri_lanes_avx2_is_not_empty;
+typedef int pri_draw_lanes_avx2_is_not_empty;

@@ -1,5 +1,5 @@
-/* lanes_avx512.c: 16 rows at a time. */
-#include "pipeline/sampler/lanes.h"
+/* draw_lanes_avx512.c: 16 rows at a time. */
+#include "pipeline/sampler/draw_lanes.h"
 
 #include "base/isa.h"
 
@@ -109,9 +109,9 @@ INLINE void transpose_rows(const pri_row *rows, vec *first, vec *degree, vec *v)
     *v      = _mm512_permutexvar_epi32(order, _mm512_unpackhi_epi64(high_ab, high_cd));
 }
 
-#    include "pipeline/sampler/lanes_kernel.h"
+#    include "pipeline/sampler/draw_lanes_kernel.h"
 
-const pri_lanes pri_lanes_avx512 = { choose_distinct, choose_repeated };
+const pri_draw_lanes pri_draw_lanes_avx512 = { choose_distinct, choose_repeated };
 #endif
 
-typedef int pri_lanes_avx512_is_not_empty;
+typedef int pri_draw_lanes_avx512_is_not_empty;
