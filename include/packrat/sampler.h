@@ -76,15 +76,16 @@ typedef struct pr_sampler pr_sampler;
  *   fanout       1 .. PR_MAX_LAYERS hops
  *   options      NULL: pr_sampler_default()
  *   seed         the user's seed; draws are keyed by (seed, phase, epoch, step, hop, vertex), r_t
- * of labor by (seed, phase, step, vertex) max_seeds    most seeds a batch may have threads OpenMP
- * threads that draw; results do not depend on it
+ *                of labor by (seed, phase, step, vertex)
+ *   max_seeds    most seeds a batch may have
+ *   threads      OpenMP threads that draw; results do not depend on it
  *
  * Takes 8 bytes a vertex and reserves address space for scratch; after that no call allocates.
  * Kind weighted takes 8 bytes an arc more (and 4 a vertex where there are weights of 0), kind walk
- * about 100 kB and 32 bytes a visit for each thread, a cache bias 4 bytes a vertex and 4 bytes for
- * each input of the last bias_window batches. PR_E_ARG for a row of more than 2^32 - 1 arcs, for
- * options out of bounds and for kind weighted without weights or with weights that are negative or
- * not finite, PR_E_NOMEM when the address space is refused. O(num_nodes), weighted O(num_edges).
+ * about 100 kB and 32 bytes a visit for each thread, a cache bias one byte a vertex and 4 bytes
+ * for each input of the last bias_window batches. PR_E_ARG for a row of more than 2^32 - 1 arcs,
+ * for options out of bounds and for kind weighted without weights or with weights that are negative
+ * or not finite, PR_E_NOMEM when the address space is refused. O(num_nodes), weighted O(num_edges).
  */
 pr_status pr_sampler_create(const pr_graph *graph, const pr_fanout *fanout,
                             const pr_sampler_options *options, uint64_t seed, uint32_t max_seeds,
@@ -116,9 +117,10 @@ typedef struct pr_draw {
  *   out     borrowed from the room until its next draw, a failing one included, or its free
  *
  * The room has no part in what is drawn, nor has any earlier draw, but for a cache bias: batches of
- * phase train are remembered by their step, and those of the last bias_window steps count; they
- * must be drawn in the order of their steps. PR_E_FULL when a hop would exceed 2^32 - 1 edges. One
- * caller at a time. Cost: O(edges drawn).
+ * phase train are remembered by their step, and those of the last bias_window steps count; a batch
+ * whose step is not behind the last one's finds nothing remembered. PR_E_FULL when a hop would
+ * exceed 2^32 - 1 edges. One caller at a time. Cost: O(edges drawn), labor O(neighbours of all
+ * destinations).
  */
 pr_status pr_sampler_draw(pr_sampler *sampler, pr_batch_room *room, pr_vids seeds, pr_draw draw,
                           pr_batch *out);

@@ -95,6 +95,7 @@ static void end(void *own, pr_draw draw, pr_vids nodes)
     if (labor->biased) pri_labor_recent_add(&labor->recent, draw.step, nodes);
 }
 
+/* Nothing: `read` fetches rows ahead itself, across tiles. */
 static void choose(void *own, const pri_hop *hop, uint32_t begin, uint32_t end, uint32_t thread)
 {
     (void)own, (void)hop, (void)begin, (void)end, (void)thread;

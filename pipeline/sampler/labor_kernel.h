@@ -11,9 +11,8 @@
  * smallest of `num`, in order; false, and anything written, when a tie crosses the border
  */
 enum {
-    MANY_FROM  = 700, /* neighbours, from which `many` wins: few pass then. 300 to 1000 are alike */
-    ROWS_AHEAD = 4,
-};
+    MANY_FROM = 700
+}; /* neighbours from which `many` wins: few pass then. 400 to 1000 are alike */
 
 /* One scan, and a choice among what it found; false: too few, too many or a tie. */
 TARGET static inline bool read_row(const lanes *k, pri_labor_sift *sift, const pr_vid *from,
@@ -60,7 +59,7 @@ TARGET static void read_rows(const pri_labor *labor, const pri_hop *hop, uint32_
         uint32_t      *at    = hop->indices + hop->indptr[d];
         bool           done  = true;
 
-        if (hop->num_dst - d > ROWS_AHEAD) pri_labor_fetch(hop, d + ROWS_AHEAD);
+        if (hop->num_dst - d > PRI_LABOR_ROWS) pri_labor_fetch(hop, d + PRI_LABOR_ROWS);
         if (count == row.degree || count == old)
             for (uint32_t i = 0; i < count; i++) at[i] = from[i];
         else if (old)

@@ -207,12 +207,13 @@ void pri_labor_rows(const pri_labor *labor, const pri_hop *hop, uint32_t begin, 
 
     for (uint32_t d = begin; d < end; d++) {
         const uint32_t degree = hop->rows[d].degree, count = hop->indptr[d + 1] - hop->indptr[d];
-        uint32_t      *at   = hop->indices + hop->indptr[d];
-        const pr_vid  *from = hop->graph->indices + hop->rows[d].first;
         const uint32_t old  = pri_labor_again(hop, d, again);
-        if (hop->num_dst - d > 2) pri_labor_fetch(hop, d + 2);
-        if (count < degree)
-            pri_labor_row(labor, sift, old ? again : from, old ? old : degree, count, wanted, at);
+        const pr_vid  *from = old ? again : hop->graph->indices + hop->rows[d].first;
+        uint32_t      *at   = hop->indices + hop->indptr[d];
+
+        if (hop->num_dst - d > PRI_LABOR_ROWS) pri_labor_fetch(hop, d + PRI_LABOR_ROWS);
+        if (count < degree && count != old)
+            pri_labor_row(labor, sift, from, old ? old : degree, count, wanted, at);
         else if (count)
             memcpy(at, from, count * sizeof *at);
         if (hop->entries)

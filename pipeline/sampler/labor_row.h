@@ -12,8 +12,9 @@
 enum {
     PRI_LABOR_BLOCK = 4096, /* neighbours scanned between two looks at what has gathered */
     PRI_LABOR_PICK  = 64,   /* neighbours that are compared all with all */
-    PRI_LABOR_FETCH = 4096, /* bytes of a row */
-    PRI_LABOR_AHEAD = 1024, /* neighbours of a long row fetched ahead */
+    PRI_LABOR_ROWS  = 4,    /* rows fetched ahead; 2 to 16 measure alike */
+    PRI_LABOR_FETCH = 4096, /* bytes of each */
+    PRI_LABOR_AHEAD = 1024, /* neighbours fetched ahead in a long row */
     PRI_LABOR_SLACK = 64,   /* of a sift, and of what scans may write behind their results */
 };
 
