@@ -19,6 +19,9 @@ pr_status pri_labor_recent_init(pri_labor_recent *recent, pr_vid num_nodes, uint
     recent->count      = pri_pages_map(recent->num_nodes, 1);
     PR_CHECK(recent->count, PR_E_NOMEM, "cannot map %zu bytes to count recent batches",
              recent->num_nodes);
+    recent->bits = pri_pages_map(recent->num_nodes / 8 + 1, 1);
+    PR_CHECK(recent->bits, PR_E_NOMEM, "cannot map %zu bytes to mark recent vertices",
+             recent->num_nodes / 8 + 1);
     recent->list = pri_pages_map(bytes, 0);
     PR_CHECK(recent->list, PR_E_NOMEM, "cannot map %zu bytes to remember %u batches", bytes,
              window);
@@ -29,6 +32,7 @@ done:
 void pri_labor_recent_clear(pri_labor_recent *recent)
 {
     pri_pages_unmap(recent->count, recent->num_nodes);
+    pri_pages_unmap(recent->bits, recent->num_nodes / 8 + 1);
     pri_pages_unmap(recent->list, recent->window * recent->list_room * sizeof *recent->list);
     *recent = (pri_labor_recent){ 0 };
 }
@@ -41,7 +45,13 @@ static void count_list(pri_labor_recent *recent, const pr_vid *list, uint32_t n,
 
     for (uint32_t i = 0; i < n; i++) {
         if (i < fetched) __builtin_prefetch(&count[list[i + AHEAD]], 1, 2);
-        count[list[i]] = (uint8_t)(count[list[i]] + add);
+        const pr_vid  t   = list[i];
+        const uint8_t bit = (uint8_t)(1u << t % 8);
+        count[t]          = (uint8_t)(count[t] + add);
+        if (count[t])
+            recent->bits[t / 8] |= bit;
+        else
+            recent->bits[t / 8] &= (uint8_t)~bit;
     }
 }
 

@@ -16,7 +16,8 @@
 #include "base/check.h"
 
 typedef struct pri_labor_recent {
-    uint8_t *count; /* [num_nodes]; NULL: nothing is remembered */
+    uint8_t *count; /* [num_nodes] batches that have it */
+    uint8_t *bits;  /* [num_nodes / 8 + 1] whether any has: an eighth of the memory to look into */
     pr_vid  *list;  /* [window, list_room] */
     size_t   num_nodes, list_room;
     uint32_t window, num, first;         /* batches: most, now, place of the oldest */
@@ -41,7 +42,7 @@ void pri_labor_recent_add(pri_labor_recent *recent, uint64_t step, pr_vids nodes
 /* Whether t is recent for the batch that was begun. */
 static inline bool pri_labor_recent_has(const pri_labor_recent *recent, pr_vid t)
 {
-    return recent->count[t] != 0;
+    return recent->bits[t / 8] >> t % 8 & 1;
 }
 
 #endif
