@@ -15,16 +15,16 @@
 #include <string.h>
 
 #include "base/isa.h"
+#include "base/mem.h"
 #include "bench/sampler/contest.h"
 #include "bench/support/graph.h"
-#include "bench/support/memory.h"
 #include "bench/support/output.h"
 
 typedef struct bench_options {
     bool     quick, json, no_flush;
     char     csv[PR_TEXT_BYTES], dir[PR_TEXT_BYTES], fanout[PR_TEXT_BYTES];
     uint32_t nodes_log2, batches, batch_size, threads;
-    int      sampler, isa;
+    int      sampler, isa, pages;
 } bench_options;
 
 enum { ALL = 0, MAX_PLAYERS = 64, WARM = 5 };
@@ -52,6 +52,8 @@ static const pr_option options[] = {
       0, 0, "all|uniform|replace|weighted|labor|walk" },
     { "isa", "", "one instruction set", "all", PR_OPT_CHOICE, offsetof(bench_options, isa), 0, 0,
       "all|portable|avx2|avx512" },
+    { "pages", "", "what the graph's arrays are on", "huge", PR_OPT_CHOICE,
+      offsetof(bench_options, pages), 0, 0, "huge|small" },
     { "no-flush", "", "leave the caches as the last contender left them", "false", PR_OPT_FLAG,
       offsetof(bench_options, no_flush), 0, 0, NULL },
 };
@@ -69,40 +71,40 @@ static const bench_contender cases[] = {
 };
 enum { NUM_CASES = sizeof cases / sizeof *cases };
 
-/* A graph whose arrays are copied to huge pages. */
-typedef struct huge_graph {
+/* A copy of a graph on pages of one size. */
+typedef struct copied_graph {
     pr_graph graph;
     size_t   bytes[3];
     void    *at[3];
-} huge_graph;
+} copied_graph;
 
-static void *copied(const void *from, size_t bytes)
+static void *new_block(size_t bytes, bool huge)
 {
-    void *at = bench_block_new(bytes);
-    memcpy(at, from, bytes);
+    void *at = pri_pages_map(bytes, huge);
+    BENCH_CHECK(at, "no memory for a block of %zu bytes", bytes);
     return at;
 }
 
 /* Copy, and give every arc a weight above 0 for the kinds that want one. */
-static void huge_open(huge_graph *h, const pr_graph *g)
+static void copied_open(copied_graph *c, const pr_graph *g, bool huge)
 {
     uint64_t state = 3;
 
-    h->bytes[0]    = ((size_t)g->num_nodes + 1) * sizeof *g->indptr;
-    h->bytes[1]    = (size_t)g->num_edges * sizeof *g->indices;
-    h->bytes[2]    = (size_t)g->num_edges * sizeof *g->weights;
-    h->at[0]       = copied(g->indptr, h->bytes[0]);
-    h->at[1]       = copied(g->indices, h->bytes[1]);
-    h->at[2]       = bench_block_new(h->bytes[2]);
-    float *weights = h->at[2];
+    c->bytes[0] = ((size_t)g->num_nodes + 1) * sizeof *g->indptr;
+    c->bytes[1] = (size_t)g->num_edges * sizeof *g->indices;
+    c->bytes[2] = (size_t)g->num_edges * sizeof *g->weights;
+    for (int i = 0; i < 3; i++) c->at[i] = new_block(c->bytes[i], huge);
+    memcpy(c->at[0], g->indptr, c->bytes[0]);
+    memcpy(c->at[1], g->indices, c->bytes[1]);
+    float *weights = c->at[2];
     for (pr_eid e = 0; e < g->num_edges; e++)
         weights[e] = (float)((bench_draw(&state) >> 40) + 1) * 0x1p-24f;
-    h->graph = (pr_graph){ g->num_nodes, g->num_edges, h->at[0], h->at[1], weights };
+    c->graph = (pr_graph){ g->num_nodes, g->num_edges, c->at[0], c->at[1], weights };
 }
 
-static void huge_close(huge_graph *h)
+static void copied_close(copied_graph *c)
 {
-    for (int i = 0; i < 3; i++) bench_block_free(h->at[i], h->bytes[i]);
+    for (int i = 0; i < 3; i++) pri_pages_unmap(c->at[i], c->bytes[i]);
 }
 
 /* ---- what came of it ---- */
@@ -131,6 +133,7 @@ static void report(bench_output *out, const bench_contest_rules *rules, const be
     bench_int(out, "batch_size", rules->batch_size);
     bench_int(out, "batches", rules->batches);
     bench_text(out, "regime", rules->flush ? "flushed" : "hot");
+    bench_text(out, "pages", o->pages ? "small" : "huge");
     bench_int(out, "threads", p->who.threads);
     bench_text(out, "sampler", p->who.name);
     bench_int(out, "kappa", p->who.kappa);
@@ -215,11 +218,11 @@ static size_t enter(bench_player *players, const bench_contest_rules *rules, con
 static void run(bench_output *out, const bench_options *o, const pr_graph *graph)
 {
     static bench_player players[MAX_PLAYERS];
-    huge_graph          huge;
+    copied_graph        copy;
     char                title[128];
 
-    huge_open(&huge, graph);
-    bench_contest_rules rules = { .graph      = &huge.graph,
+    copied_open(&copy, graph, o->pages == 0);
+    bench_contest_rules rules = { .graph      = &copy.graph,
                                   .batch_size = o->batch_size,
                                   .warm       = o->quick ? 1 : WARM,
                                   .batches    = o->batches,
@@ -235,9 +238,9 @@ static void run(bench_output *out, const bench_options *o, const pr_graph *graph
             const double batch = bench_figures_of(&players[i].batch, 1).median;
             if (batch < by.uniform_batch) by.uniform_batch = batch;
         }
-    snprintf(title, sizeof title, "%u nodes, %llu arcs, %zu of %zu MB of them on huge pages",
+    snprintf(title, sizeof title, "%u nodes, %llu arcs, %zu of their %zu MB on huge pages",
              graph->num_nodes, (unsigned long long)graph->num_edges,
-             bench_block_huge_bytes(huge.at[1], huge.bytes[1]) >> 20, huge.bytes[1] >> 20);
+             pri_pages_huge(rules.graph->indices, copy.bytes[1]) >> 20, copy.bytes[1] >> 20);
     bench_output_table(out, title,
                        "sampler kappa cache_bias isa threads ns_per_edge min_ns_per_edge spread "
                        "wall_ns_per_edge speedup_vs_plain hash_ns_per_edge ms_per_batch "
@@ -245,7 +248,7 @@ static void run(bench_output *out, const bench_options *o, const pr_graph *graph
     for (size_t i = 0; i < n; i++)
         report(out, &rules, o, &players[i], alone_of(players, n, &players[i]), by);
     for (size_t i = 0; i < n; i++) bench_player_close(&players[i]);
-    huge_close(&huge);
+    copied_close(&copy);
 }
 
 int main(int argc, char **argv)

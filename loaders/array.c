@@ -97,6 +97,24 @@ void pri_array_drop_file(pri_array *array)
     pr_npy_close(&array->npy);
 }
 
+const void *pri_array_to_pages(pri_array *array, uint64_t first, uint64_t count)
+{
+    const size_t size = pri_dtype_bytes(array->npy.dtype), bytes = (size_t)count * size;
+    const char  *from  = (const char *)array->npy.data + first * size;
+    const size_t chunk = PAGES_FROM_BYTES;
+
+    PR_ASSERT(!array->memory && bytes > 0);
+    char *to = pri_pages_map(bytes, 1);
+    if (!to) return NULL;
+#pragma omp parallel for if (bytes > chunk)
+    for (size_t at = 0; at < bytes; at += chunk)
+        memcpy(to + at, from + at, bytes - at < chunk ? bytes - at : chunk);
+    array->memory     = to;
+    array->page_bytes = bytes;
+    pri_array_drop_file(array);
+    return to;
+}
+
 void pri_array_element_text(const pri_array *array, uint64_t i, char out[PRI_ELEMENT_BYTES])
 {
     const void  *data = array->npy.data;

@@ -43,6 +43,11 @@ pr_status pri_array_own(pri_array *array, size_t count, size_t size);
 /* Unmap the file, once all of it is in memory of its own. */
 void pri_array_drop_file(pri_array *array);
 
+/* Copy a file that is used in place to memory on huge pages, and unmap it: random reads of a mapped
+ * file wait for page tables. Elements first .. first+count-1 of it are kept. NULL, and all as it
+ * was, when there is no memory. */
+const void *pri_array_to_pages(pri_array *array, uint64_t first, uint64_t count);
+
 /* Print element i for an error; cannot fail. */
 enum { PRI_ELEMENT_BYTES = 40 };
 void pri_array_element_text(const pri_array *array, uint64_t i, char out[PRI_ELEMENT_BYTES]);

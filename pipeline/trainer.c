@@ -160,6 +160,8 @@ static bool decide_pipeline(const pri_trainer *t)
 
     if (asked != PR_PIPELINE_AUTO) return asked == PR_PIPELINE_ON;
     if (pr_store_fetches(t->store)) return true;
+    const double quota = pr_topo_cpu_quota(t->topo);
+    if (quota > 0 && t->plan.num_threads + t->plan.num_lanes > quota) return false;
     for (uint32_t i = 0; i < t->plan.num_lanes; i++)
         if (t->plan.lane[i].num_cores <= t->plan.lane[i].num_threads) return false;
     return true;

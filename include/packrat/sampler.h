@@ -80,10 +80,11 @@ typedef struct pr_sampler pr_sampler;
  * threads that draw; results do not depend on it
  *
  * Takes 8 bytes a vertex and reserves address space for scratch; after that no call allocates.
- * Kind weighted takes 8 bytes an arc more, a cache bias 4 bytes a vertex and 4 bytes for each input
- * of the last bias_window batches. PR_E_ARG for a row of more than 2^32 - 1 arcs, for options out
- * of bounds and for kind weighted without weights, PR_E_NOMEM when the address space is refused.
- * O(num_nodes), weighted O(num_edges).
+ * Kind weighted takes 8 bytes an arc more (and 4 a vertex where there are weights of 0), kind walk
+ * about 100 kB and 32 bytes a visit for each thread, a cache bias 4 bytes a vertex and 4 bytes for
+ * each input of the last bias_window batches. PR_E_ARG for a row of more than 2^32 - 1 arcs, for
+ * options out of bounds and for kind weighted without weights or with weights that are negative or
+ * not finite, PR_E_NOMEM when the address space is refused. O(num_nodes), weighted O(num_edges).
  */
 pr_status pr_sampler_create(const pr_graph *graph, const pr_fanout *fanout,
                             const pr_sampler_options *options, uint64_t seed, uint32_t max_seeds,

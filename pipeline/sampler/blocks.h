@@ -21,9 +21,9 @@ enum { PRI_LANES = 16, PRI_PHILOX_ROUNDS = 10 };
 #define PRI_PHILOX_ADD1      0xbb67ae85u
 
 /* One 32-bit word in each lane. */
-typedef struct pri_lanes {
+typedef struct pri_word_lanes {
     uint32_t at[PRI_LANES];
-} __attribute__((aligned(64))) pri_lanes;
+} __attribute__((aligned(64))) pri_word_lanes;
 
 /* What the blocks of one call have in common. */
 typedef struct pri_block_key {
@@ -32,11 +32,11 @@ typedef struct pri_block_key {
 } pri_block_key;
 
 /* Give word w of lane l's block in out[w].at[l]; counter words c0 and c1 are by lane. */
-typedef void (*pri_blocks)(const pri_block_key *key, const pri_lanes *c0, const pri_lanes *c1,
-                           pri_lanes out[4]);
+typedef void (*pri_blocks)(const pri_block_key *key, const pri_word_lanes *c0,
+                           const pri_word_lanes *c1, pri_word_lanes out[4]);
 
-PRI_INLINE void pri_blocks_portable(const pri_block_key *key, const pri_lanes *c0,
-                                    const pri_lanes *c1, pri_lanes out[4])
+PRI_INLINE void pri_blocks_portable(const pri_block_key *key, const pri_word_lanes *c0,
+                                    const pri_word_lanes *c1, pri_word_lanes out[4])
 {
     uint32_t k0 = (uint32_t)key->key, k1 = (uint32_t)(key->key >> 32);
 
@@ -63,8 +63,8 @@ PRI_INLINE void pri_blocks_portable(const pri_block_key *key, const pri_lanes *c
 #if PRI_X86
 /* Lanes lie in 64-bit elements, whose upper halves hold anything: the multiplication does not look
  * at them. */
-PRI_AVX2 PRI_INLINE void pri_blocks_avx2(const pri_block_key *key, const pri_lanes *c0,
-                                         const pri_lanes *c1, pri_lanes out[4])
+PRI_AVX2 PRI_INLINE void pri_blocks_avx2(const pri_block_key *key, const pri_word_lanes *c0,
+                                         const pri_word_lanes *c1, pri_word_lanes out[4])
 {
     enum { WIDE = 4, PARTS = PRI_LANES / WIDE };
     const __m256i m0    = _mm256_set1_epi64x(PRI_PHILOX_MULTIPLY0);
@@ -97,8 +97,8 @@ PRI_AVX2 PRI_INLINE void pri_blocks_avx2(const pri_block_key *key, const pri_lan
     }
 }
 
-PRI_AVX512 PRI_INLINE void pri_blocks_avx512(const pri_block_key *key, const pri_lanes *c0,
-                                             const pri_lanes *c1, pri_lanes out[4])
+PRI_AVX512 PRI_INLINE void pri_blocks_avx512(const pri_block_key *key, const pri_word_lanes *c0,
+                                             const pri_word_lanes *c1, pri_word_lanes out[4])
 {
     enum { WIDE = 8, PARTS = PRI_LANES / WIDE };
     const __m512i m0 = _mm512_set1_epi64(PRI_PHILOX_MULTIPLY0);

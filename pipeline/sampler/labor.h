@@ -71,6 +71,7 @@ typedef struct pri_labor_sift {
     pr_vid   *id;
     uint64_t *key, *work;
     uint32_t  num;
+    uint32_t  width; /* of limits, in sixteenths; changes the time, never the result */
 } pri_labor_sift;
 
 struct pri_labor_isa;

@@ -124,7 +124,7 @@ TARGET static inline uint32_t many(const lanes *k, const pr_vid *from, uint32_t 
 
     for (; at + 64 <= n; at += 64) {
         for (int line = 0; line < 4; line++)
-            _mm_prefetch((const char *)(from + at + 512 + 16 * line), _MM_HINT_T1);
+            _mm_prefetch((const char *)(from + at + PRI_LABOR_AHEAD + 16 * line), _MM_HINT_T1);
         uint64_t pass = pass64(k, from + at, most);
         for (; pass; pass &= pass - 1) out[num++] = from[at + (uint32_t)__builtin_ctzll(pass)];
     }
@@ -181,9 +181,50 @@ TARGET static uint32_t scan(const pri_labor_keys *keys, const pr_vid *from, uint
     return few(&k, from, n, limit, out);
 }
 
+TARGET static void hash(const pri_labor_keys *keys, const pr_vid *id, uint32_t n, uint32_t *r)
+{
+    const lanes k = lanes_of(keys);
+
+    for (uint32_t at = 0; at < n; at += 64) {
+        __mmask16 there[4];
+        __m512i   t[4];
+        for (uint32_t i = 0; i < 4; i++) {
+            const uint32_t left = n > at + 16 * i ? n - at - 16 * i : 0;
+            there[i]            = (__mmask16)(left < 16 ? (1u << left) - 1 : 0xffff);
+            t[i]                = _mm512_maskz_loadu_epi32(there[i], id + at + 16 * i);
+        }
+        r_of(&k, 4, t, t);
+        for (uint32_t i = 0; i < 4; i++) _mm512_mask_storeu_epi32(r + at + 16 * i, there[i], t[i]);
+    }
+}
+
+TARGET static uint64_t below(const uint64_t *key, uint32_t n, uint32_t count)
+{
+    const __m512i one = _mm512_set1_epi64(1), last = _mm512_set1_epi64(count);
+    uint64_t      kept = 0;
+
+    for (uint32_t at = 0; at < n; at += 16) { /* two chains */
+        const __mmask16 there = (__mmask16)(n - at < 16 ? (1u << (n - at)) - 1 : 0xffff);
+        const __m512i   a     = _mm512_maskz_loadu_epi64((__mmask8)there, key + at);
+        const __m512i   b     = _mm512_maskz_loadu_epi64((__mmask8)(there >> 8), key + at + 8);
+        __m512i         ra = _mm512_setzero_si512(), rb = ra;
+        for (uint32_t j = 0; j < n; j++) {
+            const __m512i other = _mm512_set1_epi64((int64_t)key[j]);
+            ra = _mm512_mask_add_epi64(ra, _mm512_cmpgt_epu64_mask(a, other), ra, one);
+            rb = _mm512_mask_add_epi64(rb, _mm512_cmpgt_epu64_mask(b, other), rb, one);
+        }
+        const uint32_t low  = _mm512_cmplt_epu64_mask(ra, last);
+        const uint32_t high = _mm512_cmplt_epu64_mask(rb, last);
+        kept |= (uint64_t)((high << 8 | low) & there) << at;
+    }
+    return kept;
+}
+
 #    include "pipeline/sampler/labor_kernel.h"
 
-const pri_labor_isa pri_labor_avx512 = { .scan = scan, .read = read_rows };
+const pri_labor_isa pri_labor_avx512 = {
+    .scan = scan, .hash = hash, .below = below, .read = read_rows
+};
 #endif
 
 typedef int pri_labor_avx512_is_not_empty;

@@ -12,6 +12,7 @@ const pri_labor_isa *pri_labor_isa_of(int isa)
 {
 #if PRI_X86
     if (isa == PR_ISA_AVX512) return &pri_labor_avx512;
+    if (isa == PR_ISA_AVX2) return &pri_labor_avx2;
 #endif
     (void)isa;
     return &pri_labor_portable;
@@ -89,7 +90,8 @@ static uint64_t throw_out(pri_labor_sift *sift, uint32_t count)
     return border;
 }
 
-static uint64_t key_of(const pri_labor *labor, pr_vid t)
+/* The key of a vertex whose r_t is known. */
+static uint64_t key_of(const pri_labor *labor, pr_vid t, uint32_t r)
 {
     const bool recent = labor->biased && pri_labor_recent_has(&labor->recent, t);
 
@@ -99,29 +101,39 @@ static uint64_t key_of(const pri_labor *labor, pr_vid t)
         const uint32_t u2 = pri_labor_mix(a ^ labor->keys.epoch[1]);
         return pri_drift_key(&labor->drift, u1, u2, labor->biased ? labor->bias : 1, recent);
     }
-    const uint64_t r = pri_labor_r(&labor->keys, t);
-    return labor->biased && !recent ? r * labor->bias : r;
+    return (uint64_t)r * (labor->biased && !recent ? labor->bias : 1);
+}
+
+/* Add those of at most 64 whose key is at most the limit; `id` may be where they are added. */
+static void add(const pri_labor *labor, pri_labor_sift *sift, const pr_vid *id, uint32_t n,
+                uint64_t limit)
+{
+    uint32_t r[64], num = sift->num;
+
+    labor->isa->hash(&labor->keys, id, n, r);
+    for (uint32_t i = 0; i < n; i++) {
+        const pr_vid   t   = id[i];
+        const uint64_t key = key_of(labor, t, r[i]);
+        sift->key[num]     = key;
+        sift->id[num]      = t;
+        num += key <= limit;
+    }
+    sift->num = num;
 }
 
 /* Add those of a block whose key is at most the limit. */
 static void gather(const pri_labor *labor, pri_labor_sift *sift, const pr_vid *from, uint32_t n,
                    uint64_t limit)
 {
-    pr_vid  *id = sift->id + sift->num;
-    uint32_t passed;
+    const pr_vid *passed = from;
 
-    if (labor->drifts || limit >= UINT32_MAX) {
-        memcpy(id, from, n * sizeof *id);
-        passed = n;
-    } else { /* no key is below r_t */
-        passed = labor->isa->scan(&labor->keys, from, n, (uint32_t)limit, id);
+    if (!labor->drifts && limit < UINT32_MAX) { /* no key is below r_t */
+        pr_vid *out = sift->id + sift->num;
+        n           = labor->isa->scan(&labor->keys, from, n, (uint32_t)limit, out);
+        passed      = out;
     }
-    for (uint32_t i = 0; i < passed; i++) {
-        const uint64_t key   = key_of(labor, id[i]);
-        sift->key[sift->num] = key;
-        sift->id[sift->num]  = id[i];
-        sift->num += key <= limit;
-    }
+    for (uint32_t i = 0; i < n; i += 64)
+        add(labor, sift, passed + i, n - i < 64 ? n - i : 64, limit);
 }
 
 /* Scan a row; true: at least `count` have passed, and those to be kept are among them. */
@@ -142,17 +154,49 @@ static bool scan_row(const pri_labor *labor, pri_labor_sift *sift, const pr_vid 
     return sift->num >= count;
 }
 
+/* Keep the `count` smallest of what gathered. */
+static void choose(const pri_labor *labor, pri_labor_sift *sift, uint32_t count, pr_vid *out)
+{
+    if (sift->num > count && sift->num <= 64) {
+        uint64_t kept = labor->isa->below(sift->key, sift->num, count);
+        if ((uint32_t)__builtin_popcountll(kept) == count) { /* no tie at the border */
+            for (; kept; kept &= kept - 1) *out++ = sift->id[__builtin_ctzll(kept)];
+            return;
+        }
+    }
+    if (sift->num > count) (void)throw_out(sift, count);
+    memcpy(out, sift->id, count * sizeof *out);
+}
+
+/* Learn from a row by how much limits should be wider where not all neighbours are recent: a mean
+ * that forgets. */
+static void learn(const pri_labor *labor, pri_labor_sift *sift, uint64_t limit, uint64_t narrow,
+                  uint32_t wanted)
+{
+    const uint64_t most  = 16 * (uint64_t)labor->bias;
+    const uint64_t right = limit / (narrow / 16 + 1) * wanted / sift->num;
+    const uint64_t width = right < 16 ? 16 : right > most ? most : right;
+
+    if (width < sift->width) /* too many cost more than a second scan */
+        sift->width = (uint32_t)(sift->width + width) / 2;
+    else
+        sift->width += (uint32_t)(width - sift->width) / 16;
+}
+
 void pri_labor_row(const pri_labor *labor, pri_labor_sift *sift, const pr_vid *from,
                    uint32_t degree, uint32_t count, uint32_t wanted, pr_vid *out)
 {
-    uint64_t limit = labor->drifts ? NO_LIMIT : ((uint64_t)wanted << 32) / degree;
+    const uint64_t narrow = ((uint64_t)wanted << 32) / degree;
+    const bool     learns = labor->biased && !labor->drifts;
+    uint64_t       limit  = learns ? narrow / 16 * sift->width : narrow;
 
+    if (labor->drifts) limit = NO_LIMIT;
     while (!scan_row(labor, sift, from, degree, count, limit)) {
         const uint64_t factor = wanted / (sift->num + 1) + 2;
         limit                 = limit > UINT64_C(1) << 44 ? NO_LIMIT : (limit + 1) * factor;
     }
-    if (sift->num > count) (void)throw_out(sift, count);
-    memcpy(out, sift->id, count * sizeof *out);
+    if (learns && limit < NO_LIMIT) learn(labor, sift, limit, narrow, wanted);
+    choose(labor, sift, count, out);
 }
 
 void pri_labor_rows(const pri_labor *labor, const pri_hop *hop, uint32_t begin, uint32_t end,

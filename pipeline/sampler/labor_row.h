@@ -13,6 +13,7 @@ enum {
     PRI_LABOR_BLOCK = 4096, /* neighbours scanned between two looks at what has gathered */
     PRI_LABOR_PICK  = 64,   /* neighbours that are compared all with all */
     PRI_LABOR_FETCH = 4096, /* bytes of a row */
+    PRI_LABOR_AHEAD = 1024, /* neighbours of a long row fetched ahead */
     PRI_LABOR_SLACK = 64,   /* of a sift, and of what scans may write behind their results */
 };
 
@@ -22,6 +23,10 @@ typedef struct pri_labor_isa {
      * write PRI_LABOR_SLACK elements more than that. */
     uint32_t (*scan)(const pri_labor_keys *keys, const pr_vid *from, uint32_t n, uint32_t limit,
                      pr_vid *out);
+    /* Write r_t of n <= 64 vertices. */
+    void (*hash)(const pri_labor_keys *keys, const pr_vid *id, uint32_t n, uint32_t *r);
+    /* Mark those of n <= 64 keys that fewer than `count` are below. */
+    uint64_t (*below)(const uint64_t *key, uint32_t n, uint32_t count);
     /* pri_kind's `read` for a batch without bias or drift. */
     void (*read)(const pri_labor *labor, const pri_hop *hop, uint32_t begin, uint32_t end,
                  pri_labor_sift *sift);

@@ -174,11 +174,12 @@ static uint32_t visit(const walk_state *s, const pri_hop *hop, uint32_t position
     for (uint32_t i = 0; i < num; i++) {
         const pri_walker w        = walkers[i];
         const pr_vid     u        = hop->graph->indices[w.arc];
+        const bool       goes_on  = !(w.degree || last);
         trace[w.trace + position] = u;
         walkers[left]             = w;
         walkers[left].at          = u;
-        left += !(w.degree || last);
-        __builtin_prefetch(&hop->graph->indptr[u], 0, 2);
+        left += goes_on;
+        __builtin_prefetch(&hop->graph->indptr[goes_on ? u : 0], 0, 2); /* no branch predicts it */
     }
     return left;
 }

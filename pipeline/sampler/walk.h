@@ -41,7 +41,7 @@ PRI_INLINE void pri_walk_words_with(pri_blocks blocks, const pri_draw_hop *hop, 
 
     for (uint32_t first = 0; first < num; first += PRI_LANES) {
         const uint32_t lanes = num - first < PRI_LANES ? num - first : PRI_LANES;
-        pri_lanes      c0 = { { 0 } }, c1 = { { 0 } }, out[4];
+        pri_word_lanes c0 = { { 0 } }, c1 = { { 0 } }, out[4];
         for (uint32_t l = 0; l < lanes; l++) {
             c0.at[l] = walkers[first + l].from;
             c1.at[l] = hop->phase_hop | walkers[first + l].number << PRI_WALK_PAIR_BITS | pair;

@@ -12,9 +12,9 @@
  * A row with no more positive arcs than the fanout keeps exactly these, in stored order, and draws
  * nothing; arcs of weight 0 are never kept. (Hops of fanout all are not drawn here: they keep all.)
  *
- * Nobody waits for memory: `choose` draws as many attempts as most rows need, for sixteen rows at a
- * time, and prefetches their slots. `read` looks into those of all the tile's rows and prefetches
- * the arcs, then reads them and prefetches the vertices' entries. */
+ * Nobody waits for memory: attempts, as many as most rows need, are drawn for sixteen rows at a
+ * time and a tile ahead, and their slots prefetched. The arcs that come of them are read by hop.c,
+ * or a tile later where 32 bits do not number them. */
 #include "pipeline/sampler/weighted.h"
 
 #include "base/mem.h"
@@ -23,7 +23,7 @@
 
 /* What one thread needs. */
 typedef struct weighted_desk {
-    pri_weighted_stage stage[2]; /* of even and odd tiles: choose is a tile ahead of read */
+    pri_weighted_stage stage[2]; /* of even and odd tiles: one is drawn ahead */
     double            *sums;     /* of leftover.h */
     uint32_t          *set;      /* of chosen.h */
 } weighted_desk;
@@ -31,6 +31,7 @@ typedef struct weighted_desk {
 typedef struct weighted {
     pri_alias         alias;
     pri_weighted_draw draw;
+    uint64_t          batches; /* begun */
     uint32_t          threads;
     weighted_desk    *desks; /* [threads] */
     double           *sums;
@@ -106,11 +107,6 @@ static uint32_t count(const void *own, const pri_row *row, uint32_t fanout)
     return positive < fanout ? positive : fanout;
 }
 
-static pri_weighted_stage *stage_of(const weighted *w, uint32_t begin, uint32_t thread)
-{
-    return &w->desks[thread].stage[begin / PRI_TILE % 2];
-}
-
 /* Attempts drawn ahead: some fail, more where rows are short. Any number gives the same batch. */
 static uint32_t attempts_for(uint32_t fanout)
 {
@@ -118,28 +114,33 @@ static uint32_t attempts_for(uint32_t fanout)
     return enough < PRI_WEIGHTED_STAGED ? (enough + 1) / 2 * 2 : PRI_WEIGHTED_STAGED;
 }
 
-static void choose(void *own, const pri_hop *hop, uint32_t begin, uint32_t end, uint32_t thread)
+static uint32_t tile_end(const pri_hop *hop, uint32_t begin)
 {
-    const weighted     *w     = own;
-    pri_weighted_stage *stage = stage_of(w, begin, thread);
+    return hop->num_dst - begin < PRI_TILE ? hop->num_dst : begin + PRI_TILE;
+}
 
+/* Give the attempts of the tile that begins there, drawn now unless they are. */
+static pri_weighted_stage *stage_of(const weighted *w, const pri_hop *hop, uint32_t begin,
+                                    weighted_desk *desk)
+{
+    const uint64_t      tile   = begin / PRI_TILE;
+    const uint64_t      serial = (w->batches * PR_MAX_LAYERS + hop->index) << 32 | tile;
+    pri_weighted_stage *stage  = &desk->stage[tile % 2];
+
+    if (stage->serial == serial) return stage;
+    stage->serial    = serial;
     stage->num_drawn = 0;
     stage->attempts  = attempts_for(hop->fanout);
-    for (uint32_t d = begin; d < end; d++) {
+    for (uint32_t d = begin; d < tile_end(hop, begin); d++) {
         const pri_row  row      = hop->rows[d];
         const uint32_t kept     = hop->indptr[d + 1] - hop->indptr[d];
         const uint32_t positive = pri_alias_positive(&w->alias, row.v, row.degree);
-        const uint32_t r        = d - begin;
-        if (kept < positive) {
-            stage->way[r]                  = PRI_WEIGHTED_DRAWN;
-            stage->row[stage->num_drawn++] = (uint8_t)r;
-            continue;
-        }
-        stage->way[r] = kept == row.degree ? PRI_WEIGHTED_ALL : PRI_WEIGHTED_POSITIVE;
-        if (kept) __builtin_prefetch(&hop->graph->indices[row.first], 0, 2);
-        if (kept < row.degree) __builtin_prefetch(&hop->graph->weights[row.first], 0, 2);
+        if (kept < positive) stage->row[stage->num_drawn++] = (uint8_t)(d - begin);
+        if (kept == positive && kept < row.degree)
+            __builtin_prefetch(&hop->graph->weights[row.first], 0, 2);
     }
     w->draw(&w->alias, hop, begin, stage);
+    return stage;
 }
 
 /* A stream of words from an attempt's first on. */
@@ -183,66 +184,137 @@ static void draw_rest(const weighted *w, const pri_hop *hop, uint32_t d, const w
         pri_leftover_draw(hop->graph->weights + row.first, row.degree, desk->sums, &words, chosen);
 }
 
-/* Draw the positions of row d, the stage's `drawn`-th, and prefetch its arcs. */
-static void draw_row(const weighted *w, const pri_hop *hop, uint32_t d, const weighted_desk *desk,
-                     const pri_weighted_stage *stage, uint32_t drawn)
+/* A row that the stage's attempts did not fill. */
+typedef struct unfilled {
+    uint32_t d, num; /* positions it has */
+    uint32_t attempt, misses;
+} unfilled;
+
+/* Prefetch the slots of the next attempts of a row. */
+static void fetch_rest(const weighted *w, const pri_hop *hop, const unfilled *rest)
 {
-    const pri_row          row    = hop->rows[d];
-    const pri_alias_entry *entry  = w->alias.entry + row.first;
+    enum { FETCHED = 4 }; /* most rows need no more */
+    const pri_row row   = hop->rows[rest->d];
+    pri_words     words = words_from(hop, row.v, rest->attempt);
+
+    for (int i = 0; i < FETCHED; i++) {
+        uint32_t       slot, unit;
+        const uint32_t high = pri_words_next(&words);
+        pri_weighted_place(high, pri_words_next(&words), row.degree, &slot, &unit);
+        __builtin_prefetch(&w->alias.entry[row.first + slot], 0, 2);
+    }
+}
+
+/* Draw positions of row d, the stage's `drawn`-th, from its attempts; false: some are left to be
+ * drawn as *rest says. */
+static bool draw_row(const weighted *w, const pri_hop *hop, uint32_t d, const weighted_desk *desk,
+                     const pri_weighted_stage *stage, uint32_t drawn, unfilled *rest)
+{
+    const pri_alias_entry *entry  = w->alias.entry + hop->rows[d].first;
     const uint32_t         wanted = hop->indptr[d + 1] - hop->indptr[d];
     const uint32_t         lane   = drawn % PRI_LANES;
-    const pri_lanes       *slot   = stage->slot[drawn / PRI_LANES];
-    const pri_lanes       *unit   = stage->unit[drawn / PRI_LANES];
+    const pri_word_lanes  *slot   = stage->slot[drawn / PRI_LANES];
+    const pri_word_lanes  *unit   = stage->unit[drawn / PRI_LANES];
     uint32_t              *at     = hop->indices + hop->indptr[d];
     uint32_t               few[PRI_CHOSEN_FEW], misses = 0, a = 0;
     pri_chosen             chosen = pri_chosen_start(wanted, few, at, desk->set);
 
     for (; a < stage->attempts && chosen.num < wanted && misses < PRI_WEIGHTED_MISSES; a++)
         misses = try_place(&chosen, entry, slot[a].at[lane], unit[a].at[lane], misses);
-    if (chosen.num < wanted) draw_rest(w, hop, d, desk, a, misses, &chosen);
     if (!chosen.set) memcpy(at, few, wanted * sizeof *at);
-    for (uint32_t i = 0; i < wanted; i++)
-        __builtin_prefetch(&hop->graph->indices[row.first + at[i]], 0, 2);
+    *rest = (unfilled){ d, chosen.num, a, misses };
+    return chosen.num == wanted;
 }
 
-/* Write the places of the arcs of positive weight. */
-static void find_positive(const pri_hop *hop, const pri_row *row, uint32_t *at)
+/* Draw what is left of a row. */
+static void fill_row(const weighted *w, const pri_hop *hop, const weighted_desk *desk,
+                     const unfilled *rest)
 {
-    const float *weights = hop->graph->weights + row->first;
+    const uint32_t wanted = hop->indptr[rest->d + 1] - hop->indptr[rest->d];
+    uint32_t      *at     = hop->indices + hop->indptr[rest->d];
+    uint32_t       few[PRI_CHOSEN_FEW];
+    pri_chosen     chosen = pri_chosen_start(wanted, few, at, desk->set);
 
-    for (uint32_t i = 0; i < row->degree; i++)
+    for (uint32_t i = 0; i < rest->num; i++) pri_chosen_add(&chosen, at[i]);
+    draw_rest(w, hop, rest->d, desk, rest->attempt, rest->misses, &chosen);
+    if (!chosen.set) memcpy(at, few, wanted * sizeof *at);
+}
+
+/* Write the places of the arcs of positive weight, all or not. */
+static void keep_positive(const pri_hop *hop, uint32_t d)
+{
+    const pri_row  row     = hop->rows[d];
+    const float   *weights = hop->graph->weights + row.first;
+    const uint32_t kept    = hop->indptr[d + 1] - hop->indptr[d];
+    uint32_t      *at      = hop->indices + hop->indptr[d];
+
+    for (uint32_t i = 0; kept == row.degree && i < kept; i++) at[i] = i;
+    for (uint32_t i = 0; kept < row.degree && i < row.degree; i++)
         if (weights[i] > 0) *at++ = i;
 }
 
-static void read_rows(void *own, const pri_hop *hop, uint32_t begin, uint32_t end, uint32_t thread)
+/* Turn places into arcs of the graph, or prefetch their sources. */
+static void place_row(const pri_hop *hop, uint32_t d)
+{
+    const pr_eid   first = hop->rows[d].first;
+    const uint32_t kept  = hop->indptr[d + 1] - hop->indptr[d];
+    uint32_t      *at    = hop->indices + hop->indptr[d];
+
+    if (hop->arcs)
+        for (uint32_t i = 0; i < kept; i++) at[i] += (uint32_t)first;
+    else
+        for (uint32_t i = 0; i < kept; i++)
+            __builtin_prefetch(&hop->graph->indices[first + at[i]], 0, 2);
+}
+
+static void begin_batch(void *own, pr_draw draw)
+{
+    weighted *w = own;
+
+    (void)draw;
+    w->batches++;
+}
+
+static void choose(void *own, const pri_hop *hop, uint32_t begin, uint32_t end, uint32_t thread)
 {
     const weighted           *w     = own;
-    const weighted_desk      *desk  = &w->desks[thread];
-    const pri_weighted_stage *stage = stage_of(w, begin, thread);
+    weighted_desk            *desk  = &w->desks[thread];
+    const pri_weighted_stage *stage = stage_of(w, hop, begin, desk);
+    unfilled                  rest[PRI_TILE];
+    uint32_t                  drawn = 0, num_rest = 0;
 
-    for (uint32_t i = 0; i < stage->num_drawn; i++)
-        draw_row(w, hop, begin + stage->row[i], desk, stage, i);
+    if (end < hop->num_dst) (void)stage_of(w, hop, end, desk);
     for (uint32_t d = begin; d < end; d++) {
-        const pri_row  row  = hop->rows[d];
+        if (drawn == stage->num_drawn || stage->row[drawn] != d - begin)
+            keep_positive(hop, d);
+        else if (!draw_row(w, hop, d, desk, stage, drawn++, &rest[num_rest]))
+            fetch_rest(w, hop, &rest[num_rest++]);
+    }
+    for (uint32_t i = 0; i < num_rest; i++) fill_row(w, hop, desk, &rest[i]);
+    for (uint32_t d = begin; d < end; d++) place_row(hop, d);
+}
+
+/* Read arcs by their places, where 32 bits do not number them. */
+static void read_rows(void *own, const pri_hop *hop, uint32_t begin, uint32_t end, uint32_t thread)
+{
+    (void)own;
+    (void)thread;
+    for (uint32_t d = begin; d < end; d++) {
+        const pr_vid  *from = hop->graph->indices + hop->rows[d].first;
         const uint32_t kept = hop->indptr[d + 1] - hop->indptr[d];
-        const uint32_t way  = stage->way[d - begin];
-        const pr_vid  *from = hop->graph->indices + row.first;
         uint32_t      *at   = hop->indices + hop->indptr[d];
-        if (kept == 0) continue;
-        if (way == PRI_WEIGHTED_POSITIVE) find_positive(hop, &row, at);
-        if (way == PRI_WEIGHTED_ALL)
-            memcpy(at, from, kept * sizeof *at);
-        else
-            for (uint32_t i = 0; i < kept; i++) at[i] = from[at[i]];
+        for (uint32_t i = 0; i < kept; i++) at[i] = from[at[i]];
         if (hop->entries)
             for (uint32_t i = 0; i < kept; i++) __builtin_prefetch(&hop->entries[at[i]], 1, 2);
     }
 }
 
 const pri_kind pri_kind_weighted = {
+    .arcs   = true,
     .create = create,
     .free   = free_weighted,
     .count  = count,
+    .begin  = begin_batch,
     .choose = choose,
     .read   = read_rows,
 };

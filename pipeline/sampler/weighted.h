@@ -12,22 +12,15 @@ enum {
     PRI_WEIGHTED_MISSES = 16 /* attempts in a row that fail before the rest is drawn by reading */
 };
 
-/* How a row of a tile is filled. */
-typedef enum pri_weighted_way {
-    PRI_WEIGHTED_ALL,      /* all its arcs */
-    PRI_WEIGHTED_POSITIVE, /* its arcs of positive weight: no more than the fanout */
-    PRI_WEIGHTED_DRAWN
-} pri_weighted_way;
-
-/* A tile between choose and read. Attempt a of the l-th row of group g that draws is slot
- * slot[g][a].at[l] of its row, and unit[g][a].at[l] of that slot. */
+/* The attempts of a tile. Attempt a of the l-th row of group g that draws is slot slot[g][a].at[l]
+ * of its row, and unit[g][a].at[l] of that slot. */
 typedef struct pri_weighted_stage {
-    uint8_t   way[PRI_TILE]; /* pri_weighted_way by row */
-    uint8_t   row[PRI_TILE]; /* [num_drawn] rows of the tile that draw */
-    uint32_t  num_drawn;
-    uint32_t  attempts; /* drawn ahead of each, even */
-    pri_lanes slot[PRI_WEIGHTED_GROUPS][PRI_WEIGHTED_STAGED];
-    pri_lanes unit[PRI_WEIGHTED_GROUPS][PRI_WEIGHTED_STAGED];
+    uint64_t       serial;        /* which batch, hop and tile they are of; 0: none */
+    uint8_t        row[PRI_TILE]; /* [num_drawn] rows of the tile that draw */
+    uint32_t       num_drawn;
+    uint32_t       attempts; /* drawn ahead of each, even */
+    pri_word_lanes slot[PRI_WEIGHTED_GROUPS][PRI_WEIGHTED_STAGED];
+    pri_word_lanes unit[PRI_WEIGHTED_GROUPS][PRI_WEIGHTED_STAGED];
 } pri_weighted_stage;
 
 /* Draw the attempts of the stage's rows and prefetch their slots; rows start at `begin`. */
@@ -63,7 +56,7 @@ PRI_INLINE void pri_weighted_draw_with(pri_blocks blocks, const pri_alias *alias
     for (uint32_t first = 0; first < stage->num_drawn; first += PRI_LANES) {
         const uint32_t         g = first / PRI_LANES;
         const pri_alias_entry *entry[PRI_LANES];
-        pri_lanes              v, n, c1, w[4];
+        pri_word_lanes         v, n, c1, w[4];
         for (uint32_t l = 0; l < PRI_LANES; l++) { /* lanes too many repeat the last row */
             const uint32_t at  = first + l < stage->num_drawn ? first + l : stage->num_drawn - 1;
             const pri_row *row = &hop->rows[begin + stage->row[at]];
@@ -75,7 +68,7 @@ PRI_INLINE void pri_weighted_draw_with(pri_blocks blocks, const pri_alias *alias
             for (int l = 0; l < PRI_LANES; l++) c1.at[l] = hop->words.phase_hop + a / 2;
             blocks(&key, &v, &c1, w);
             for (uint32_t half = 0; half < 2; half++) {
-                pri_lanes *slot = &stage->slot[g][a + half], *unit = &stage->unit[g][a + half];
+                pri_word_lanes *slot = &stage->slot[g][a + half], *unit = &stage->unit[g][a + half];
                 for (int l = 0; l < PRI_LANES; l++)
                     pri_weighted_place(w[2 * half].at[l], w[2 * half + 1].at[l], n.at[l],
                                        &slot->at[l], &unit->at[l]);

@@ -7,6 +7,7 @@
  */
 #include <math.h>
 
+#include "base/mem.h"
 #include "support/support.h"
 
 enum {
@@ -314,7 +315,8 @@ static void batches_are_the_same_for_any_threads_and_instruction_set(void **stat
         for (size_t t = 0; t < sizeof threads / sizeof *threads; t++) {
             pr_sampler *sampler;
             assert_ok(pr_sampler_create(&graph, &fanout, &options, 9, 300, threads[t], &sampler));
-            pr_batch_room *room = test_batch_room(sampler);
+            pr_batch_room *room  = test_batch_room(sampler);
+            const uint64_t calls = pri_mem_calls();
             for (uint64_t step = 0; step < 3; step++) {
                 pr_batch batch;
                 double   sum = 0;
@@ -327,9 +329,38 @@ static void batches_are_the_same_for_any_threads_and_instruction_set(void **stat
                 assert_true(batch.hash == wanted[step]);
                 assert_true(sum == sums[step]);
             }
+            assert_int_equal(pri_mem_calls(), calls); /* drawing takes nothing from the heap */
             pr_batch_room_free(room);
             pr_sampler_free(sampler);
         }
+}
+
+/* Leaves of a star have one arc each, but walks from one come to many others: all rows together
+ * hold more than the graph has arcs. */
+static void rows_may_hold_more_than_the_graph_has_arcs(void **state)
+{
+    enum { LEAVES = 100 };
+    static pr_eid      starts[LEAVES + 2];
+    static pr_vid      from[2 * LEAVES], all[LEAVES + 1];
+    const pr_graph     graph   = { LEAVES + 1, 2 * LEAVES, starts, from, NULL };
+    const pr_fanout    fanout  = { .num_layers = 1, .hop = { PR_FANOUT_ALL } };
+    pr_sampler_options options = walk_options(20, 4, 0);
+    pr_sampler        *sampler;
+    pr_batch           batch;
+
+    (void)state;
+    for (pr_vid v = 0; v <= LEAVES; v++) { /* vertex 0 is the middle */
+        all[v]        = v;
+        starts[v + 1] = LEAVES + v;
+        if (v > 0) from[v - 1] = v, from[LEAVES + v - 1] = 0;
+    }
+    assert_ok(pr_sampler_create(&graph, &fanout, &options, 1, LEAVES + 1, 1, &sampler));
+    pr_batch_room *room = test_batch_room(sampler);
+    assert_ok(pr_sampler_draw(sampler, room, (pr_vids){ all, LEAVES + 1 }, (pr_draw){ 0 }, &batch));
+    assert_true(batch.num_edges > 2 * LEAVES);
+    assert_true(batch.num_edges <= pr_sampler_max_edges(sampler));
+    pr_batch_room_free(room);
+    pr_sampler_free(sampler);
 }
 
 static void a_vertex_walks_alike_whatever_its_batch_mates(void **state)
@@ -370,6 +401,7 @@ int main(void)
         cmocka_unit_test(every_outcome_has_its_probability),
         cmocka_unit_test(kept_vertices_can_be_reached_and_weights_are_visits),
         cmocka_unit_test(batches_are_the_same_for_any_threads_and_instruction_set),
+        cmocka_unit_test(rows_may_hold_more_than_the_graph_has_arcs),
         cmocka_unit_test(a_vertex_walks_alike_whatever_its_batch_mates),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

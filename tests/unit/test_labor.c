@@ -161,6 +161,46 @@ static void r_is_a_function_of_seed_phase_step_and_vertex(void **state)
         }
 }
 
+/* Said without the oracle: rows are distinct positions of the stored row, in its order, fanout of
+ * them or all. */
+static void every_edge_exists_and_none_is_drawn_twice(void **state)
+{
+    const pr_graph graph = labor_graph(60, 59, (const uint32_t[]){ 2000 }, 1, 14);
+    pr_vid         ids[20];
+
+    (void)state;
+    for (uint32_t i = 0; i < 4; i++) {
+        static const uint32_t fanout[] = { 9, 20, 5 };
+        labor_oracle          o;
+        labor_oracle_open(&o, &graph, "9,20,5", labor_options(8, i % 2, i < 2 ? 1 : 8, 3), 1);
+        pr_sampler    *sampler = labor_sampler(&o, 20, 2, PR_ISA_AVX512);
+        pr_batch_room *room    = test_batch_room(sampler);
+        for (uint64_t step = 0; step < 40; step++) {
+            const pr_vids seeds = labor_seeds(ids, graph.num_nodes, 20, step);
+            pr_batch      batch;
+            assert_ok(pr_sampler_draw(sampler, room, seeds, (pr_draw){ .step = step }, &batch));
+            for (uint32_t h = 0; h < 3; h++)
+                for (uint32_t d = 0; d < batch.block[h].num_dst; d++) {
+                    const pr_block *b      = &batch.block[h];
+                    const pr_vid    v      = batch.nodes.at[d];
+                    const pr_eid    end    = graph.indptr[v + 1];
+                    pr_eid          at     = graph.indptr[v];
+                    const uint64_t  degree = end - at;
+                    assert_int_equal(b->indptr[d + 1] - b->indptr[d],
+                                     degree < fanout[h] ? degree : fanout[h]);
+                    for (uint32_t e = b->indptr[d]; e < b->indptr[d + 1]; e++, at++) {
+                        while (at < end && graph.indices[at] != batch.nodes.at[b->indices[e]]) at++;
+                        assert_true(at < end);
+                    }
+                }
+        }
+        pr_batch_room_free(room);
+        pr_sampler_free(sampler);
+        labor_oracle_close(&o);
+    }
+    labor_graph_free(graph);
+}
+
 static void drawing_leaves_the_heap_alone(void **state)
 {
     static const uint32_t rows[] = { 5000, 100 };
@@ -198,6 +238,7 @@ int main(void)
         cmocka_unit_test(drift_keeps_the_smallest_z),
         cmocka_unit_test(all_keeps_whole_rows),
         cmocka_unit_test(r_is_a_function_of_seed_phase_step_and_vertex),
+        cmocka_unit_test(every_edge_exists_and_none_is_drawn_twice),
         cmocka_unit_test(drawing_leaves_the_heap_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -177,6 +177,71 @@ static void a_vertex_is_recent_for_exactly_the_window(void **state)
     }
 }
 
+/* Keep the k smallest of `hot` numbers and `cold` ones times the bias; gives how many are hot. */
+static uint32_t simulate(test_rng *rng, uint32_t hot, uint32_t cold, uint32_t bias, uint32_t k)
+{
+    double   key[64];
+    uint32_t kept_hot = 0;
+
+    for (uint32_t i = 0; i < hot + cold; i++)
+        key[i] = (test_random(rng) + 0.5) * (i < hot ? 1 : bias);
+    for (uint32_t i = 0; i < hot; i++) {
+        uint32_t below = 0;
+        for (uint32_t j = 0; j < hot + cold; j++) below += key[j] < key[i];
+        kept_hot += below < k;
+    }
+    return kept_hot;
+}
+
+/* With a window of 1, batches that take the hot leaves alternate with batches of the star. */
+static void recent_ones_are_kept_as_often_as_the_definition_says(void **state)
+{
+    enum { LEAVES = 40, HOT = 12, K = 8, N = LEAVES + 3, DRAWS = 6000 };
+    static pr_eid indptr[N + 1];
+    static pr_vid indices[LEAVES + HOT];
+    test_rng      rng = { .key = test_seed() };
+
+    (void)state;
+    for (pr_vid v = 0; v < LEAVES; v++) indices[v] = v;
+    for (pr_vid v = 0; v < HOT; v++) indices[LEAVES + v] = v * 3;
+    indptr[LEAVES + 1]   = LEAVES; /* the star, and two that keep all of half the hot leaves */
+    indptr[LEAVES + 2]   = LEAVES + HOT / 2;
+    indptr[LEAVES + 3]   = LEAVES + HOT;
+    const pr_graph graph = { N, LEAVES + HOT, indptr, indices, NULL };
+    const pr_vids  star  = { &(pr_vid){ LEAVES }, 1 };
+    const pr_vids  hot   = { (const pr_vid[]){ LEAVES + 1, LEAVES + 2 }, 2 };
+    for (uint32_t bias = 1; bias <= 64; bias *= 4) {
+        uint32_t     drawn[K + 1] = { 0 }, simulated[K + 1] = { 0 };
+        double       sum = 0;
+        labor_oracle o;
+        pr_batch     batch;
+        labor_oracle_open(&o, &graph, "8", labor_options(1, 0, bias, 1), test_seed());
+        pr_sampler    *sampler = labor_sampler(&o, 2, 1, PR_ISA_AVX512);
+        pr_batch_room *room    = test_batch_room(sampler);
+        for (uint64_t step = 0; step < 2 * DRAWS; step += 2) {
+            uint32_t kept_hot = 0;
+            assert_ok(pr_sampler_draw(sampler, room, hot, (pr_draw){ .step = step }, &batch));
+            assert_ok(pr_sampler_draw(sampler, room, star, (pr_draw){ .step = step + 1 }, &batch));
+            assert_int_equal(batch.nodes.n, 1 + K);
+            for (size_t i = 1; i < batch.nodes.n; i++)
+                kept_hot += batch.nodes.at[i] % 3 == 0 && batch.nodes.at[i] < 3 * HOT;
+            drawn[kept_hot]++;
+            simulated[simulate(&rng, HOT, LEAVES - HOT, bias, K)]++;
+        }
+        for (int i = 0; i <= K; i++) { /* two samples of one distribution */
+            const double both = (double)drawn[i] + simulated[i];
+            const double off  = (double)drawn[i] - simulated[i];
+            if (both > 0) sum += off * off / both;
+        }
+        printf("bias %u: all %u hot %u of %u times, simulated %u; chi-square %.1f of at most %d\n",
+               bias, K, drawn[K], DRAWS, simulated[K], sum, K);
+        assert_true(sum < 33); /* with 8 degrees of freedom once in 16000 */
+        pr_batch_room_free(room);
+        pr_sampler_free(sampler);
+        labor_oracle_close(&o);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -184,6 +249,7 @@ int main(void)
         cmocka_unit_test(batches_of_other_phases_change_nothing),
         cmocka_unit_test(a_refused_batch_is_not_remembered),
         cmocka_unit_test(a_vertex_is_recent_for_exactly_the_window),
+        cmocka_unit_test(recent_ones_are_kept_as_often_as_the_definition_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -425,6 +425,57 @@ static void memory_is_on_the_node_of_the_lane(void **state)
     in_child(with_memory_of_each_node);
 }
 
+/* What a thread beside the team sees, before and after it attends. */
+typedef struct helper {
+    const pri_team *team;
+    cpu_set_t       before, after;
+    crew            found;
+} helper;
+
+static void *attend(void *context)
+{
+    helper *own = context;
+
+    (void)sched_getaffinity(0, sizeof own->before, &own->before);
+    pri_team_attend(own->team, 3);
+    (void)sched_getaffinity(0, sizeof own->after, &own->after);
+    own->found = look();
+    return NULL;
+}
+
+/* A thread that the pinned master starts has the master's core only, until it attends. */
+static int help_beside_the_team(void)
+{
+    pr_topo    *topo;
+    pr_plan     plan;
+    pri_team   *team;
+    pri_binding binding;
+    helper      own = { 0 };
+    cpu_set_t   all;
+    pthread_t   thread;
+
+    EXPECT(sched_getaffinity(0, sizeof all, &all) == 0);
+    EXPECT(open_team(0, PR_NUMA_OFF, &topo, &plan, &team) == 0);
+    if (!plan.can_bind || topo->num_cores != topo->num_cpus) return SKIPPED;
+    EXPECT(pri_team_enter(team, &binding) == PR_OK);
+    own.team = team;
+    EXPECT(pthread_create(&thread, NULL, attend, &own) == 0);
+    EXPECT(pthread_join(thread, NULL) == 0);
+    const bool pinned = plan.lane[0].num_threads == plan.lane[0].num_cores;
+    EXPECT(CPU_COUNT(&own.before) == (pinned ? 1 : CPU_COUNT(&all)));
+    EXPECT(CPU_EQUAL(&own.after, &all));
+    EXPECT(own.found.num_threads == 3 && CPU_EQUAL(&own.found.may, &all));
+    pri_team_free(team);
+    pr_topo_free(topo);
+    return 0;
+}
+
+static void threads_beside_a_team_may_use_all_its_cpus(void **state)
+{
+    (void)state;
+    in_child(help_beside_the_team);
+}
+
 int main(void)
 {
     if (getenv("TEST_TEAM_AGAIN")) return see_all_cpus(atoi(getenv("TEST_TEAM_CPUS")));
@@ -436,6 +487,7 @@ int main(void)
         cmocka_unit_test(a_made_up_machine_binds_nothing_and_strict_says_so),
         cmocka_unit_test(calls_that_succeed_and_do_nothing_are_not_believed),
         cmocka_unit_test(lanes_have_teams_of_their_own),
+        cmocka_unit_test(threads_beside_a_team_may_use_all_its_cpus),
         cmocka_unit_test(bad_lanes_are_named),
         cmocka_unit_test(memory_is_on_the_node_of_the_lane),
     };
