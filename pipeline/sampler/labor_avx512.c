@@ -115,16 +115,17 @@ TARGET static inline uint64_t pass64(const lanes *k, const pr_vid *line, __m512i
     return pass;
 }
 
-TARGET static inline uint32_t many(const lanes *k, const pr_vid *from, uint32_t n, uint32_t limit,
-                                   pr_vid *out)
+TARGET static inline uint32_t many(const lanes *k, const pr_vid *from, uint32_t n, uint32_t left,
+                                   uint32_t limit, pr_vid *out)
 {
     const uint32_t head = (0u - (uint32_t)((uintptr_t)from / sizeof *from)) & 15;
     const __m512i  most = _mm512_set1_epi32((int)limit);
     uint32_t       num = head ? few(k, from, head, limit, out) : 0, at = head;
 
     for (; at + 64 <= n; at += 64) {
-        for (int line = 0; line < 4; line++)
-            _mm_prefetch((const char *)(from + at + PRI_LABOR_AHEAD + 16 * line), _MM_HINT_T1);
+        if (left - at > PRI_LABOR_AHEAD)
+            for (uint32_t line = 0; line < 64; line += 16)
+                __builtin_prefetch(from + at + PRI_LABOR_AHEAD + line, 0, 2);
         uint64_t pass = pass64(k, from + at, most);
         for (; pass; pass &= pass - 1) out[num++] = from[at + (uint32_t)__builtin_ctzll(pass)];
     }

@@ -5,15 +5,16 @@
  *     pass64(lanes, from, n, limit)   bit i: r_t of from[i], i < n <= 64, is at most limit
  *     kept64(lanes, id, num, count)   bit i: fewer than `count` of `num` <= 64 are below id[i]
  */
-TARGET static inline uint32_t many(const lanes *k, const pr_vid *from, uint32_t n, uint32_t limit,
-                                   pr_vid *out)
+TARGET static inline uint32_t many(const lanes *k, const pr_vid *from, uint32_t n, uint32_t left,
+                                   uint32_t limit, pr_vid *out)
 {
     uint32_t num = 0;
 
     for (uint32_t at = 0; at < n; at += 64) {
         const uint32_t part = n - at < 64 ? n - at : 64;
-        for (uint32_t line = 0; line < 64; line += 16)
-            __builtin_prefetch(from + at + PRI_LABOR_AHEAD + line, 0, 2);
+        if (left - at > PRI_LABOR_AHEAD)
+            for (uint32_t line = 0; line < 64; line += 16)
+                __builtin_prefetch(from + at + PRI_LABOR_AHEAD + line, 0, 2);
         for (uint64_t pass = pass64(k, from + at, part, limit); pass; pass &= pass - 1)
             out[num++] = from[at + (uint32_t)__builtin_ctzll(pass)];
     }

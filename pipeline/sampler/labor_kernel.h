@@ -5,14 +5,11 @@
  *     lanes                  the keys of a batch as vectors
  *     lanes_of(keys)
  *     few(lanes, from, n, limit, out)    copy those of a row whose r_t is at most limit, in order;
- *     many(lanes, from, n, limit, out)   gives how many. `many` is for rows where hardly any pass
- *                                        and which no prefetch has covered. Both may write
- *                                        PRI_LABOR_SLACK elements more
- *     pick(lanes, id, num, count, out)   write the `count` smallest of `num`, in order; false, and
- *                                        anything written, when a tie crosses the border
- *
- * Rows are fetched FETCH_AHEAD bytes before they are read, counted along the rows of a tile:
- * `choose` has fetched as much of the next tile. */
+ *     many(lanes, from, n, left, limit, out)     gives how many. `many` is for rows where hardly
+ * any pass and which were not fetched whole: it fetches ahead while there are `left` neighbours.
+ * Both may write PRI_LABOR_SLACK elements more pick(lanes, id, num, count, out)   write the `count`
+ * smallest of `num`, in order; false, and anything written, when a tie crosses the border
+ */
 enum {
     MANY_FROM  = 700, /* neighbours, from which `many` wins: few pass then. 300 to 1000 are alike */
     ROWS_AHEAD = 4,
@@ -29,13 +26,25 @@ TARGET static inline bool read_row(const lanes *k, pri_labor_sift *sift, const p
     if (degree < MANY_FROM) {
         num = few(k, from, degree, most, sift->id);
     } else {
-        for (uint32_t at = 0; at < degree && num <= PRI_LABOR_PICK; at += PRI_LABOR_BLOCK)
-            num += many(k, from + at, degree - at < PRI_LABOR_BLOCK ? degree - at : PRI_LABOR_BLOCK,
-                        most, sift->id + num);
+        for (uint32_t at = 0; at < degree && num <= PRI_LABOR_PICK; at += PRI_LABOR_BLOCK) {
+            const uint32_t left = degree - at, n = left < PRI_LABOR_BLOCK ? left : PRI_LABOR_BLOCK;
+            num += many(k, from + at, n, left, most, sift->id + num);
+        }
     }
     return num >= count && num <= PRI_LABOR_PICK && pick(k, sift->id, num, count, out);
 }
 
+/* Fetch the table entries of the neighbours that a row keeps. Always in line, as pri_labor_fetch.
+ */
+__attribute__((always_inline)) TARGET static inline void fetch_entries(const pri_hop *hop,
+                                                                       uint32_t       d)
+{
+    if (!hop->entries) return;
+    for (uint32_t e = hop->indptr[d]; e < hop->indptr[d + 1]; e++)
+        __builtin_prefetch(&hop->entries[hop->indices[e]], 1, 2);
+}
+
+/* Entries are fetched a row late: what was just stored in masked vectors cannot be read at once. */
 TARGET static void read_rows(const pri_labor *labor, const pri_hop *hop, uint32_t begin,
                              uint32_t end, pri_labor_sift *sift)
 {
@@ -46,21 +55,20 @@ TARGET static void read_rows(const pri_labor *labor, const pri_hop *hop, uint32_
     for (uint32_t d = begin; d < end; d++) {
         const pri_row  row   = hop->rows[d];
         const uint32_t count = hop->indptr[d + 1] - hop->indptr[d];
-        const pr_vid  *from  = hop->graph->indices + row.first;
-        uint32_t      *at    = hop->indices + hop->indptr[d];
         const uint32_t old   = pri_labor_again(hop, d, again);
-        bool           done;
+        const pr_vid  *from  = old ? again : hop->graph->indices + row.first;
+        uint32_t      *at    = hop->indices + hop->indptr[d];
+        bool           done  = true;
 
         if (hop->num_dst - d > ROWS_AHEAD) pri_labor_fetch(hop, d + ROWS_AHEAD);
-        if (count == row.degree) {
+        if (count == row.degree || count == old)
             for (uint32_t i = 0; i < count; i++) at[i] = from[i];
-            done = true;
-        } else if (old) {
-            done = pick(&k, again, old, count, at);
-        } else
+        else if (old)
+            done = pick(&k, from, old, count, at);
+        else
             done = read_row(&k, sift, from, row.degree, count, wanted, at);
-        if (!done) pri_labor_row(labor, sift, from, row.degree, count, wanted, at);
-        if (!hop->entries) continue;
-        for (uint32_t i = 0; i < count; i++) __builtin_prefetch(&hop->entries[at[i]], 1, 2);
+        if (!done) pri_labor_row(labor, sift, from, old ? old : row.degree, count, wanted, at);
+        if (d > begin) fetch_entries(hop, d - 1);
     }
+    if (end > begin) fetch_entries(hop, end - 1);
 }

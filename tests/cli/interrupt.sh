@@ -47,9 +47,10 @@ check_log() {
 }
 
 for signal in INT TERM; do
-    say "-- SIG$signal"
+    pipeline=$([[ $signal == INT ]] && echo off || echo on) # a pipelined run has more threads to end
+    say "-- SIG$signal, --pipeline $pipeline"
     status=$([[ $signal == INT ]] && echo 130 || echo 143)
-    "${train[@]}" "${small[@]}" --epochs 1000000 --eval none --log "$signal.db" --checkpoint "$signal.prc" \
+    "${train[@]}" "${small[@]}" --pipeline "$pipeline" --epochs 1000000 --eval none --log "$signal.db" --checkpoint "$signal.prc" \
         --json > "$OUT" 2> "$ERR" &
     CHILD=$!
     wait_for 'epoch [2-9]' "$ERR"
@@ -68,7 +69,7 @@ for signal in INT TERM; do
 done
 
 say "-- twice SIGTERM"
-"${train[@]}" "${small[@]}" --epochs 1000000 --eval none --log twice.db > "$OUT" 2> "$ERR" &
+"${train[@]}" "${small[@]}" --pipeline on --epochs 1000000 --eval none --log twice.db > "$OUT" 2> "$ERR" &
 CHILD=$!
 wait_for 'epoch [2-9]' "$ERR"
 kill -TERM "$CHILD"

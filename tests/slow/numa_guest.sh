@@ -16,11 +16,19 @@ grep 'OK \] memory_is_on_the_node_of_the_lane' "$work/team" # it skips on one no
 train=("$PACKRAT" train --data "$work/graph" --batch-size 200 --steps 20 --hidden 32 --log none
     --quiet --json)
 "${train[@]}" > "$work/here"
-"$vm" -n 2 -c 4 --with "$PACKRAT" --with "$work/graph" -- "${train[@]}" > "$work/there"
+for pipeline in off on; do
+    "$vm" -n 2 -c 4 --with "$PACKRAT" --with "$work/graph" -- "${train[@]}" --pipeline "$pipeline" \
+        > "$work/there.$pipeline"
+done
 field() { sed -n "s/.*\"$1\":\"\{0,1\}\([^,\"]*\).*/\1/p" "$2"; }
 echo "one node:  batch_hash $(field batch_hash "$work/here"), loss $(field train_loss "$work/here")"
-echo "two nodes: batch_hash $(field batch_hash "$work/there"), loss $(field train_loss "$work/there")"
-[[ $(field lanes "$work/there") == 2 ]]
-[[ $(field batch_hash "$work/here") == "$(field batch_hash "$work/there")" ]]
-awk -v a="$(field train_loss "$work/here")" -v b="$(field train_loss "$work/there")" \
-    'BEGIN { d = a - b; exit d > 1e-4 || d < -1e-4 }'
+for pipeline in off on; do
+    there=$work/there.$pipeline
+    echo "two nodes, --pipeline $pipeline: batch_hash $(field batch_hash "$there")," \
+        "loss $(field train_loss "$there")"
+    [[ $(field lanes "$there") == 2 ]]
+    [[ $(field batch_hash "$work/here") == "$(field batch_hash "$there")" ]]
+    awk -v a="$(field train_loss "$work/here")" -v b="$(field train_loss "$there")" \
+        'BEGIN { d = a - b; exit d > 1e-4 || d < -1e-4 }'
+done
+[[ $(field rows_moved_per_step "$work/there.off") == "$(field rows_moved_per_step "$work/there.on")" ]]
