@@ -120,6 +120,11 @@ bench_graph *bench_graph_new(const char *name, const char *folder)
     }
     g->dataset = open_dataset(path);
     g->graph   = g->dataset->graph;
+    BENCH_CHECK(
+        strcmp(name, "planted") != 0 || g->graph.num_edges > BENCH_PLANTED_ARCS / 100 * 99,
+        "%s has %llu arcs of %d: an older packrat made it, which dropped duplicates; remove "
+        "it to have it made anew",
+        path, (unsigned long long)g->graph.num_edges, BENCH_PLANTED_ARCS);
     g->train =
         !strcmp(name, "wordnet") ? g->dataset->split[PR_SPLIT_MAIN].train : choose_seeds(&g->graph);
     return g;
