@@ -11,7 +11,7 @@ static const pr_option options[] = {
       "which neighbours are kept: uniform (distinct), replace (with replacement), weighted "
       "(distinct, "
       "by edge weight), labor (destinations share neighbours), walk (visited most by random walks)",
-      "uniform", PR_OPT_CHOICE, SAMPLER(kind), 0, 0, kinds },
+      "labor", PR_OPT_CHOICE, SAMPLER(kind), 0, 0, kinds },
     { "kappa", "batches", "labor: batches over which the choice stays correlated; 1: drawn anew",
       "8", PR_OPT_U32, SAMPLER(kappa), 1, 1 << 20, NULL },
     { "kappa-form", "",
