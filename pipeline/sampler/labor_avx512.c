@@ -118,8 +118,9 @@ TARGET static inline uint64_t pass64(const lanes *k, const pr_vid *line, __m512i
 TARGET static inline uint32_t many(const lanes *k, const pr_vid *from, uint32_t n, uint32_t left,
                                    uint32_t limit, pr_vid *out)
 {
-    const uint32_t head = (0u - (uint32_t)((uintptr_t)from / sizeof *from)) & 15;
-    const __m512i  most = _mm512_set1_epi32((int)limit);
+    const uint32_t to_line = (0u - (uint32_t)((uintptr_t)from / sizeof *from)) & 15;
+    const uint32_t head    = to_line < n ? to_line : n; /* the last block may end before the line */
+    const __m512i  most    = _mm512_set1_epi32((int)limit);
     uint32_t       num = head ? few(k, from, head, limit, out) : 0, at = head;
 
     for (; at + 64 <= n; at += 64) {
