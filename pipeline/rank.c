@@ -5,6 +5,7 @@
 
 enum { NUM_BATCHES = 32 };
 static const uint32_t epoch_never_trained = UINT32_MAX;
+static const uint64_t step_never_reached  = UINT64_C(1) << 62; /* r_t of labor knows no epoch */
 
 typedef struct rank_job {
     const pri_rank_input *input;
@@ -37,13 +38,14 @@ static pr_status count_batches(const pri_rank_input *input, uint32_t threads, ui
     pr_batch       batch;
 
     PR_NEW(order, n);
-    PR_TRY(pr_sampler_create(input->graph, input->fanout, NULL, input->seed, size, threads, &sampler));
+    PR_TRY(pr_sampler_create(input->graph, input->fanout, input->sampling, input->seed, size,
+                             threads, &sampler));
     PR_TRY(pr_batch_room_create(sampler, &room));
     pr_seed_order(input->train, input->seed, epoch_never_trained, order);
     size_t at = 0;
     for (uint32_t step = 0; step < NUM_BATCHES; step++) {
         const pr_vids seeds = { order + at, n - at < size ? n - at : size };
-        const pr_draw draw  = { PR_PHASE_TRAIN, epoch_never_trained, step, 0 };
+        const pr_draw draw  = { PR_PHASE_TRAIN, epoch_never_trained, step_never_reached + step, 0 };
         PR_TRY(pr_sampler_draw(sampler, room, seeds, draw, &batch));
         for (size_t i = 0; i < batch.nodes.n; i++) scores[batch.nodes.at[i]]++;
         at = at + seeds.n < n ? at + seeds.n : 0;

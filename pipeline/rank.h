@@ -9,12 +9,13 @@
 #include "pipeline/lane.h"
 
 typedef struct pri_rank_input {
-    pr_cache_rank    rank;
-    const pr_graph  *graph;
-    const pr_fanout *fanout;
-    pr_vids          train; /* distinct */
-    uint64_t         seed;
-    uint32_t         batch_size;
+    pr_cache_rank             rank;
+    const pr_graph           *graph;
+    const pr_fanout          *fanout;
+    const pr_sampler_options *sampling; /* NULL: uniform */
+    pr_vids                   train;    /* distinct */
+    uint64_t                  seed;
+    uint32_t                  batch_size;
 } pri_rank_input;
 
 /* Score every node.
@@ -22,8 +23,8 @@ typedef struct pri_rank_input {
  *   degree       how many arcs it could be drawn through as a neighbour: its out-degree, and one
  *                more for a training node (PaGraph, SoCC 2020)
  *   presampled   how many of 32 batches want its row (GNNLab, EuroSys 2022). They are drawn as
- *                training draws them but in an epoch that training never reaches, so that the
- *                run's own future is not among them.
+ *                training draws them but in an epoch and at steps that training never reaches,
+ *                so that the run's own future is not among them.
  *
  *   lane     whose thread and team do the work; it need not be equipped
  *   scores   out [num_nodes], free with pri_free; NULL on failure. The same for any threads.

@@ -143,6 +143,7 @@ static pr_status rank_nodes(pri_trainer *t, uint32_t **scores)
     const pri_rank_input    input = { .rank       = (pr_cache_rank)cache->rank,
                                       .graph      = &t->dataset->graph,
                                       .fanout     = &t->fanout,
+                                      .sampling   = &t->setup->sampler,
                                       .train      = t->split->train,
                                       .seed       = t->setup->train.seed,
                                       .batch_size = t->setup->train.batch_size };

@@ -74,7 +74,7 @@ typedef struct pr_sampler pr_sampler;
 /* Create a sampler of `graph`, which must outlive it.
  *
  *   fanout       1 .. PR_MAX_LAYERS hops
- *   options      NULL: pr_sampler_default()
+ *   options      NULL: pr_sampler_default() but for the kind, which is uniform
  *   seed         the user's seed; draws are keyed by (seed, phase, epoch, step, hop, vertex), r_t
  * of labor by (seed, phase, step, vertex) max_seeds    most seeds a batch may have threads OpenMP
  * threads that draw; results do not depend on it

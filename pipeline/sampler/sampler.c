@@ -131,6 +131,7 @@ pr_status pr_sampler_create(const pr_graph *graph, const pr_fanout *fanout,
     *out = NULL;
     PR_TRY(check_create(graph, fanout, max_seeds, threads));
     pr_sampler_default(&defaults);
+    defaults.kind = PR_SAMPLER_UNIFORM;
     if (!options) options = &defaults;
     PR_TRY(check_options(graph, options));
     PR_TRY(longest_row(graph, &longest));

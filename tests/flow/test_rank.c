@@ -59,8 +59,8 @@ static void degree_counts_the_arcs_a_node_can_be_drawn_through(void **state)
     fixture_close(&f);
 }
 
-/* Count the inputs of batches drawn in `epoch`; steps from 0, seeds in that epoch's order. */
-static void count_epoch(const fixture *f, uint32_t epoch, uint32_t *count)
+/* Count the inputs of batches drawn in `epoch` from a step on, seeds in that epoch's order. */
+static void count_epoch(const fixture *f, uint32_t epoch, uint64_t first, uint32_t *count)
 {
     const pr_vids  train = f->input.train;
     pr_vid        *order = calloc(train.n, sizeof *order);
@@ -71,13 +71,14 @@ static void count_epoch(const fixture *f, uint32_t epoch, uint32_t *count)
 
     assert_non_null(order);
     pr_seed_order(train, SEED, epoch, order);
-    assert_ok(pr_sampler_create(f->input.graph, &f->fanout, NULL, SEED, BATCH, 1, &sampler));
+    assert_ok(
+        pr_sampler_create(f->input.graph, &f->fanout, f->input.sampling, SEED, BATCH, 1, &sampler));
     room = test_batch_room(sampler);
     for (uint32_t step = 0; step < NUM_BATCHES; step++) {
         const size_t  at    = step % spe * BATCH;
         const pr_vids seeds = { order + at, train.n - at < BATCH ? train.n - at : BATCH };
-        assert_ok(pr_sampler_draw(sampler, room, seeds, (pr_draw){ .epoch = epoch, .step = step },
-                                  &batch));
+        assert_ok(pr_sampler_draw(sampler, room, seeds,
+                                  (pr_draw){ .epoch = epoch, .step = first + step }, &batch));
         for (size_t i = 0; i < batch.nodes.n; i++) count[batch.nodes.at[i]]++;
     }
     pr_batch_room_free(room);
@@ -91,15 +92,19 @@ static void presampling_counts_batches_of_an_epoch_that_is_never_trained(void **
     const char *path = test_planted(900, 7000, 4, 3);
     uint32_t    count[900], first[900];
 
-    for (uint32_t threads = 1; threads <= 3; threads++) {
-        fixture   f;
-        uint32_t *scores;
+    for (uint32_t threads = 1; threads <= 6; threads++) { /* 1 .. 3, twice */
+        fixture            f;
+        uint32_t          *scores;
+        pr_sampler_options labor;
         memset(count, 0, sizeof count);
         memset(first, 0, sizeof first);
-        fixture_open(&f, path, PR_RANK_PRESAMPLED, threads);
+        fixture_open(&f, path, PR_RANK_PRESAMPLED, (threads - 1) % 3 + 1);
+        pr_sampler_default(&labor);
+        labor.kind       = PR_SAMPLER_LABOR;
+        f.input.sampling = threads > 3 ? &labor : NULL;
         assert_int_equal(f.input.graph->num_nodes, 900);
-        count_epoch(&f, UINT32_MAX, count);
-        count_epoch(&f, 0, first);
+        count_epoch(&f, UINT32_MAX, UINT64_C(1) << 62, count);
+        count_epoch(&f, 0, 0, first);
         assert_ok(pri_rank_scores(f.lane, &f.input, &scores));
         assert_memory_equal(scores, count, sizeof count);
         assert_memory_not_equal(scores, first, sizeof first); /* no look at the run's own future */

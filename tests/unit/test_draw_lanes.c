@@ -5,6 +5,7 @@
 
 #include "base/isa.h"
 #include "pipeline/sampler/draw_lanes.h"
+#include "pipeline/sampler/state.h"
 
 enum { ROWS = 75, MOST = 70, MARGIN = 96, GUARD = 0x5eed5eed };
 
@@ -147,6 +148,52 @@ static void short_rows_repeat_what_they_have(void **state)
     }
 }
 
+/* In graphs of 2^32 arcs and more, positions are places in rows, and the kind reads them itself:
+ * the same neighbours as of arcs. Long fanouts, which are not drawn in lanes, too. */
+static void places_in_rows_give_the_neighbours_that_arcs_give(void **state)
+{
+    enum { DEGREE = 90 };
+    static const uint32_t fanouts[] = { 5, 64, 70, PR_FANOUT_ALL };
+    static rig            r;
+    static pr_vid         indices[ROWS * DEGREE];
+    static uint32_t       places[ROWS * DEGREE], arcs[ROWS * DEGREE];
+    const pri_kind *const kinds[] = { &pri_kind_uniform, &pri_kind_replace };
+
+    (void)state;
+    for (uint32_t e = 0; e < ROWS * DEGREE; e++) indices[e] = 3 * e + 1;
+    const pr_graph graph = { .indices = indices };
+    for (size_t k = 0; k < 2; k++)
+        for (size_t f = 0; f < sizeof fanouts / sizeof *fanouts - k; f++) {
+            const uint32_t fanout  = fanouts[f];
+            pr_sampler     sampler = { .fanout  = { 1, { fanout } },
+                                       .threads = 1,
+                                       .longest = DEGREE,
+                                       .options = { .isa = PR_ISA_AVX512 } };
+            void          *own;
+            assert_ok(kinds[k]->create(&sampler, &own));
+            for (uint32_t d = 0; d < ROWS; d++) {
+                r.rows[d]            = (pri_row){ d * DEGREE, DEGREE * d / ROWS, d };
+                const uint32_t kept  = fanout < r.rows[d].degree ? fanout : r.rows[d].degree;
+                const uint32_t count = k == 0 ? kept : d * DEGREE / ROWS ? fanout : 0;
+                r.indptr[d + 1]      = r.indptr[d] + count;
+            }
+            r.hop         = (pri_hop){ .graph   = &graph,
+                                       .fanout  = fanout,
+                                       .num_dst = ROWS,
+                                       .rows    = r.rows,
+                                       .indptr  = r.indptr };
+            r.hop.indices = places;
+            kinds[k]->choose(own, &r.hop, 0, ROWS, 0);
+            kinds[k]->read(own, &r.hop, 0, ROWS, 0);
+            r.hop.indices = arcs;
+            r.hop.arcs    = true;
+            kinds[k]->choose(own, &r.hop, 0, ROWS, 0);
+            for (uint32_t e = 0; e < r.indptr[ROWS]; e++)
+                assert_int_equal(places[e], indices[arcs[e]]);
+            kinds[k]->free(own);
+        }
+}
+
 /* The host's best at most: asking for more than it has is not an error. */
 static void an_instruction_set_that_is_missing_becomes_the_best(void **state)
 {
@@ -162,6 +209,7 @@ int main(void)
         cmocka_unit_test(distinct_positions_are_those_of_single_rows),
         cmocka_unit_test(repeated_positions_are_those_of_single_rows),
         cmocka_unit_test(short_rows_repeat_what_they_have),
+        cmocka_unit_test(places_in_rows_give_the_neighbours_that_arcs_give),
         cmocka_unit_test(an_instruction_set_that_is_missing_becomes_the_best),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
