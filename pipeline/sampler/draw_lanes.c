@@ -1,4 +1,4 @@
-/* draw_lanes.c: the functions of lanes.h row by row, and which of them a host has. */
+/* draw_lanes.c: the functions of draw_lanes.h row by row, and which of them a host has. */
 #include "pipeline/sampler/draw_lanes.h"
 
 #include "base/isa.h"

@@ -3,7 +3,7 @@
  *
  *     TARGET, LANES          attribute of its functions, 8 or 16
  *     vec, flags             LANES words of 32 bits; a yes or no for each
- *     from_one from_words to_words   broadcast, load and store
+ *     from_one to_words      broadcast and store
  *     add sub xor3           of words
  *     product                of the even words, 64 bits wide: those of lanes 0, 2, 4, ...
  *     high                   odd words moved to the even lanes, 0 in the odd ones

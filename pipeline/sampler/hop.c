@@ -299,9 +299,10 @@ pr_status pri_hop_draw(pr_sampler *sampler, pr_batch_room *room, pr_draw draw, u
     pass.indptr          = indptr;
     const uint64_t edges = find_all_rows(&pass, sampler->threads);
     PR_CHECK(edges <= UINT32_MAX, PR_E_FULL,
-             "hop %u of step %llu has %llu edges, at most %u fit a batch; use a smaller --fanout "
+             "hop %u of step %llu %s %llu edges, at most %u fit a batch; use a smaller --fanout "
              "or --batch-size",
-             index, (unsigned long long)draw.step, (unsigned long long)edges, UINT32_MAX);
+             index, (unsigned long long)draw.step, w.kind->loose ? "may have" : "has",
+             (unsigned long long)edges, UINT32_MAX);
 
     const bool together = sampler->threads > 1 && edges >= PARALLEL_FROM;
     w.num_tiles         = num_dst / PRI_TILE + (num_dst % PRI_TILE != 0);

@@ -15,7 +15,8 @@ uint32_t pri_hop_most(const pr_sampler *sampler, uint32_t fanout);
 size_t pri_hop_scratch(const pr_sampler *sampler);
 
 /* Build block `index` in the room: the vertices known so far are its destinations, and their
- * neighbours are appended to the list. PR_E_FULL when there are more than 2^32 - 1 edges. */
+ * neighbours are appended to the list. PR_E_FULL when there are more than 2^32 - 1 edges, or
+ * may be where a loose kind draws them. */
 pr_status pri_hop_draw(pr_sampler *sampler, pr_batch_room *room, pr_draw draw, uint32_t index);
 
 #endif

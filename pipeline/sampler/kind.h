@@ -75,6 +75,11 @@ typedef struct pri_kind {
 extern const pri_kind pri_kind_uniform, pri_kind_replace, pri_kind_weighted, pri_kind_labor,
     pri_kind_walk;
 
+/* `read` of kinds whose `choose` leaves places in rows in hop->indices, where 32 bits do not number
+ * the graph's arcs. */
+void pri_kind_read_places(void *own, const pri_hop *hop, uint32_t begin, uint32_t end,
+                          uint32_t thread);
+
 /* Give the table of a pr_sampler_kind; NULL: not built. */
 const pri_kind *pri_kind_of(int kind);
 

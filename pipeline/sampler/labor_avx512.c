@@ -66,7 +66,7 @@ TARGET static inline uint32_t put_passing(const lanes *k, int n, const pr_vid *l
                                           __mmask16 of_first, __mmask16 of_last, __m512i most,
                                           pr_vid *out)
 {
-    __m512i   t[4], r[4];
+    __m512i   t[4] = { { 0 } }, r[4]; /* not every compiler sees that n of them are set */
     __mmask16 part[4];
     uint32_t  num = 0;
 
@@ -118,8 +118,9 @@ TARGET static inline uint64_t pass64(const lanes *k, const pr_vid *line, __m512i
 TARGET static inline uint32_t many(const lanes *k, const pr_vid *from, uint32_t n, uint32_t left,
                                    uint32_t limit, pr_vid *out)
 {
-    const uint32_t head = (0u - (uint32_t)((uintptr_t)from / sizeof *from)) & 15;
-    const __m512i  most = _mm512_set1_epi32((int)limit);
+    const uint32_t to_line = (0u - (uint32_t)((uintptr_t)from / sizeof *from)) & 15;
+    const uint32_t head    = to_line < n ? to_line : n; /* the last block may end before the line */
+    const __m512i  most    = _mm512_set1_epi32((int)limit);
     uint32_t       num = head ? few(k, from, head, limit, out) : 0, at = head;
 
     for (; at + 64 <= n; at += 64) {
@@ -137,7 +138,8 @@ TARGET static inline bool pick_of(const lanes *k, const pr_vid *id, uint32_t num
                                   uint32_t count, pr_vid *out)
 {
     const __m512i one = _mm512_set1_epi32(1), border = _mm512_set1_epi32((int)count);
-    __m512i       t[PRI_LABOR_PICK / 16], r[PRI_LABOR_PICK / 16], rank[PRI_LABOR_PICK / 16];
+    __m512i       t[PRI_LABOR_PICK / 16] = { { 0 } }, r[PRI_LABOR_PICK / 16];
+    __m512i       rank[PRI_LABOR_PICK / 16];
     uint32_t      of[PRI_LABOR_PICK];
     uint32_t      kept = 0;
 
@@ -155,7 +157,7 @@ TARGET static inline bool pick_of(const lanes *k, const pr_vid *id, uint32_t num
     }
     for (uint32_t v = 0; v < vectors; v++) {
         const uint32_t  left = num - 16 * v;
-        const __mmask16 all  = left < 16 ? (__mmask16)((1u << left) - 1) : 0xffff;
+        const __mmask16 all  = (__mmask16)(left < 16 ? (1u << left) - 1 : 0xffff);
         const __mmask16 keep = _mm512_mask_cmplt_epu32_mask(all, rank[v], border);
         const uint32_t  n    = (uint32_t)__builtin_popcount(keep);
         if (kept + n > count) return false;

@@ -25,8 +25,9 @@ TARGET static inline bool read_row(const lanes *k, pri_labor_sift *sift, const p
     if (degree < MANY_FROM) {
         num = few(k, from, degree, most, sift->id);
     } else {
-        for (uint32_t at = 0; at < degree && num <= PRI_LABOR_PICK; at += PRI_LABOR_BLOCK) {
-            const uint32_t left = degree - at, n = left < PRI_LABOR_BLOCK ? left : PRI_LABOR_BLOCK;
+        for (uint32_t at = 0, n; at < degree && num <= PRI_LABOR_PICK; at += n) {
+            const uint32_t left = degree - at;
+            n                   = left < PRI_LABOR_BLOCK ? left : PRI_LABOR_BLOCK;
             num += many(k, from + at, n, left, most, sift->id + num);
         }
     }

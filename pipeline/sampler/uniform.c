@@ -36,7 +36,8 @@ done:
 
 /* ---- choose ---- */
 
-/* Fetch what `read_rows` will read. In line: gcc drops calls of functions that only prefetch. */
+/* Fetch what pri_kind_read_places will read. In line: gcc drops calls of functions that only
+ * prefetch. */
 static inline __attribute__((always_inline)) void fetch(const pri_hop *hop, uint32_t begin,
                                                         uint32_t end)
 {
@@ -89,26 +90,12 @@ static void choose_repeated(void *own, const pri_hop *hop, uint32_t begin, uint3
     if (!hop->arcs) fetch(hop, begin, end);
 }
 
-static void read_rows(void *own, const pri_hop *hop, uint32_t begin, uint32_t end, uint32_t thread)
-{
-    (void)own;
-    (void)thread;
-    for (uint32_t d = begin; d < end; d++) {
-        const pr_vid *from = hop->graph->indices + hop->rows[d].first;
-        for (uint32_t e = hop->indptr[d]; e < hop->indptr[d + 1]; e++) {
-            const pr_vid v  = from[hop->indices[e]];
-            hop->indices[e] = v;
-            if (hop->entries) __builtin_prefetch(&hop->entries[v], 1, 2);
-        }
-    }
-}
-
 const pri_kind pri_kind_uniform = {
     .arcs   = true,
     .create = create,
     .free   = pri_free,
     .choose = choose,
-    .read   = read_rows,
+    .read   = pri_kind_read_places,
 };
 
 /* ---- replace ---- */
@@ -132,5 +119,5 @@ const pri_kind pri_kind_replace = {
     .most   = most_repeated,
     .count  = count_repeated,
     .choose = choose_repeated,
-    .read   = read_rows,
+    .read   = pri_kind_read_places,
 };

@@ -294,21 +294,6 @@ static void choose(void *own, const pri_hop *hop, uint32_t begin, uint32_t end, 
     for (uint32_t d = begin; d < end; d++) place_row(hop, d);
 }
 
-/* Read arcs by their places, where 32 bits do not number them. */
-static void read_rows(void *own, const pri_hop *hop, uint32_t begin, uint32_t end, uint32_t thread)
-{
-    (void)own;
-    (void)thread;
-    for (uint32_t d = begin; d < end; d++) {
-        const pr_vid  *from = hop->graph->indices + hop->rows[d].first;
-        const uint32_t kept = hop->indptr[d + 1] - hop->indptr[d];
-        uint32_t      *at   = hop->indices + hop->indptr[d];
-        for (uint32_t i = 0; i < kept; i++) at[i] = from[at[i]];
-        if (hop->entries)
-            for (uint32_t i = 0; i < kept; i++) __builtin_prefetch(&hop->entries[at[i]], 1, 2);
-    }
-}
-
 const pri_kind pri_kind_weighted = {
     .arcs   = true,
     .create = create,
@@ -316,5 +301,5 @@ const pri_kind pri_kind_weighted = {
     .count  = count,
     .begin  = begin_batch,
     .choose = choose,
-    .read   = read_rows,
+    .read   = pri_kind_read_places,
 };

@@ -395,6 +395,34 @@ static void a_vertex_walks_alike_whatever_its_batch_mates(void **state)
     pr_sampler_free(sampler);
 }
 
+/* 16385 rows of 2^18 visits each; nothing is drawn, though rows would keep one vertex. */
+static void a_hop_that_may_exceed_32_bits_of_edges_is_refused(void **state)
+{
+    enum { LOOPS = 1 << 18, DRAWN = (1 << 14) + 1 };
+    const pr_sampler_options options = walk_options(4096, 64, 1);
+    pr_eid                  *starts  = calloc(LOOPS + 1, sizeof *starts);
+    pr_vid                  *self    = calloc(LOOPS, sizeof *self);
+    pr_sampler              *sampler;
+    pr_batch                 batch;
+
+    (void)state;
+    assert_true(starts && self);
+    for (pr_vid v = 0; v < LOOPS; v++) self[v] = v, starts[v + 1] = v + 1;
+    const pr_graph graph = { LOOPS, LOOPS, starts, self, NULL };
+    assert_ok(pr_sampler_create(&graph, &(pr_fanout){ 1, { PR_FANOUT_ALL } }, &options, 1, DRAWN, 1,
+                                &sampler));
+    pr_batch_room *room = test_batch_room(sampler);
+    assert_fails(
+        PR_E_FULL, "hop 0 of step 7 may have 4295229440 edges, at most 4294967295",
+        pr_sampler_draw(sampler, room, (pr_vids){ self, DRAWN }, (pr_draw){ .step = 7 }, &batch));
+    assert_ok(pr_sampler_draw(sampler, room, (pr_vids){ self, 1 }, (pr_draw){ .step = 7 }, &batch));
+    assert_int_equal(batch.num_edges, 1);
+    pr_batch_room_free(room);
+    pr_sampler_free(sampler);
+    free(self);
+    free(starts);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -403,6 +431,7 @@ int main(void)
         cmocka_unit_test(batches_are_the_same_for_any_threads_and_instruction_set),
         cmocka_unit_test(rows_may_hold_more_than_the_graph_has_arcs),
         cmocka_unit_test(a_vertex_walks_alike_whatever_its_batch_mates),
+        cmocka_unit_test(a_hop_that_may_exceed_32_bits_of_edges_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

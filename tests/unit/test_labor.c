@@ -66,6 +66,37 @@ static void hubs_and_parallel_arcs_are_no_trouble(void **state)
     labor_graph_free(graph);
 }
 
+/* Rows of a block of labor_row.h and a few neighbours more, so that the last block ends before a
+ * cache line does: nothing behind the row may be taken for it. */
+static void rows_end_where_they_end_behind_a_full_block(void **state)
+{
+    const pr_vid plain = 20000;
+    uint32_t     rows[64];
+
+    for (uint32_t i = 0; i < 64; i++) rows[i] = 4096 + 1 + i % 4;
+    const pr_graph graph = labor_graph(plain, 0, rows, 64, 13);
+
+    (void)state;
+    for (int isa = 0; isa < PRI_NUM_ISAS; isa++) {
+        labor_oracle o;
+        pr_batch     batch;
+        pr_vid       seeds[64];
+        for (pr_vid i = 0; i < 64; i++) seeds[i] = plain + i;
+        labor_oracle_open(&o, &graph, "33,1", labor_options(1, 0, 1, 8), 1);
+        pr_sampler    *sampler = labor_sampler(&o, 64, 1, isa);
+        pr_batch_room *room    = test_batch_room(sampler);
+        for (uint32_t step = 0; step < 3; step++) {
+            const pr_draw draw = { .phase = PR_PHASE_TRAIN, .step = step };
+            assert_ok(pr_sampler_draw(sampler, room, (pr_vids){ seeds, 64 }, draw, &batch));
+            labor_oracle_check(&o, draw, (pr_vids){ seeds, 64 }, &batch);
+        }
+        pr_batch_room_free(room);
+        pr_sampler_free(sampler);
+        labor_oracle_close(&o);
+    }
+    labor_graph_free(graph);
+}
+
 /* A hub with 300000 arcs from eleven vertices: whole blocks are ties. */
 static void ties_by_the_thousand_go_to_the_first(void **state)
 {
@@ -234,6 +265,7 @@ int main(void)
         cmocka_unit_test(batches_do_not_depend_on_threads),
         cmocka_unit_test(rows_keep_their_smallest_r_for_every_fanout),
         cmocka_unit_test(hubs_and_parallel_arcs_are_no_trouble),
+        cmocka_unit_test(rows_end_where_they_end_behind_a_full_block),
         cmocka_unit_test(ties_by_the_thousand_go_to_the_first),
         cmocka_unit_test(drift_keeps_the_smallest_z),
         cmocka_unit_test(all_keeps_whole_rows),
