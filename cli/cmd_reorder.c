@@ -1,4 +1,5 @@
 /* cmd_reorder.c: packrat reorder. */
+#include <math.h>
 #include <stdio.h>
 
 #include <packrat/partition.h>
@@ -29,7 +30,7 @@ static int print_json(const command_call *call, const pr_reordered *r)
     results_count(&out, "clusters", r->clusters);
     results_text(&out, "method", r->clusters ? pr_clusters_method_name(r->method) : NULL);
     results_text(&out, "why", r->clusters ? r->why : NULL);
-    results_real(&out, "cut_share", r->cut_share);
+    results_real(&out, "cut_share", r->clusters ? r->cut_share : (double)NAN);
     results_real(&out, "gap_bits_before", r->before.gap_bits);
     results_real(&out, "gap_bits_after", r->after.gap_bits);
     results_real(&out, "same_page_before", r->before.same_page);

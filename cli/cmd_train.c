@@ -44,7 +44,8 @@ static void print_cache(const pr_train_setup *setup, const pr_train_result *r)
     printf("\n");
 }
 
-static void print_summary(const pr_train_setup *setup, const pr_train_result *r)
+/* Print what the steps came to; a run that was interrupted before its first one has no figures. */
+static void print_figures(const pr_train_setup *setup, const pr_train_result *r)
 {
     printf("epochs      %u, %llu steps in %.1f s\n", r->epochs, (unsigned long long)r->steps,
            (double)r->elapsed_ns * 1e-9);
@@ -54,8 +55,13 @@ static void print_summary(const pr_train_setup *setup, const pr_train_result *r)
     printf("step        %.3f ms in the median, %u thread%s%s\n", (double)r->step_ns_median * 1e-6,
            r->threads, r->threads == 1 ? "" : "s", r->pipelined ? ", pipelined" : "");
     print_cache(setup, r);
+}
+
+static void print_summary(const pr_train_setup *setup, const pr_train_result *r)
+{
+    if (r->steps) print_figures(setup, r);
     if (r->checkpoint_saved) printf("checkpoint  %s\n", setup->train.checkpoint);
-    if (log_is_kept(setup->train.log))
+    if (log_is_kept(setup->train.log) && r->run)
         printf("log         run %lld in %s; to read it: packrat report %s --run %lld\n",
                (long long)r->run, setup->train.log, setup->train.log, (long long)r->run);
 }

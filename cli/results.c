@@ -35,9 +35,9 @@ void results_real(results *r, const char *name, double value)
 
 void results_run(results *r, int64_t run, const char *log)
 {
-    const bool kept = log_is_kept(log);
+    const bool kept = log_is_kept(log) && run; /* 0: ended before there was a log */
 
-    if (kept && run)
+    if (kept)
         results_count(r, "run", (uint64_t)run);
     else if (r->st == PR_OK)
         keep(r, pr_json_set_null(r->json, "run"));

@@ -20,6 +20,7 @@ typedef struct pri_csc_how {
     bool                undirected; /* store the reverse of every pair too */
     uint32_t            threads;
     const volatile int *stop;
+    const int64_t      *ids; /* what errors call the nodes; NULL: their numbers */
 } pri_csc_how;
 
 /* Build from pairs (source, destination), each below num_nodes.

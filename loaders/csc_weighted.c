@@ -27,6 +27,11 @@ static float weight_of(uint64_t key)
     return weight;
 }
 
+static int64_t id_of(const pri_csc_how *how, uint64_t v)
+{
+    return how->ids ? how->ids[v] : (int64_t)v;
+}
+
 static void insertion_sort(uint64_t *at, uint64_t n)
 {
     for (uint64_t i = 1; i < n; i++) {
@@ -95,9 +100,9 @@ static pr_status canonical(uint64_t *key, pr_vid num_nodes, const pri_csc_how *h
                 continue;
             }
             PR_CHECK(sum <= (double)FLT_MAX, PR_E_INPUT,
-                     "the weights of the %" PRIu64 " arcs from %u to %" PRIu64
+                     "the weights of the %" PRIu64 " arcs from %" PRId64 " to %" PRId64
                      " add up to %g, must be at most %g",
-                     num, src, v, sum, (double)FLT_MAX);
+                     num, id_of(how, src), id_of(how, v), sum, (double)FLT_MAX);
             csc->indices[kept]   = src;
             csc->weights[kept++] = (float)sum;
         }

@@ -176,20 +176,21 @@ static void note_edges(import_job *job)
 
 static pr_status import_edges(import_job *job)
 {
-    pr_status                st  = PR_OK;
-    const pr_import_options *o   = job->options;
-    const pri_csc_how        how = { .undirected = o->undirected, .stop = job->stop };
-    pri_dataset_arrays      *a   = &job->arrays;
+    pr_status                st = PR_OK;
+    const pr_import_options *o  = job->options;
+    pri_dataset_arrays      *a  = &job->arrays;
 
     PR_TRY(read_features(job));
     PR_TRY(read_edges(job));
     note_edges(job);
-    const pr_vid     N = (pr_vid)job->features.num_rows;
-    const pri_edges *e = &job->edges;
-    if (e->weight)
-        PR_TRY(pri_csc_from_weighted_pairs(e->pair, e->weight, e->num_pairs, N, &how, &job->csc));
-    else
-        PR_TRY(pri_csc_from_pairs(e->pair, e->num_pairs, N, &how, &job->csc));
+    const pri_csc_how how = { .undirected = o->undirected, .stop = job->stop, .ids = job->ids };
+    const pr_vid      N   = (pr_vid)job->features.num_rows;
+    const pri_edges  *e   = &job->edges;
+    st                    = e->weight
+                                ? pri_csc_from_weighted_pairs(e->pair, e->weight, e->num_pairs, N, &how, &job->csc)
+                                : pri_csc_from_pairs(e->pair, e->num_pairs, N, &how, &job->csc);
+    if (st == PR_E_INPUT) pri_error_prefix("%s: ", o->source);
+    if (st != PR_OK) goto done;
     pri_edges_clear(&job->edges);
 
     pri_feature_table_place(&job->features, a);

@@ -31,8 +31,8 @@ pr_status pri_nodes_read(const char *path, pr_vid num_nodes, pr_vid **out, size_
     PR_TRY(pr_npy_open(path, &npy));
     const bool reals = npy.dtype == PR_F32 || npy.dtype == PR_F64;
     PR_CHECK(npy.num_dims == 1 && !reals, PR_E_INPUT,
-             "%s: has %u dimensions of %s, must be one dimension of whole numbers", path,
-             npy.num_dims, reals ? "reals" : "integers");
+             "%s: has %u dimension%s of %s, must be one dimension of whole numbers", path,
+             npy.num_dims, npy.num_dims == 1 ? "" : "s", reals ? "reals" : "integers");
     *n = (size_t)npy.shape[0];
     PR_NEW(ids, *n);
     for (size_t i = 0; i < *n; i++) {

@@ -3,10 +3,11 @@
  *   random      a permutation, as pr_seed_order
  *   file        as listed, the same in each epoch
  *   community   a share `mix` of the seeds, chosen anew in each epoch, in random order; the others
- * by cluster: clusters in random order, nodes of a cluster in random order, all of it through a
- * shuffle buffer, from which a random one leaves when the next one enters. The two take turns so
- * that every stretch of the order has its share of both.
- */
+ *               by cluster
+ *
+ * By cluster: clusters in random order, nodes of a cluster in random order, all of it through a
+ * shuffle buffer, from which a random one leaves when the next one enters. The two shares take
+ * turns, so that every stretch of the order has some of both. */
 #ifndef PIPELINE_SEED_ORDER_H
 #define PIPELINE_SEED_ORDER_H
 

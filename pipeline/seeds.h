@@ -21,10 +21,9 @@ typedef struct pri_step_seeds {
 typedef struct pri_seeds_plan {
     pri_seed_order_plan order;
     pri_echo            echo;
-    uint32_t
-        batch_size;     /* seeds of a step, at least 1; the last step of a round has what is left */
-    uint64_t num_steps; /* where the stream ends */
-    uint32_t max_ahead; /* how far past the step in work it will be read */
+    uint32_t            batch_size; /* at least 1; the last step of a round has what is left */
+    uint64_t            num_steps;  /* where the stream ends */
+    uint32_t            max_ahead;  /* how far past the step in work it will be read */
 } pri_seeds_plan;
 
 /* Create a stream before its first step. The plan's nodes are borrowed, its clusters not.

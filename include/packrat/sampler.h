@@ -73,12 +73,12 @@ typedef struct pr_sampler pr_sampler;
 
 /* Create a sampler of `graph`, which must outlive it.
  *
- *   fanout       1 .. PR_MAX_LAYERS hops
- *   options      NULL: pr_sampler_default() but for the kind, which is uniform
- *   seed         the user's seed; draws are keyed by (seed, phase, epoch, step, hop, vertex), r_t
- *                of labor by (seed, phase, step, vertex)
- *   max_seeds    most seeds a batch may have
- *   threads      OpenMP threads that draw; results do not depend on it
+ *   fanout      1 .. PR_MAX_LAYERS hops
+ *   options     NULL: pr_sampler_default() but for the kind, which is uniform
+ *   seed        the user's; keys draws with (phase, epoch, step, hop, vertex), and r_t of labor
+ *               with (phase, step, vertex)
+ *   max_seeds   most seeds a batch may have
+ *   threads     OpenMP threads that draw; results do not depend on it
  *
  * Takes 8 bytes a vertex and reserves address space for scratch; after that no call allocates.
  * Kind weighted takes 8 bytes an arc more (and 4 a vertex where there are weights of 0), kind walk

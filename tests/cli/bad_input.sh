@@ -216,6 +216,10 @@ refused 2 "list.npy: entry 2 is .*entry 0 is; a node may be listed once" "${orde
 refused 2 "test_idx.npy: entry 0 is .*none of the split's .* training nodes" "${ordered[@]}" \
     --order.file demo/test_idx.npy
 refused 2 "feat.npy: has 2 dimensions of reals" "${ordered[@]}" --order.file demo/feat.npy
+must "${program[@]}" gen --nodes 100 --edges 400 --edge-weights uniform --out weighed
+refused 2 "edge_weight.npy: has 1 dimension of reals" "${ordered[@]}" \
+    --order.file weighed/edge_weight.npy
+rm -r weighed
 refused 2 "no_such.npy" "${ordered[@]}" --order.file no_such.npy
 refused 2 "--order file needs --order.file FILE" "${ordered[@]}"
 refused 2 "--order.file list.npy goes with --order file" "${train[@]}" --data demo \
@@ -234,7 +238,10 @@ poke_item bad/indices.npy 17 1200
 refused 2 "indices.npy.*1200" "${reorder[@]}" --data bad --out new
 must "${reorder[@]}" --data demo --out sorted --by community --order.clusters 10 --json
 equal "reorder keeps the nodes" "$(json nodes)" 1200
+grep -Eq '"cut_share":0\.' "$OUT" || fail "no share of arcs between clusters: $(cat "$OUT")"
 refused 2 "sorted: is not empty" "${reorder[@]}" --data demo --out sorted --by bfs
+must "${reorder[@]}" --data demo --out by-degree --by degree --json
+grep -q '"cut_share":null' "$OUT" || fail "a share of no clusters: $(cat "$OUT")"
 must "${train[@]}" --data sorted --order community --order.clusters 10 --echo 2
 for word in "--order community: METIS .* clusters in .* MiB" "--echo 2: an epoch has 2 times" \
     "docs/stickiness.md"; do

@@ -106,6 +106,28 @@ equal "exit status" "$STATUS" 143
 grep -q "interrupted by SIGTERM; nothing was written" "$ERR" || fail "reorder does not say so"
 [[ -z $(find . -name 'web-sorted*') ]] || fail "reorder left $(find . -name 'web-sorted*')"
 
+say "-- train, interrupted while it looks for clusters, has no log and names none"
+for json in "" --json; do
+    # shellcheck disable=SC2086  # no word when there is none
+    "$PACKRAT" train --data web --order community --order.method metis --log early.db $json \
+        > "$OUT" 2> "$ERR" &
+    CHILD=$!
+    for ((i = 0; i < 3000; i++)); do
+        pgrep -P "$CHILD" > /dev/null && break
+        kill -0 "$CHILD" 2> /dev/null || break
+        sleep 0.02
+    done
+    kill -TERM "$CHILD"
+    end_child
+    equal "exit status" "$STATUS" 143
+    [[ ! -e early.db ]] || fail "there is a log of a run that did not begin"
+    if [[ -n $json ]]; then
+        grep -q '"run":null,"log":null' "$OUT" || fail "--json names a log: $(cat "$OUT")"
+    else
+        equal "what is said of no steps" "$(cat "$OUT")" ""
+    fi
+done
+
 say "-- kill -9 while a checkpoint is written over an older one"
 large=("${train[@]}" --layers 3 --fanout 2 --hidden 768 --steps 1 --log none --checkpoint large.prc)
 large+=(--quiet)

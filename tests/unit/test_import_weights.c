@@ -71,11 +71,30 @@ static void without_the_option_a_third_column_is_not_read(void **state)
     pr_diag_set_level(PR_INFO);
 }
 
+static void weights_that_add_up_to_too_much_are_named_by_the_ids_of_the_file(void **state)
+{
+    (void)state;
+    static const char heavy[] = "1000 2000 3e38\n1000 2000 3e38\n";
+    static const char named[] = "1000,1\n2000,2\n";
+    pr_import_options o;
+    pr_made           made;
+    const char       *directory = test_directory();
+
+    init(&o, test_file(directory, "edges.txt", heavy, sizeof heavy - 1), directory, "out");
+    snprintf(o.features, sizeof o.features, "%s",
+             test_file(directory, "rows.csv", named, sizeof named - 1));
+    o.edge_weights = true;
+    o.remap        = true;
+    assert_fails(PR_E_INPUT, "edges.txt: the weights of the 2 arcs from 1000 to 2000 add up to",
+                 pr_import(&o, NULL, &made));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_third_column_becomes_edge_weights_that_another_import_keeps),
         cmocka_unit_test(without_the_option_a_third_column_is_not_read),
+        cmocka_unit_test(weights_that_add_up_to_too_much_are_named_by_the_ids_of_the_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
