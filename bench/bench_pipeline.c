@@ -51,10 +51,10 @@ typedef struct stage_case {
 } stage_case;
 
 static const stage_case cases[] = {
-    { "fetch is longest", "15,10", 160, 1.25 },
-    { "all are about as long", "15,10", 160, 1.0 },
+    { "fetch is longest", "15,10", 256, 1.25 },
+    { "all are about as long", "15,10", 256, 1.0 },
     { "compute is longest", "15,10", 256, 0.6 },
-    { "little to fetch", "15,10", 32, 0.1 },
+    { "little to fetch", "15,10", 64, 0.1 },
 };
 
 /* Times of the counted steps of one run. */
@@ -205,7 +205,7 @@ int main(int argc, char **argv)
 
     bench_read_options("bench_pipeline", &group, argc, argv);
     bench_output *out   = bench_output_new("pipeline", o.json, o.quick, o.csv, argc, argv);
-    bench_world   world = bench_world_new(o.quick ? 4000 : 1 << 16, 24, 16);
+    bench_world   world = bench_world_new(o.quick ? 4000 : 1 << 16, 24, o.quick ? 16 : 128);
     BENCH_TRY(pr_store_memory(&world.features, &world.store));
     bench_output_table(out, "in line and pipelined",
                        "case sample_ns fetch_ns lane_ns longest in_line_ns pipelined_ns vs_longest "

@@ -76,7 +76,7 @@ typedef struct row_pass {
 
 static uint32_t count_of(const row_pass *pass, const pri_row *row)
 {
-    if (pass->most) return pass->most;
+    if (pass->most) return row->degree > 0 ? pass->most : 0;
     if (pass->kind->count) return pass->kind->count(pass->own, row, pass->fanout);
     return row->degree < pass->fanout ? row->degree : pass->fanout;
 }
@@ -275,28 +275,50 @@ static void close_up(const work *w, uint32_t *indptr)
 
 /* ---- the hop ---- */
 
+/* Describe the rows of a hop whose destinations are all vertices known so far. */
+static row_pass pass_of(const pr_sampler *sampler, const work *w, uint32_t fanout)
+{
+    return (row_pass){ .graph   = &sampler->graph,
+                       .kind    = w->kind,
+                       .own     = w->own,
+                       .fanout  = fanout,
+                       .most    = w->kind->loose ? pri_hop_most(sampler, fanout) : 0,
+                       .nodes   = sampler->relabel.nodes,
+                       .num_dst = sampler->relabel.num };
+}
+
+/* Describe the hop once its rows are found. */
+static pri_hop hop_of(const pr_sampler *sampler, const row_pass *pass, const pr_block *before,
+                      pr_draw draw, uint32_t index)
+{
+    return (pri_hop){
+        .graph   = &sampler->graph,
+        .words   = pri_draw_hop_of(sampler->stream_key, draw, index),
+        .draw    = draw,
+        .index   = index,
+        .fanout  = pass->fanout,
+        .num_dst = pass->num_dst,
+        .rows    = pass->rows,
+        .before  = before,
+        .nodes   = pass->nodes,
+        .indptr  = pass->indptr,
+        .arcs    = pass->kind->arcs && sampler->graph.num_edges <= UINT32_MAX,
+    };
+}
+
 pr_status pri_hop_draw(pr_sampler *sampler, pr_batch_room *room, pr_draw draw, uint32_t index)
 {
     pr_status      st      = PR_OK;
     const uint32_t num_dst = sampler->relabel.num;
-    const uint32_t fanout  = sampler->fanout.hop[index];
     work           w       = { .relabel = &sampler->relabel };
-    uint32_t      *indptr;
 
-    w.kind        = pri_hop_kind(sampler, fanout, &w.own);
-    row_pass pass = { .graph   = &sampler->graph,
-                      .kind    = w.kind,
-                      .own     = w.own,
-                      .fanout  = fanout,
-                      .most    = w.kind->loose ? pri_hop_most(sampler, fanout) : 0,
-                      .nodes   = sampler->relabel.nodes,
-                      .num_dst = num_dst };
+    w.kind        = pri_hop_kind(sampler, sampler->fanout.hop[index], &w.own);
+    row_pass pass = pass_of(sampler, &w, sampler->fanout.hop[index]);
     pri_arena_reset(&sampler->arena);
-    PR_TAKE(&room->arena, indptr, (size_t)num_dst + 1);
+    PR_TAKE(&room->arena, pass.indptr, (size_t)num_dst + 1);
     PR_TAKE(&sampler->arena, pass.rows, num_dst);
     PR_TAKE(&sampler->arena, pass.sums, num_chunks(num_dst));
     PR_TAKE(&sampler->arena, w.drawn, num_turns(num_dst));
-    pass.indptr          = indptr;
     const uint64_t edges = find_all_rows(&pass, sampler->threads);
     PR_CHECK(edges <= UINT32_MAX, PR_E_FULL,
              "hop %u of step %llu %s %llu edges, at most %u fit a batch; use a smaller --fanout "
@@ -306,20 +328,8 @@ pr_status pri_hop_draw(pr_sampler *sampler, pr_batch_room *room, pr_draw draw, u
 
     const bool together = sampler->threads > 1 && edges >= PARALLEL_FROM;
     w.num_tiles         = num_dst / PRI_TILE + (num_dst % PRI_TILE != 0);
-    w.hop               = (pri_hop){
-                      .graph   = &sampler->graph,
-                      .words   = pri_draw_hop_of(sampler->stream_key, draw, index),
-                      .draw    = draw,
-                      .index   = index,
-                      .fanout  = fanout,
-                      .num_dst = num_dst,
-                      .rows    = pass.rows,
-                      .before  = index ? &room->block[index - 1] : NULL,
-                      .nodes   = sampler->relabel.nodes,
-                      .indptr  = indptr,
-                      .arcs    = w.kind->arcs && sampler->graph.num_edges <= UINT32_MAX,
-                      .entries = together || w.kind->loose ? NULL : sampler->relabel.entry,
-    };
+    w.hop = hop_of(sampler, &pass, index ? &room->block[index - 1] : NULL, draw, index);
+    if (!together && !w.kind->loose) w.hop.entries = sampler->relabel.entry;
     PR_TAKE(&room->arena, w.hop.indices, edges);
     if (w.kind->weighs) PR_TAKE(&room->arena, w.hop.weights, edges);
     if (w.kind->loose) PR_TAKE(&sampler->arena, w.hop.kept, num_dst);
@@ -327,13 +337,13 @@ pr_status pri_hop_draw(pr_sampler *sampler, pr_batch_room *room, pr_draw draw, u
         draw_together(&w, sampler->threads);
     else
         draw_alone(&w);
-    if (w.kind->loose) close_up(&w, indptr);
+    if (w.kind->loose) close_up(&w, pass.indptr);
 
     room->block[index] = (pr_block){
         .num_dst   = num_dst,
         .num_src   = sampler->relabel.num,
-        .num_edges = indptr[num_dst],
-        .indptr    = indptr,
+        .num_edges = pass.indptr[num_dst],
+        .indptr    = pass.indptr,
         .indices   = w.hop.indices,
         .weights   = w.hop.weights,
     };
