@@ -24,7 +24,7 @@ static pri_dataset_arrays little(void)
 {
     return (pri_dataset_arrays){
         .name        = "little",
-        .graph       = { 5, 6, indptr, indices },
+        .graph       = { 5, 6, indptr, indices, NULL },
         .features    = { .kind     = PR_FEATURES_DENSE,
                          .num_rows = 5,
                          .num_cols = 3,
