@@ -7,8 +7,6 @@
 #include <omp.h>
 #include <string.h>
 
-enum { INSERTION_MAX = 24 };
-
 bool pri_csc_stopped(const pri_csc_how *how)
 {
     return how->stop && *how->stop;
@@ -19,37 +17,9 @@ int pri_csc_team(const pri_csc_how *how)
     return how->threads ? (int)how->threads : omp_get_max_threads();
 }
 
-static void insertion_sort(pr_vid *at, uint64_t n)
-{
-    for (uint64_t i = 1; i < n; i++) {
-        const pr_vid v = at[i];
-        uint64_t     j = i;
-        for (; j > 0 && at[j - 1] > v; j--) at[j] = at[j - 1];
-        at[j] = v;
-    }
-}
-
-/* Sort in place by bits from `bit` down (radix exchange): never more than 32 passes, whatever the
- * file holds, and no memory. */
-static void sort_ids(pr_vid *at, uint64_t n, int bit)
-{
-    while (n > INSERTION_MAX && bit >= 0) {
-        uint64_t low = 0, high = n;
-        while (low < high) {
-            if ((at[low] >> bit & 1) == 0) {
-                low++;
-            } else {
-                const pr_vid v = at[--high];
-                at[high]       = at[low];
-                at[low]        = v;
-            }
-        }
-        bit--;
-        sort_ids(at + low, n - low, bit);
-        n = low;
-    }
-    insertion_sort(at, bit < 0 && n > INSERTION_MAX ? 0 : n); /* all equal: nothing to do */
-}
+#define RADIX_SORT sort_ids
+#define RADIX_KEY  pr_vid
+#include "loaders/radix_kernel.h"
 
 /* Turn counts in indptr[0 .. N-1] into offsets of the first entry. */
 static pr_eid sum_counts(pr_eid *indptr, pr_vid num_nodes)

@@ -7,8 +7,6 @@
 
 #include "loaders/csc.h"
 
-enum { INSERTION_MAX = 24 };
-
 static uint64_t key_of(pr_vid src, float weight)
 {
     const float positive = weight + 0.0f; /* makes 0 of -0 */
@@ -32,37 +30,11 @@ static int64_t id_of(const pri_csc_how *how, uint64_t v)
     return how->ids ? how->ids[v] : (int64_t)v;
 }
 
-static void insertion_sort(uint64_t *at, uint64_t n)
-{
-    for (uint64_t i = 1; i < n; i++) {
-        const uint64_t key = at[i];
-        uint64_t       j   = i;
-        for (; j > 0 && at[j - 1] > key; j--) at[j] = at[j - 1];
-        at[j] = key;
-    }
-}
-
-/* Sort in place by bits from `bit` down (radix exchange), as csc.c does; the bits between the
- * highest id's and the weight's are all 0 and cost a pass only where a list is long. */
-static void sort_keys(uint64_t *at, uint64_t n, int bit)
-{
-    while (n > INSERTION_MAX && bit >= 0) {
-        uint64_t low = 0, high = n;
-        while (low < high) {
-            if ((at[low] >> bit & 1) == 0) {
-                low++;
-            } else {
-                const uint64_t key = at[--high];
-                at[high]           = at[low];
-                at[low]            = key;
-            }
-        }
-        bit--;
-        sort_keys(at + low, n - low, bit);
-        n = low;
-    }
-    insertion_sort(at, bit < 0 && n > INSERTION_MAX ? 0 : n); /* all equal: nothing to do */
-}
+/* The bits between the highest id's and the weight's are all 0 and cost a pass only where a list is
+ * long. */
+#define RADIX_SORT sort_keys
+#define RADIX_KEY  uint64_t
+#include "loaders/radix_kernel.h"
 
 /* Add up the keys from `at` on that have one source; gives how many, and their sum. */
 static uint64_t add_equal(const uint64_t *at, uint64_t n, double *sum)
