@@ -126,6 +126,16 @@ equal "probabilities add up to one" \
     "$(awk -F, '/^[0-9]/ { s = 0; for (i = 2; i <= NF; i++) s += $i
                            if (s < 0.999 || s > 1.001) bad++ } END { print bad + 0 }' prob.csv)" 0
 
+say "-- levers that cost accuracy say so"
+for lever in '--cache-bias 8' '--order community' '--echo 2'; do
+    read -ra words <<<"$lever"
+    must "$PACKRAT" train --data demo --steps 2 --batch-size 64 --fanout 3 --hidden 4 --log none \
+        "${words[@]}"
+    grep -qe "$lever.*docs/stickiness.md" "$ERR" || fail "$lever does not say what it costs"
+done
+must "$PACKRAT" train --data demo --steps 2 --batch-size 64 --fanout 3 --hidden 4 --log none
+grep -q "docs/stickiness.md" "$ERR" && fail "the defaults speak of costs"
+
 say "-- import"
 must "$PACKRAT" import demo --out copy --json
 one_line import
