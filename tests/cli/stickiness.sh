@@ -17,6 +17,8 @@ expect 2 "unknown option '--fast'" "${stickiness[@]}" --fast
 expect 2 "--seeds is 'many', must be a number" "${stickiness[@]}" --seeds many
 expect 2 "--out needs a value" "${stickiness[@]}" --out
 expect 2 "--only is 'moon', must be one of" "${stickiness[@]}" --only moon
+expect 2 "cora has nothing in the half" "${stickiness[@]}" --bytes-only --only cora
+expect 2 "rmat has nothing in the half" "${stickiness[@]}" --accuracy-only --only rmat
 expect 1 "nowhere.md cannot be written" "${stickiness[@]}" --doc nowhere.md
 expect 1 "holds neither cases" "$root/scripts/stickiness-tables" --dir "$here"
 
