@@ -6,8 +6,7 @@
 #include <string.h>
 
 #include "base/check.h"
-
-enum { SEARCH_COUNT = 64 }; /* most positions searched one by one */
+#include "pipeline/sampler/chosen.h"
 
 pri_draw_hop pri_draw_hop_of(uint64_t stream_key, pr_draw draw, uint32_t hop)
 {
@@ -22,39 +21,19 @@ pri_draw_hop pri_draw_hop_of(uint64_t stream_key, pr_draw draw, uint32_t hop)
 
 uint32_t pri_draw_scratch(uint32_t count)
 {
-    return count <= SEARCH_COUNT ? 0 : 2 * count;
-}
-
-/* Add a value to an open hash set; false: it was there. Slots hold value + 1, 0 is free; positions
- * stay below 2^32 - 1. */
-static bool set_add(uint32_t *set, uint32_t num_slots, uint32_t value)
-{
-    const uint32_t spread = value * 0x9e3779b1u;
-    uint32_t       at     = (uint32_t)(((uint64_t)spread * num_slots) >> 32);
-
-    while (set[at] != 0) {
-        if (set[at] == value + 1) return false;
-        if (++at == num_slots) at = 0;
-    }
-    set[at] = value + 1;
-    return true;
+    return pri_chosen_scratch(count);
 }
 
 static void draw_many(pri_words *words, uint32_t degree, uint32_t count, uint32_t *set,
                       uint32_t *out)
 {
-    const uint32_t num_slots = pri_draw_scratch(count);
+    pri_chosen chosen = pri_chosen_start(count, NULL, out, set);
 
-    memset(set, 0, num_slots * sizeof *set);
     for (uint32_t i = 0; i < count; i++) {
         const uint32_t j = degree - count + i;
         const uint32_t t = pri_words_below(words, j + 1);
-        if (set_add(set, num_slots, t)) {
-            out[i] = t;
-        } else {
-            out[i] = j; /* never chosen before: all earlier ones are below j */
-            (void)set_add(set, num_slots, j);
-        }
+        /* j was never chosen before: all earlier ones are below it */
+        pri_chosen_add(&chosen, pri_chosen_has(&chosen, t) ? j : t);
     }
 }
 
@@ -64,7 +43,7 @@ void pri_draw_positions(const pri_draw_hop *hop, pr_vid v, uint32_t degree, uint
     pri_words words = pri_words_start(hop->key, v, hop->phase_hop, hop->step, hop->epoch);
 
     PR_ASSERT(count > 0 && count < degree && count <= PR_FANOUT_MAX);
-    if (count > SEARCH_COUNT) {
+    if (count > PRI_CHOSEN_FEW) {
         draw_many(&words, degree, count, scratch, out);
         return;
     }

@@ -15,12 +15,14 @@
  * Lane l is row l of a group. Philox multiplies words of 32 bits to 64, so even and odd lanes are
  * kept in vectors of their own through all its rounds: their upper halves may hold anything. */
 
+#include "pipeline/sampler/blocks.h" /* the numbers of Philox */
+
 /* Four random words of each lane. */
 typedef struct words {
     vec even[4], odd[4];
 } words;
 
-enum { ROUNDS = 10 };
+enum { ROUNDS = PRI_PHILOX_ROUNDS };
 
 /* The keys of all rounds, broadcast where they are used. */
 typedef struct keys {
@@ -34,7 +36,7 @@ INLINE keys keys_of(uint64_t key)
 
     for (int r = 0; r < ROUNDS; r++) {
         k.a[r] = a, k.b[r] = b;
-        a += 0x9e3779b9u, b += 0xbb67ae85u;
+        a += PRI_PHILOX_ADD0, b += PRI_PHILOX_ADD1;
     }
     return k;
 }
@@ -43,7 +45,7 @@ INLINE keys keys_of(uint64_t key)
  * the first rounds are partly scalar. */
 INLINE void philox_half(const keys *k, vec v, uint32_t c1, uint32_t c2, uint32_t c3, vec out[4])
 {
-    const uint32_t m0 = 0xd2511f53u, m1 = 0xcd9e8d57u;
+    const uint32_t m0 = PRI_PHILOX_MULTIPLY0, m1 = PRI_PHILOX_MULTIPLY1;
     const vec      mult0 = from_one(m0), mult1 = from_one(m1);
 
     /* round 0 */

@@ -150,6 +150,7 @@ static uint32_t first_of(const work *w, uint32_t tile)
 
 static void choose(const work *w, uint32_t tile, uint32_t thread)
 {
+    if (!w->kind->choose) return;
     w->kind->choose(w->own, &w->hop, first_of(w, tile), first_of(w, tile + 1), thread);
 }
 

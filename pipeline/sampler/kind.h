@@ -64,7 +64,8 @@ typedef struct pri_kind {
 
     /* Before the first hop of a batch, on the caller's thread; NULL: nothing to do. */
     void (*begin)(void *own, pr_draw draw);
-    /* Both for rows begin .. end-1, at most PRI_TILE, on any thread; thread < threads. */
+    /* Both for rows begin .. end-1, at most PRI_TILE, on any thread; thread < threads. `choose` may
+     * be NULL: nothing is known before `read`. */
     void (*choose)(void *own, const pri_hop *hop, uint32_t begin, uint32_t end, uint32_t thread);
     void (*read)(void *own, const pri_hop *hop, uint32_t begin, uint32_t end, uint32_t thread);
     /* Behind the last hop, on the caller's thread, with the batch's vertices; NULL: nothing to do.

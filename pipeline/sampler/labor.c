@@ -95,12 +95,6 @@ static void end(void *own, pr_draw draw, pr_vids nodes)
     if (labor->biased) pri_labor_recent_add(&labor->recent, draw.step, nodes);
 }
 
-/* Nothing: `read` fetches rows ahead itself, across tiles. */
-static void choose(void *own, const pri_hop *hop, uint32_t begin, uint32_t end, uint32_t thread)
-{
-    (void)own, (void)hop, (void)begin, (void)end, (void)thread;
-}
-
 static void read_rows(void *own, const pri_hop *hop, uint32_t begin, uint32_t end, uint32_t thread)
 {
     const pri_labor *labor = own;
@@ -115,7 +109,6 @@ const pri_kind pri_kind_labor = {
     .create = create,
     .free   = free_labor,
     .begin  = begin,
-    .choose = choose,
     .read   = read_rows,
     .end    = end,
 };

@@ -148,7 +148,9 @@ pr_status pr_sampler_create(const pr_graph *graph, const pr_fanout *fanout,
     sampler->whole      = &pri_kind_uniform;
     set_bounds(sampler);
     PR_TRY(sampler->kind->create(sampler, &sampler->own));
-    PR_TRY(sampler->whole->create(sampler, &sampler->of_whole));
+    sampler->of_whole = sampler->own;
+    if (sampler->kind != sampler->whole)
+        PR_TRY(sampler->whole->create(sampler, &sampler->of_whole));
     PR_TRY(pri_relabel_init(&sampler->relabel, graph->num_nodes));
     PR_TRY(pri_arena_init(&sampler->arena, scratch_bytes(sampler)));
 
@@ -165,7 +167,8 @@ void pr_sampler_free(pr_sampler *sampler)
     pri_arena_clear(&sampler->arena);
     pri_relabel_clear(&sampler->relabel);
     if (sampler->kind) sampler->kind->free(sampler->own);
-    if (sampler->whole) sampler->whole->free(sampler->of_whole);
+    if (sampler->whole && sampler->of_whole != sampler->own)
+        sampler->whole->free(sampler->of_whole);
     pri_free(sampler);
 }
 

@@ -14,10 +14,10 @@ struct pr_sampler {
     uint32_t           longest;            /* most arcs of one vertex */
     uint32_t max_nodes[PR_MAX_LAYERS + 1]; /* [h]: destinations of hop h; [num_layers]: inputs */
     uint64_t max_edges[PR_MAX_LAYERS];
-    const pri_kind *kind;  /* of the options */
-    void           *own;   /* its state */
-    const pri_kind *whole; /* of hops that keep every neighbour: uniform */
-    void           *of_whole;
+    const pri_kind *kind;     /* of the options */
+    void           *own;      /* its state */
+    const pri_kind *whole;    /* of hops that keep every neighbour: uniform */
+    void           *of_whole; /* `own` where the kind is uniform itself */
     pri_relabel     relabel;
     pri_arena arena; /* scratch of one hop, or of the hash; what a batch keeps is in its room */
 };

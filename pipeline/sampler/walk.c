@@ -269,16 +269,6 @@ static uint32_t rank(const walk_desk *desk, uint32_t num, uint32_t room, uint32_
     return num < room ? num : room;
 }
 
-/* Nothing is known before the first words are drawn. */
-static void choose(void *own, const pri_hop *hop, uint32_t begin, uint32_t end, uint32_t thread)
-{
-    (void)own;
-    (void)hop;
-    (void)begin;
-    (void)end;
-    (void)thread;
-}
-
 static void read_rows(void *own, const pri_hop *hop, uint32_t begin, uint32_t end, uint32_t thread)
 {
     const walk_state *s      = own;
@@ -303,6 +293,5 @@ const pri_kind pri_kind_walk = {
     .create = create,
     .free   = free_walk,
     .most   = most,
-    .choose = choose,
     .read   = read_rows,
 };
