@@ -24,7 +24,7 @@ enum { BLOCK = 24, SETTLE = 6, PROBE = 16, MAX_BLOCKS = 1000 };
 
 typedef struct bench_options {
     bool     quick, json;
-    uint32_t blocks, threads;
+    uint32_t blocks, threads, features, hidden;
     char     csv[PR_TEXT_BYTES];
 } bench_options;
 
@@ -39,6 +39,10 @@ static const pr_option options[] = {
       offsetof(bench_options, blocks), 1, MAX_BLOCKS, NULL },
     { "threads", "threads", "that compute; one more draws", "1", PR_OPT_U32,
       offsetof(bench_options, threads), 1, 4096, NULL },
+    { "features", "columns", "of a row", "128", PR_OPT_U32, offsetof(bench_options, features), 1,
+      4096, NULL },
+    { "hidden", "units", "of the model; 0: as each case has it", "0", PR_OPT_U32,
+      offsetof(bench_options, hidden), 0, 4096, NULL },
 };
 static const pr_option_table table = { "bench_pipeline", options,
                                        sizeof options / sizeof *options };
@@ -133,6 +137,11 @@ static double longest_without_fetch(bench_run *run[2])
     return sample > lane ? sample : lane;
 }
 
+static uint32_t hidden_of(const bench_options *o, const stage_case *which)
+{
+    return o->quick ? 16 : o->hidden ? o->hidden : which->hidden;
+}
+
 static void report(bench_output *out, const bench_options *o, const stage_case *which,
                    const stage_times *times)
 {
@@ -147,7 +156,7 @@ static void report(bench_output *out, const bench_options *o, const stage_case *
     bench_case(out);
     bench_text(out, "case", which->name);
     bench_text(out, "fanout", which->fanout);
-    bench_int(out, "hidden", which->hidden);
+    bench_int(out, "hidden", hidden_of(o, which));
     bench_int(out, "threads", o->threads);
     bench_int(out, "steps", times[1].step.n);
     bench_ns(out, "sample_ns", sample);
@@ -176,7 +185,7 @@ static void run_case(bench_output *out, const bench_options *o, const bench_worl
     const uint64_t   steps  = (uint64_t)blocks * BLOCK + PROBE + SETTLE;
     bench_run_plan   plan   = { .world     = world,
                                 .fanout    = which->fanout,
-                                .hidden    = o->quick ? 16 : which->hidden,
+                                .hidden    = hidden_of(o, which),
                                 .batch     = o->quick ? 64 : 512,
                                 .threads   = o->threads,
                                 .num_steps = steps };
@@ -205,7 +214,7 @@ int main(int argc, char **argv)
 
     bench_read_options("bench_pipeline", &group, argc, argv);
     bench_output *out   = bench_output_new("pipeline", o.json, o.quick, o.csv, argc, argv);
-    bench_world   world = bench_world_new(o.quick ? 4000 : 1 << 16, 24, o.quick ? 16 : 128);
+    bench_world   world = bench_world_new(o.quick ? 4000 : 1 << 16, 24, o.quick ? 16 : o.features);
     BENCH_TRY(pr_store_memory(&world.features, &world.store));
     bench_output_table(out, "in line and pipelined",
                        "case sample_ns fetch_ns lane_ns longest in_line_ns pipelined_ns vs_longest "

@@ -38,6 +38,9 @@ bool bench_player_open(bench_player *player, const bench_contest_rules *rules,
         if (st == PR_E_UNSUPPORTED) return false;
         BENCH_CHECK(st == PR_OK, "%s: %s", who->name, pr_error_message());
         BENCH_TRY(pr_batch_room_create(player->sampler, &player->room));
+        const size_t most   = pr_sampler_max_inputs(player->sampler);
+        player->hash_inputs = bench_new(most, sizeof *player->hash_inputs);
+        player->hash_inner  = bench_new(most, sizeof *player->hash_inner);
     }
     player->cpu   = bench_samples_new(rules->batches);
     player->wall  = bench_samples_new(rules->batches);
@@ -51,6 +54,8 @@ void bench_player_close(bench_player *player)
     pr_batch_room_free(player->room);
     pr_sampler_free(player->sampler);
     bench_plain_free(player->plain);
+    free(player->hash_inputs);
+    free(player->hash_inner);
     bench_samples_free(&player->cpu);
     bench_samples_free(&player->wall);
     bench_samples_free(&player->hash);
@@ -82,16 +87,17 @@ static times draw(bench_player *player, pr_vids seeds, pr_draw what, pr_batch *b
     times t = { .cpu = cpu_ns() - cpu, .wall = pr_now_ns() - wall };
     if (player->plain) return t;
 
-    uint64_t     *inputs = bench_new(batch->nodes.n, sizeof *inputs);
-    uint64_t     *inner  = bench_new(batch->nodes.n, sizeof *inner);
-    const int64_t again = pr_now_ns(), cpu_again = cpu_ns();
-    const bool    alone = player->who.threads == 1;
-    const bool    same  = pri_hash_batch(batch, player->who.threads, inputs, inner) == batch->hash;
-    t.hash              = alone ? cpu_ns() - cpu_again : pr_now_ns() - again;
-    BENCH_CHECK(same, "%s: the hash of step %llu cannot be repeated", player->who.name,
-                (unsigned long long)batch->step);
-    free(inputs);
-    free(inner);
+    t.hash = INT64_MAX; /* the least of three, so that never too much is taken off */
+    for (int repeat = 0; repeat < 3; repeat++) {
+        const int64_t again = pr_now_ns(), cpu_again = cpu_ns();
+        const bool    alone = player->who.threads == 1;
+        const bool    same  = pri_hash_batch(batch, player->who.threads, player->hash_inputs,
+                                             player->hash_inner) == batch->hash;
+        const int64_t took  = alone ? cpu_ns() - cpu_again : pr_now_ns() - again;
+        if (took < t.hash) t.hash = took;
+        BENCH_CHECK(same, "%s: the hash of step %llu cannot be repeated", player->who.name,
+                    (unsigned long long)batch->step);
+    }
     t.cpu -= t.hash;
     t.wall -= t.hash;
     return t;

@@ -27,10 +27,11 @@ typedef struct bench_player {
     pr_sampler     *sampler;
     pr_batch_room  *room;
     bench_plain    *plain;
-    bench_samples   cpu, wall, hash; /* picoseconds an edge; hash: apart from the others */
-    bench_samples   batch;           /* ns of one batch, as `cpu` or, on several threads, `wall` */
-    uint64_t        edges, inputs;   /* of all counted batches */
-    uint64_t        digest;          /* of all batches' hashes */
+    uint64_t       *hash_inputs, *hash_inner; /* to hash again in; NULL for plain */
+    bench_samples   cpu, wall, hash;          /* picoseconds an edge; hash: apart from the others */
+    bench_samples   batch;         /* ns of one batch, as `cpu` or, on several threads, `wall` */
+    uint64_t        edges, inputs; /* of all counted batches */
+    uint64_t        digest;        /* of all batches' hashes */
 } bench_player;
 
 /* Make a player; false, with nothing made, when this kind is not built. */
