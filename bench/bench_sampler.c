@@ -185,8 +185,7 @@ static void check_digests(const bench_player *players, size_t n)
 
 /* ---- who takes part ---- */
 
-static size_t enter(bench_player *players, const bench_contest_rules *rules, const bench_options *o,
-                    bench_output *out)
+static size_t enter(bench_player *players, const bench_contest_rules *rules, const bench_options *o)
 {
     const int best = pri_isa_at_most(PR_ISA_AVX512);
     size_t    n    = 0;
@@ -194,7 +193,7 @@ static size_t enter(bench_player *players, const bench_contest_rules *rules, con
     bench_contender who = {
         .name = "plain", .plain = true, .kappa = 1, .cache_bias = 1, .threads = 1
     };
-    (void)bench_player_open(&players[n++], rules, &who);
+    bench_player_open(&players[n++], rules, &who);
     for (int c = 0; c < NUM_CASES; c++) {
         /* the best uniform is what other kinds are measured by */
         if (o->sampler != ALL && cases[c].kind != o->sampler - 1 && cases[c].kind != 0) continue;
@@ -205,10 +204,7 @@ static size_t enter(bench_player *players, const bench_contest_rules *rules, con
             for (int together = 0; together < 2; together++) {
                 who.threads = together ? o->threads : 1;
                 if (together && (o->threads == 1 || isa != best)) continue;
-                if (bench_player_open(&players[n], rules, &who))
-                    n++;
-                else if (isa == best && !together)
-                    bench_output_note(out, "%s is left out: it is not built", who.name);
+                bench_player_open(&players[n++], rules, &who);
             }
         }
     }
@@ -228,7 +224,7 @@ static void run(bench_output *out, const bench_options *o, const pr_graph *graph
                                   .batches    = o->batches,
                                   .flush      = !o->no_flush };
     BENCH_TRY(pr_fanout_parse(o->fanout, 0, &rules.fanout));
-    const size_t n = enter(players, &rules, o, out);
+    const size_t n = enter(players, &rules, o);
     bench_contest(&rules, players, n);
     check_digests(players, n);
 

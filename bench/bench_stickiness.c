@@ -198,13 +198,9 @@ static void run_setting(subject *s, const bench_graph *graph, bench_trace_kind k
     kind.sampler         = &setting->sampler;
     kind.order           = order;
     bench_trace *const t = bench_trace_draw(graph, &kind);
-    if (!t) {
-        bench_output_note(s->out, "%s is left out: %s", setting->name, pr_error_message());
-        return;
-    }
-    s->trace         = t;
-    s->setting       = setting;
-    const bool first = s->uniform_m == 0; /* both m are one */
+    s->trace             = t;
+    s->setting           = setting;
+    const bool first     = s->uniform_m == 0; /* both m are one */
     if (first) s->uniform_m = t->mean_m;
     BENCH_CHECK(setting->sampler.kind != PR_SAMPLER_LABOR || t->mean_m <= 1.02 * s->uniform_m,
                 "%s wants %.0f rows of %s a step, uniform %.0f: neighbours are not shared",

@@ -18,7 +18,7 @@
 
 enum { SEED = 1, CHECKED = 3, PICO = 1000 };
 
-bool bench_player_open(bench_player *player, const bench_contest_rules *rules,
+void bench_player_open(bench_player *player, const bench_contest_rules *rules,
                        const bench_contender *who)
 {
     pr_sampler_options options;
@@ -33,10 +33,8 @@ bool bench_player_open(bench_player *player, const bench_contest_rules *rules,
         options.kappa_form = who->kappa_form;
         options.cache_bias = who->cache_bias;
         options.isa        = who->isa;
-        const pr_status st = pr_sampler_create(rules->graph, &rules->fanout, &options, SEED,
-                                               rules->batch_size, who->threads, &player->sampler);
-        if (st == PR_E_UNSUPPORTED) return false;
-        BENCH_CHECK(st == PR_OK, "%s: %s", who->name, pr_error_message());
+        BENCH_TRY(pr_sampler_create(rules->graph, &rules->fanout, &options, SEED, rules->batch_size,
+                                    who->threads, &player->sampler));
         BENCH_TRY(pr_batch_room_create(player->sampler, &player->room));
         const size_t most   = pr_sampler_max_inputs(player->sampler);
         player->hash_inputs = bench_new(most, sizeof *player->hash_inputs);
@@ -46,7 +44,6 @@ bool bench_player_open(bench_player *player, const bench_contest_rules *rules,
     player->wall  = bench_samples_new(rules->batches);
     player->hash  = bench_samples_new(rules->batches);
     player->batch = bench_samples_new(rules->batches);
-    return true;
 }
 
 void bench_player_close(bench_player *player)

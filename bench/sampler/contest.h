@@ -34,8 +34,7 @@ typedef struct bench_player {
     uint64_t        digest;        /* of all batches' hashes */
 } bench_player;
 
-/* Make a player; false, with nothing made, when this kind is not built. */
-bool bench_player_open(bench_player *player, const bench_contest_rules *rules,
+void bench_player_open(bench_player *player, const bench_contest_rules *rules,
                        const bench_contender *who);
 void bench_player_close(bench_player *player);
 

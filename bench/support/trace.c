@@ -29,17 +29,15 @@ static void sampling_free(sampling *s)
     pr_sampler_free(s->sampler);
 }
 
-/* False, with the reason in pr_error_message(), when there is no such sampler. */
-static bool sampling_begin(sampling *s, const bench_graph *g, const bench_trace_kind *kind,
+static void sampling_begin(sampling *s, const bench_graph *g, const bench_trace_kind *kind,
                            uint64_t seed, uint64_t num_steps, uint32_t first_epoch)
 {
     pr_fanout fanout;
 
     *s = (sampling){ .first_epoch = first_epoch };
     BENCH_TRY(pr_fanout_parse(kind->fanout, 0, &fanout));
-    if (pr_sampler_create(&g->graph, &fanout, kind->sampler, SEED, kind->batch, 1, &s->sampler) !=
-        PR_OK)
-        return false;
+    BENCH_TRY(
+        pr_sampler_create(&g->graph, &fanout, kind->sampler, SEED, kind->batch, 1, &s->sampler));
     BENCH_TRY(pr_batch_room_create(s->sampler, &s->room));
     const pr_order_options  random = { .kind = PR_ORDER_RANDOM, .echo = 1, .pool = 1 };
     const pri_order_source  all    = { .options = &random, .nodes = g->train };
@@ -49,7 +47,6 @@ static bool sampling_begin(sampling *s, const bench_graph *g, const bench_trace_
                                        .batch_size = kind->batch,
                                        .num_steps  = num_steps };
     BENCH_TRY(pri_seeds_open(&plan, &s->seeds));
-    return true;
 }
 
 /* Draw the next batch. */
@@ -82,7 +79,7 @@ bench_trace *bench_trace_draw(const bench_graph *g, const bench_trace_kind *kind
     const uint32_t num_lists = kind->warm + kind->measured + kind->future;
     sampling       s;
 
-    if (!sampling_begin(&s, g, kind, SEED, num_lists, 0)) return NULL;
+    sampling_begin(&s, g, kind, SEED, num_lists, 0);
     bench_trace *t = bench_new(1, sizeof *t);
     t->kind        = *kind;
     t->num_rows    = g->graph.num_nodes;
@@ -105,8 +102,7 @@ static void take_scores(bench_trace *t, const bench_graph *g)
     sampling s;
 
     /* batches the trace never sees */
-    BENCH_CHECK(sampling_begin(&s, g, &t->kind, PRESAMPLE_SEED, PRESAMPLES, PRESAMPLE_EPOCH), "%s",
-                pr_error_message());
+    sampling_begin(&s, g, &t->kind, PRESAMPLE_SEED, PRESAMPLES, PRESAMPLE_EPOCH);
     t->degree     = bench_new(t->num_rows, sizeof *t->degree);
     t->presampled = bench_new(t->num_rows, sizeof *t->presampled);
     for (pr_vid v = 0; v < t->num_rows; v++)
@@ -124,7 +120,6 @@ bench_trace *bench_trace_new(const bench_trace_kind *kind, const char *folder)
     if (!g) return NULL;
 
     bench_trace *t = bench_trace_draw(g, kind);
-    BENCH_CHECK(t, "%s", pr_error_message());
     take_scores(t, g);
     bench_graph_free(g);
     return t;

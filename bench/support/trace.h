@@ -32,8 +32,8 @@ typedef struct bench_trace {
     uint32_t        *presampled; /* [num_rows] in how many of 32 other batches a row was wanted */
 } bench_trace;
 
-/* Sample the trace on a graph that is open, without scores; `kind.graph` only names it. NULL, with
- * the reason in pr_error_message(), when the sampler cannot be had with these options. */
+/* Sample the trace on a graph that is open, without scores; `kind.graph` only names it. Ends
+ * the bench when something fails. */
 bench_trace *bench_trace_draw(const bench_graph *graph, const bench_trace_kind *kind);
 
 /* Sample the trace, and scores. Graphs are made once, as datasets below `folder`. Ends the bench

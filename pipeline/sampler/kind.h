@@ -81,7 +81,7 @@ extern const pri_kind pri_kind_uniform, pri_kind_replace, pri_kind_weighted, pri
 void pri_kind_read_places(void *own, const pri_hop *hop, uint32_t begin, uint32_t end,
                           uint32_t thread);
 
-/* Give the table of a pr_sampler_kind; NULL: not built. */
+/* Give the table of a pr_sampler_kind; NULL for other numbers. */
 const pri_kind *pri_kind_of(int kind);
 
 #endif

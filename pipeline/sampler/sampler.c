@@ -108,8 +108,6 @@ static pr_status check_options(const pr_graph *graph, const pr_sampler_options *
     pr_status st = PR_OK;
 
     PR_TRY(pr_options_check(&pr_sampler_option_table, options));
-    PR_CHECK(pri_kind_of(options->kind), PR_E_UNSUPPORTED, "--sampler %s is not built yet",
-             pr_sampler_kind_name(options->kind));
     PR_CHECK(
         options->kind != PR_SAMPLER_WEIGHTED || graph->weights, PR_E_ARG,
         "--sampler weighted needs edge weights, the graph has none (edge_weight.npy, or packrat "
