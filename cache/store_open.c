@@ -20,9 +20,11 @@ static const char *reason_against(const pr_features *x)
     return NULL;
 }
 
-pr_status pr_store_open(const pr_features *features, int kind, pr_store **out, const char **why)
+pr_status pr_store_open(const pr_store_setup *setup, pr_store **out, const char **why)
 {
-    const char *against = NULL;
+    const pr_features *features = setup->features;
+    const int          kind     = setup->kind;
+    const char        *against  = NULL;
 
     if (features && features->kind == PR_FEATURES_CSR)
         against = sparse;

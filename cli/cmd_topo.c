@@ -33,7 +33,9 @@ static int run(command_call *call)
     pr_plan                   plan;
 
     pr_status st = pr_topo_discover(&topo);
-    if (st == PR_OK) st = pr_topo_plan(topo, machine->threads, (pr_numa_mode)machine->numa, &plan);
+    if (st == PR_OK)
+        st = pr_topo_plan(
+            topo, &(pr_plan_options){ machine->threads, 0, (pr_numa_mode)machine->numa }, &plan);
     if (st == PR_OK) {
         if (call->common.json)
             st = print_json(topo, &plan);

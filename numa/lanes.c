@@ -69,14 +69,16 @@ static void share_threads(pr_plan *plan)
     }
 }
 
-pr_status pr_topo_plan(const pr_topo *topo, uint32_t threads, pr_numa_mode mode, pr_plan *out)
+pr_status pr_topo_plan(const pr_topo *topo, const pr_plan_options *options, pr_plan *out)
 {
     pr_status st   = PR_OK;
     pr_plan   plan = { 0 };
 
-    PR_CHECK(topo && out, PR_E_ARG, "topo or out is NULL");
+    PR_CHECK(topo && options && out, PR_E_ARG, "topo, options or out is NULL");
+    const uint32_t threads = options->threads;
+    const int      mode    = options->numa;
     PR_CHECK(mode == PR_NUMA_AUTO || mode == PR_NUMA_STRICT || mode == PR_NUMA_OFF, PR_E_ARG,
-             "NUMA mode is %d, must be auto, strict or off", (int)mode);
+             "NUMA mode is %d, must be auto, strict or off", mode);
     PR_CHECK(threads <= MAX_THREADS, PR_E_ARG, "threads is %u, must be in 0 .. %d", threads,
              MAX_THREADS);
     plan.num_threads = threads > 0 ? threads : default_threads(topo);

@@ -45,7 +45,9 @@ static pr_status count_batches(const pri_rank_input *input, uint32_t threads, ui
     size_t at = 0;
     for (uint32_t step = 0; step < NUM_BATCHES; step++) {
         const pr_vids seeds = { order + at, n - at < size ? n - at : size };
-        const pr_draw draw  = { PR_PHASE_TRAIN, epoch_never_trained, step_never_reached + step, 0 };
+        const pr_draw draw  = { .phase = PR_PHASE_TRAIN,
+                                .epoch = epoch_never_trained,
+                                .step  = step_never_reached + step };
         PR_TRY(pr_sampler_draw(sampler, room, seeds, draw, &batch));
         for (size_t i = 0; i < batch.nodes.n; i++) scores[batch.nodes.at[i]]++;
         at = at + seeds.n < n ? at + seeds.n : 0;

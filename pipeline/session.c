@@ -36,7 +36,8 @@ pr_status pri_session_open(pri_session *session, const pr_dataset_options *datas
                 (unsigned long long)session->info.dataset_fingerprint, dataset->data,
                 (unsigned long long)session->dataset->fingerprint);
     PR_TRY(pr_topo_discover(&session->topo));
-    PR_TRY(pr_topo_plan(session->topo, machine->threads, PR_NUMA_OFF, &session->plan));
+    PR_TRY(pr_topo_plan(session->topo, &(pr_plan_options){ machine->threads, 0, PR_NUMA_OFF },
+                        &session->plan));
     PR_TRY(pri_tuned_load(machine, &session->dataset->features, &session->plan, &session->tuned));
     PR_TRY(pri_lane_create(session->topo, &session->plan, 0, (pr_numa_mode)machine->numa,
                            &session->lane));

@@ -67,6 +67,30 @@ static const pr_option machine_options[] = {
 const pr_option_table pr_machine_option_table = { "Machine", machine_options,
                                                   COUNT(machine_options) };
 
+#define PLACE(member) offsetof(pr_placement_options, member)
+
+static const pr_option placement_options[] = {
+    { "lanes", "lanes",
+      "lanes, each with threads, batches and cache partition of its own; 0: one a NUMA node, as "
+      "far "
+      "as the batches are worth it; more than nodes: nodes are cut into runs of cores",
+      "0", PR_OPT_U32, PLACE(lanes), 0, PR_MAX_LANES, NULL },
+    { "shards", "",
+      "how feature rows, and with them seeds, are dealt to lanes: range (runs of ids), hash, part "
+      "(as --shards.file says); auto: part with a file, else range",
+      "auto", PR_OPT_CHOICE, PLACE(shards), 0, 0, "auto|range|hash|part" },
+    { "shards.file", "file", "a part for every node, .npy: what packrat partition writes", "",
+      PR_OPT_TEXT, PLACE(shards_file), 0, 0, NULL },
+    { "graph-copies", "",
+      "a copy of the graph on each lane's node; auto: where it takes at most an eighth of the node",
+      "auto", PR_OPT_CHOICE, PLACE(graph_copies), 0, 0, "auto|on|off" },
+    { "verify-every", "steps",
+      "ask the kernel where pages are after every so many steps; 0: after the first and at the end",
+      "0", PR_OPT_U64, PLACE(verify_every), 0, 1e15, NULL },
+};
+const pr_option_table pr_placement_option_table = { "Placement", placement_options,
+                                                    COUNT(placement_options) };
+
 static const pr_option eval_options[] = {
     { "checkpoint", "file", "the model", "", PR_OPT_TEXT, EVAL(checkpoint), 0, 0, NULL },
     { "split", "", "which nodes to score", "test", PR_OPT_CHOICE, EVAL(which), 0, 0,
@@ -102,6 +126,7 @@ void pr_train_groups(pr_train_setup *setup, pr_option_group out[PR_TRAIN_GROUPS]
         { &pr_optimizer_option_table, &setup->optimizer },
         { &pr_cache_option_table, &setup->cache },
         { &pr_machine_option_table, &setup->machine },
+        { &pr_placement_option_table, &setup->placement },
     };
     for (int i = 0; i < PR_TRAIN_GROUPS; i++) out[i] = groups[i];
 }

@@ -177,18 +177,19 @@ pr_status pri_step_run(pri_lane *const *lanes, uint32_t num_lanes, const pri_ste
     PR_TRY(pri_lanes_run(lanes, num_lanes, lane_step, argument));
     if (input->optimizer) PR_TRY(pri_lane_run(lanes[0], update_model, &update));
 
-    *row = (pr_step){ .phase        = input->phase,
-                      .step         = input->step,
-                      .epoch        = input->epoch,
-                      .num_seeds    = input->seeds.n,
-                      .mode         = pr_cache_mode_name(lanes[0]->cache),
-                      .path         = part[0].plan.path,
-                      .policy       = pr_cache_policy_name(lanes[0]->cache),
-                      .lookahead    = part[0].plan.lookahead, /* the same in all lanes */
-                      .queue_depth  = part[0].num_waiting,
-                      .cycles       = PR_NULL_INT,
-                      .instructions = PR_NULL_INT,
-                      .llc_misses   = PR_NULL_INT };
+    *row = (pr_step){ .phase           = input->phase,
+                      .step            = input->step,
+                      .epoch           = input->epoch,
+                      .num_seeds       = input->seeds.n,
+                      .inputs_repeated = num_lanes > 1 ? PR_NULL_INT : 0,
+                      .mode            = pr_cache_mode_name(lanes[0]->cache),
+                      .path            = part[0].plan.path,
+                      .policy          = pr_cache_policy_name(lanes[0]->cache),
+                      .lookahead       = part[0].plan.lookahead, /* the same in all lanes */
+                      .queue_depth     = part[0].num_waiting,
+                      .cycles          = PR_NULL_INT,
+                      .instructions    = PR_NULL_INT,
+                      .llc_misses      = PR_NULL_INT };
     for (uint32_t i = 0; i < num_lanes; i++) {
         add_counts(row, &part[i], input->one_node);
         fill_partition(&partition[i], lanes[i], &part[i], input->one_node);

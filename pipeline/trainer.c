@@ -126,7 +126,7 @@ static pr_status open_lanes(pri_trainer *t)
     const pr_numa_mode    mode  = (pr_numa_mode)setup->machine.numa;
 
     PR_TRY(pr_topo_discover(&t->topo));
-    PR_TRY(pr_topo_plan(t->topo, setup->machine.threads, mode, &t->plan));
+    PR_TRY(pr_topo_plan(t->topo, &(pr_plan_options){ setup->machine.threads, 0, mode }, &t->plan));
     PR_TRY(pri_tuned_load(&setup->machine, &t->dataset->features, &t->plan, &t->tuned));
     t->one_node = pr_topo_num_nodes(t->topo) <= 1;
     for (; t->num_lanes < t->plan.num_lanes; t->num_lanes++)
@@ -139,10 +139,11 @@ done:
  * be one. */
 static pr_status open_store(pri_lane *lane, void *argument)
 {
-    pri_trainer    *t   = argument;
-    const char     *why = "";
-    const pr_status st =
-        pr_store_open(&t->dataset->features, t->setup->cache.store, &t->store, &why);
+    pri_trainer         *t     = argument;
+    const char          *why   = "";
+    const pr_store_setup store = { .features = &t->dataset->features,
+                                   .kind     = t->setup->cache.store };
+    const pr_status      st    = pr_store_open(&store, &t->store, &why);
 
     (void)lane;
     if (st == PR_OK) pr_diag(PR_DEBUG, "feature rows: %s", why);

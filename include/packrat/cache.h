@@ -25,6 +25,7 @@
 
 #include <packrat/base.h>
 #include <packrat/nouns.h>
+#include <packrat/numa.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -156,14 +157,52 @@ pr_status pr_store_transposed(const float *matrix, uint32_t num_rows, pr_vid num
                               pr_store **out);
 void      pr_store_free(pr_store *store);
 
-/* Open the store that `kind` (pr_store_kind) names over a dataset's features, which must outlive
- * it. Copied on request or, with auto, where dense rows take twice the last-level cache or more and
- * at most half of the memory that is left.
+/* A store that holds a copy of rows, dense or CSR, each shard on its NUMA node: pages are bound
+ * before they are touched, whoever touches them. Made empty: every lane copies its own shards
+ * (pr_store_fill), all at once, and then the store can be read.
+ *
+ *   features   outlive pr_store_fill
+ *   shards     copied, but for of_row, which must outlive the store
+ *   topo       of this machine; NULL: nothing is bound (several shards on one node, or tests)
+ *   mode       PR_NUMA_STRICT: a refusal to bind is PR_E_UNSUPPORTED, else it is said once
+ *
+ * Ranges of dense rows are one matrix whose shards begin on page boundaries (pr_store_unit), and
+ * cost no more to read than a copy. Shards by of_row take 4 bytes a row for where each row is, and
+ * a look-up there a row. */
+pr_status pr_store_sharded(const pr_features *features, const pr_shards *shards,
+                           const pr_topo *topo, pr_numa_mode mode, pr_store **out);
+
+/* Give the rows between which ranges of these features may be cut, so that each shard begins on a
+ * page: huge pages where shards are large enough for them. 1 for CSR. */
+uint64_t pr_store_unit(const pr_features *features, uint32_t num_shards);
+
+/* Copy the rows of all shards of one lane, with the caller's OpenMP threads. Several lanes may be
+ * in it at a time. Nothing to do for other stores. Cannot fail. */
+void pr_store_fill(pr_store *store, uint32_t lane);
+
+/* Give on which nodes a store's rows are; NULL: not known. Borrowed from the store. */
+const pr_shards *pr_store_shards(const pr_store *store);
+
+/* Append the memory a store holds: each shard with its own node and lane. */
+void pr_store_ranges(const pr_store *store, pr_ranges *ranges);
+
+/* What decides about the store of a dataset. */
+typedef struct pr_store_setup {
+    const pr_features *features; /* outlive the store */
+    int                kind;     /* pr_store_kind */
+    const pr_shards   *shards;   /* NULL or one shard: not sharded */
+    const pr_topo     *topo;     /* NULL: nothing is bound */
+    int                numa;     /* pr_numa_mode */
+} pr_store_setup;
+
+/* Open the store that `kind` names over a dataset's features. Copied on request or, with auto,
+ * where dense rows take twice the last-level cache or more and at most half of the memory that is
+ * left; with several shards auto copies whatever fits (pr_store_sharded, to be filled).
  *
  *   why   NULL, or out: a literal that says what was chosen and why
  *
  * PR_E_NOMEM when a copy was asked for and does not fit. */
-pr_status pr_store_open(const pr_features *features, int kind, pr_store **out, const char **why);
+pr_status pr_store_open(const pr_store_setup *setup, pr_store **out, const char **why);
 
 /* Whether rows of this store must be brought (pr_cache_fetch) before they can be copied: they are
  * not in memory. */
@@ -176,14 +215,17 @@ typedef struct pr_cache pr_cache;
 
 /* What a step will do; rows, not bytes. Borrowed until the next prepare or apply. */
 typedef struct pr_cache_plan {
-    uint64_t    num_wanted;
-    uint64_t    rows_hit, rows_added, rows_bypassed, rows_direct; /* sum: num_wanted */
-    uint64_t    rows_victim;                                      /* rows that lost their slot */
-    uint64_t    rows_compacted; /* survivors that change their slot, h */
-    uint64_t    rows_moved;   /* row writes: added + compacted + bypassed; repack: all but direct */
-    uint64_t    rows_first;   /* wanted for the first time since create */
-    uint64_t    bytes_moved;  /* rows_moved * S, S the sum over planes */
-    int64_t     bytes_bound;  /* packed: (A + h) * S, A = added + bypassed; else PR_NULL_INT */
+    uint64_t num_wanted;
+    uint64_t rows_hit, rows_added, rows_bypassed, rows_direct; /* sum: num_wanted */
+    uint64_t rows_victim;                                      /* rows that lost their slot */
+    uint64_t rows_compacted; /* survivors that change their slot, h */
+    uint64_t rows_moved;     /* row writes: added + compacted + bypassed; repack: all but direct */
+    uint64_t rows_first;     /* wanted for the first time since create */
+    uint64_t bytes_moved;    /* rows_moved * S, S the sum over planes */
+    int64_t  bytes_bound;    /* packed: (A + h) * S, A = added + bypassed; else PR_NULL_INT */
+    int64_t  bytes_local, bytes_remote; /* sum: bytes_moved. Read from a shard on the
+                                           partition's node (moves within the slab are local), or
+                                           on another; PR_NULL_INT: the store does not say */
     uint64_t    bytes_gather; /* num_wanted * S: what a fresh copy of the batch would move */
     uint32_t    lookahead;    /* lists that were foreseen behind this one */
     const char *path; /* "paired" (slots were overwritten in place), "repack" (every slot was
@@ -198,6 +240,7 @@ typedef struct pr_cache_setup {
     uint32_t                max_wanted; /* most ids one list may have */
     const pr_tuning        *tuning;     /* NULL: pr_tuning_default() */
     const uint32_t         *scores;     /* [rows] for policy static, read by pr_cache_open only */
+    int32_t                 numa_node;  /* of the partition, for bytes_local; -1: none */
 } pr_cache_setup;
 
 /* Create one cache partition.
@@ -312,6 +355,14 @@ void pr_cache_statistics(const pr_cache *cache, pr_cache_stats *out);
 /* Say what the cache runs with: {"isa", "stores", "row_ahead", ..., "huge_pages"}; NULL when out of
  * memory. huge_pages is what the kernel has given to the slab so far, read back: bytes. */
 pr_json *pr_cache_describe(const pr_cache *cache);
+
+/* Append the memory a cache holds: slab of each plane, index, policy. */
+void pr_cache_ranges(const pr_cache *cache, pr_ranges *ranges);
+
+/* Count the rows of this cache's slab that one of the others, over the same store, holds too. No
+ * cache may be in place meanwhile; one may have a plan. O(C) random reads for each other cache. */
+uint64_t pr_cache_count_shared(const pr_cache *cache, const pr_cache *const *others,
+                               uint32_t num_others);
 
 /* Check every invariant of index, slab and policy; PR_E_BUG with the broken one. O(N + C F). */
 pr_status pr_cache_check(const pr_cache *cache);

@@ -68,6 +68,33 @@ typedef struct pr_epoch {
 /* The same for an epoch's result; a second one of the same epoch and split replaces the first. */
 void pr_steplog_epoch(pr_steplog *log, const pr_epoch *epoch);
 
+/* One lane of a run: a row of table lane. */
+typedef struct pr_lane_row {
+    uint32_t lane;
+    int32_t  numa_node; /* -1: not bound to one */
+    uint32_t threads;
+    bool     threads_bound, memory_bound; /* read back */
+    char     cpus[PR_TEXT_BYTES];         /* where its threads may run: "0-3,8" */
+} pr_lane_row;
+
+/* What the kernel said about one kind of memory of one lane: a row of table placement. */
+typedef struct pr_placement_row {
+    uint64_t    step; /* training steps done before the check */
+    uint32_t    lane;
+    const char *what;      /* a literal: "shard", "slab", ... */
+    int32_t     numa_node; /* where it was meant to be; -1: anywhere */
+    uint64_t    bytes, pages, pages_checked, pages_on_node, pages_elsewhere;
+} pr_placement_row;
+
+/* The same as pr_steplog_epoch for these; a second placement row of the same step, lane and kind
+ * replaces the first. */
+void pr_steplog_lane(pr_steplog *log, const pr_lane_row *lane);
+void pr_steplog_placement(pr_steplog *log, const pr_placement_row *row);
+
+/* Keep a sentence about the run: what was decided, what the kernel refused. Cut to PR_TEXT_BYTES.
+ */
+void pr_steplog_note(pr_steplog *log, const char *text);
+
 /* Flush, write the run's end, checkpoint the WAL, close and free.
  *
  *   exit_status   what the command will exit with; 0 becomes 1 in the run's row when rows were lost

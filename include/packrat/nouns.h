@@ -92,6 +92,7 @@ typedef struct pr_batch {
     uint32_t        epoch;
     uint32_t        num_seeds;
     uint32_t        first_position; /* of seed 0 in the step's whole seed list (lanes) */
+    const uint32_t *positions;      /* [num_seeds] of each seed there; NULL: first_position + i */
     uint32_t        num_layers;
     const pr_block *block; /* [num_layers] */
     pr_vids         nodes; /* distinct vertices in order of discovery, seeds first: the inputs */
@@ -113,6 +114,15 @@ typedef struct pr_slab {
     const pr_features *features;
 } pr_slab;
 
+/* Which NUMA node, and which lane, has a row of the store; a value. */
+typedef struct pr_shards {
+    uint32_t       num_shards;
+    int32_t        node[128];  /* [num_shards] PR_MAX_SHARDS; OS index, -1: not known */
+    uint32_t       lane[128];  /* [num_shards] that works for its rows */
+    pr_vid         first[129]; /* ranges: shard s has rows first[s] .. first[s+1]-1 */
+    const uint8_t *of_row;     /* [num_rows] a shard each, borrowed; NULL: shards are ranges */
+} pr_shards;
+
 #define PR_NULL_INT INT64_MIN /* SQL NULL in an integer column of the log */
 
 /* What one step did and cost: one row of table `step` (docs/step-log.md has the units). Times
@@ -122,6 +132,7 @@ typedef struct pr_step {
     uint64_t    step;
     uint32_t    epoch;
     uint64_t    num_seeds, num_inputs, num_edges;
+    int64_t     inputs_repeated; /* that a lane before had too; PR_NULL_INT: not counted */
     uint64_t    batch_hash;
     uint64_t    rows_hit, rows_added, rows_bypassed, rows_direct; /* sum: num_inputs */
     uint64_t    rows_victim, rows_compacted, rows_moved, rows_first;
@@ -144,7 +155,8 @@ typedef struct pr_step {
 typedef struct pr_step_partition {
     uint32_t partition;
     int32_t  numa_node; /* -1: not bound to one */
-    uint64_t num_inputs, rows_hit, rows_added, rows_bypassed, rows_victim, rows_replicated;
+    uint64_t num_inputs, rows_hit, rows_added, rows_bypassed, rows_victim;
+    int64_t  rows_replicated; /* PR_NULL_INT: not counted */
     uint64_t bytes_moved;
     int64_t  bytes_bound;
     int64_t  bytes_local, bytes_remote; /* PR_NULL_INT when not known */

@@ -67,6 +67,24 @@ typedef struct pr_order_options {
     uint32_t pool;                /* batches that are echoed together */
 } pr_order_options;
 
+/* How rows are dealt to lanes. */
+typedef enum pr_shard_kind {
+    PR_SHARDS_AUTO,  /* part with a file of parts, else range */
+    PR_SHARDS_RANGE, /* runs of ids, good where neighbours have near ids (packrat reorder) */
+    PR_SHARDS_HASH,  /* by a hash of the id: even, and local by chance alone */
+    PR_SHARDS_PART   /* as a file says (packrat partition) */
+} pr_shard_kind;
+
+/* How lanes share the machine and the data. */
+typedef struct pr_placement_options {
+    uint32_t lanes;  /* 0: one a NUMA node, as far as the batches are worth it */
+    int      shards; /* pr_shard_kind */
+    char     shards_file[PR_TEXT_BYTES]; /* .npy: a part for every node, 0 .. 127 */
+    int      graph_copies;               /* 0 auto (pr_demand), 1 on, 2 off */
+    uint64_t verify_every; /* steps from one look at where pages are to the next; 0: after the
+                              first step and at the end */
+} pr_placement_options;
+
 /* Everything `packrat train` can be told. */
 typedef struct pr_train_setup {
     pr_dataset_options   dataset;
@@ -77,15 +95,23 @@ typedef struct pr_train_setup {
     pr_train_options     train;
     pr_sampler_options   sampler;
     pr_order_options     order;
+    pr_placement_options placement;
 } pr_train_setup;
 
 extern const pr_option_table pr_train_option_table;
 extern const pr_option_table pr_order_option_table; /* order, order.file, echo, ... */
 extern const pr_option_table pr_machine_option_table;
+extern const pr_option_table pr_placement_option_table; /* lanes, shards, shards.file, ... */
 
-/* Give the option groups of a setup; out [8]. */
-#define PR_TRAIN_GROUPS 8
+/* Give the option groups of a setup; out [9]. */
+#define PR_TRAIN_GROUPS 9
 void pr_train_groups(pr_train_setup *setup, pr_option_group out[PR_TRAIN_GROUPS]);
+
+/* Plan where a training run would put everything on a machine, ours or not: lanes as far as they
+ * pay, shards, partitions, bytes. Touches nothing. Figures of slab, sampler and tape are upper
+ * bounds: address space, of which batches use what they need. */
+pr_status pr_train_place(const pr_train_setup *setup, const pr_dataset *dataset,
+                         const pr_topo *topo, pr_placement *out);
 
 /* What a caller may want to know while it runs; called on the calling thread. */
 typedef struct pr_progress {
@@ -125,7 +151,11 @@ typedef struct pr_train_result {
     uint32_t    lookahead; /* batches drawn ahead, as far as auto had come at the end */
     bool        pipelined; /* what --pipeline auto came to */
     uint32_t    threads, lanes;
-    int64_t     elapsed_ns;
+    uint64_t    bytes_moved;               /* of all training steps */
+    int64_t     bytes_local, bytes_remote; /* of those; PR_NULL_INT: not known */
+    double   inputs_repeated_per_step; /* mean of the steps where it was counted; NaN: one lane */
+    uint64_t pages_checked, pages_elsewhere; /* by the kernel, over all checks of the run */
+    int64_t  elapsed_ns;
 } pr_train_result;
 
 /* Train. On PR_E_INTERRUPTED the step was finished, log and checkpoint are written and `result` is

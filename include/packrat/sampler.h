@@ -4,6 +4,7 @@
 
 #include <packrat/base.h>
 #include <packrat/nouns.h>
+#include <packrat/numa.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -103,10 +104,12 @@ void      pr_batch_room_free(pr_batch_room *room); /* NULL is fine */
 
 /* What names a batch. */
 typedef struct pr_draw {
-    pr_phase phase;
-    uint32_t epoch;
-    uint64_t step;
-    uint32_t first_position; /* of seeds.at[0] in the whole seed list (lanes) */
+    pr_phase        phase;
+    uint32_t        epoch;
+    uint64_t        step;
+    uint32_t        first_position; /* of seeds.at[0] in the whole seed list (lanes) */
+    const uint32_t *positions; /* [seeds.n] of each seed there, borrowed as long as the batch; NULL:
+                                  first_position + i. Only batch_hash depends on it */
 } pr_draw;
 
 /* Draw one batch: for every destination of hop h, in-neighbours as pr_sampler_kind says, fanout[h]
@@ -132,6 +135,10 @@ uint64_t pr_sampler_max_edges(const pr_sampler *sampler); /* of all hops of one 
 /* Most destinations and edges of hop h. */
 uint32_t pr_sampler_max_dst(const pr_sampler *sampler, uint32_t hop);
 uint64_t pr_sampler_max_hop_edges(const pr_sampler *sampler, uint32_t hop);
+
+/* Append the memory a sampler, or a room, holds by itself: tables, scratch and batches. */
+void pr_sampler_ranges(const pr_sampler *sampler, pr_ranges *ranges);
+void pr_batch_room_ranges(const pr_batch_room *room, pr_ranges *ranges);
 
 /* Write the seeds of one epoch in training order: a permutation keyed by (seed, epoch).
  *

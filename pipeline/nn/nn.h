@@ -12,6 +12,7 @@
 #define PIPELINE_NN_NN_H
 
 #include <packrat/nn.h>
+#include <packrat/numa.h>
 
 #include "base/arena.h"
 
@@ -32,6 +33,9 @@ typedef struct pri_tape pri_tape;
 pr_status pri_tape_create(const pr_model *model, const uint32_t *max_dst, const uint64_t *max_edges,
                           uint32_t max_inputs, pri_tape **out);
 void      pri_tape_free(pri_tape *tape);
+
+/* Append the memory a tape holds by itself. */
+void pri_tape_ranges(const pri_tape *tape, pr_ranges *ranges);
 
 /* Run the model on a batch.
  *

@@ -262,6 +262,7 @@ pr_status pr_sampler_draw(pr_sampler *sampler, pr_batch_room *room, pr_vids seed
         .epoch          = draw.epoch,
         .num_seeds      = (uint32_t)seeds.n,
         .first_position = draw.first_position,
+        .positions      = draw.positions,
         .num_layers     = sampler->fanout.num_layers,
     };
     PR_TRY(finish(sampler, room, &batch));

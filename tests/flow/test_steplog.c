@@ -62,6 +62,7 @@ static void every_column_of_a_step_comes_back_as_it_was_given(void **state)
         3,
         4,
         5,
+        55,
         UINT64_MAX - 6,
         7,
         8,

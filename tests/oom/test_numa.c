@@ -52,7 +52,7 @@ static void a_team_survives_every_failed_allocation(void **state)
 
     assert_ok(pr_topo_synthetic("numa:2 core:4 pu:1", &topo));
     for (uint32_t threads = 2; threads <= 8; threads += 6) { /* pinned apart and not */
-        assert_ok(pr_topo_plan(topo, threads, PR_NUMA_AUTO, &plan));
+        assert_ok(pr_topo_plan(topo, &(pr_plan_options){ threads, 0, PR_NUMA_AUTO }, &plan));
         test_oom("pri_team_create", create_team, free_team, &(lane){ topo, &plan });
     }
     pr_topo_free(topo);

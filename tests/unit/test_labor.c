@@ -18,8 +18,10 @@ static void draw_some(const pr_graph *graph, const char *fanout, pr_sampler_opti
     pr_sampler    *sampler = labor_sampler(&o, num_seeds, threads, isa);
     pr_batch_room *room    = test_batch_room(sampler);
     for (uint32_t round = 0; round < rounds; round++) {
-        const pr_draw draw  = { (pr_phase)(round % 4), round, round * UINT64_C(0x80000003),
-                                round * 1000 };
+        const pr_draw draw  = { .phase          = (pr_phase)(round % 4),
+                                .epoch          = round,
+                                .step           = round * UINT64_C(0x80000003),
+                                .first_position = round * 1000 };
         const pr_vids seeds = labor_seeds(ids, graph->num_nodes, num_seeds, round + 1);
         pr_batch      batch;
         assert_ok(pr_sampler_draw(sampler, room, seeds, draw, &batch));

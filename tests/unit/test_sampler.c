@@ -188,8 +188,10 @@ static void every_batch_is_the_oracles(void **state)
                 some_seeds(ids, graph.num_nodes, cases[c].num_seeds, seed + round);
             uint64_t hash = 0;
             pr_batch batch;
-            o.draw = (pr_draw){ (pr_phase)(round % 4), round * 7, round * UINT64_C(0x80000001),
-                                round * 1000000000 };
+            o.draw = (pr_draw){ .phase          = (pr_phase)(round % 4),
+                                .epoch          = round * 7,
+                                .step           = round * UINT64_C(0x80000001),
+                                .first_position = round * 1000000000 };
             assert_ok(pr_sampler_draw(sampler, room, seeds, o.draw, &batch));
             check_batch(&o, seeds, &batch);
             if (cases[c].longest > 1000) continue; /* recursion would take minutes */

@@ -70,7 +70,7 @@ static int open_team(uint32_t threads, pr_numa_mode mode, pr_topo **topo, pr_pla
                      pri_team **team)
 {
     EXPECT(pr_topo_discover(topo) == PR_OK);
-    EXPECT(pr_topo_plan(*topo, threads, mode, plan) == PR_OK);
+    EXPECT(pr_topo_plan(*topo, &(pr_plan_options){ threads, 0, mode }, plan) == PR_OK);
     EXPECT(pri_team_create(*topo, plan, 0, mode, team) == PR_OK);
     return 0;
 }
@@ -243,7 +243,7 @@ static int on_a_made_up_machine(void)
 
     EXPECT(sched_getaffinity(0, sizeof before, &before) == 0);
     EXPECT(pr_topo_synthetic("numa:4 core:1 pu:1", &topo) == PR_OK);
-    EXPECT(pr_topo_plan(topo, 8, PR_NUMA_AUTO, &plan) == PR_OK);
+    EXPECT(pr_topo_plan(topo, &(pr_plan_options){ 8, 0, PR_NUMA_AUTO }, &plan) == PR_OK);
     EXPECT(pri_team_create(topo, &plan, 3, PR_NUMA_AUTO, &team) == PR_OK);
     EXPECT(pri_team_enter(team, &binding) == PR_OK);
     EXPECT(binding.num_threads == 2 && !binding.threads_bound && !binding.memory_bound);
@@ -275,7 +275,7 @@ static int with_a_refusing_kernel(void)
 
     EXPECT(pr_topo_synthetic("numa:2 core:1 pu:1(indexes=900,901)", &topo) == PR_OK);
     topo->can_bind = true; /* hwloc would say yes and do nothing */
-    EXPECT(pr_topo_plan(topo, 0, PR_NUMA_AUTO, &plan) == PR_OK);
+    EXPECT(pr_topo_plan(topo, &(pr_plan_options){ 0, 0, PR_NUMA_AUTO }, &plan) == PR_OK);
     EXPECT(pri_team_create(topo, &plan, 0, PR_NUMA_AUTO, &team) == PR_OK);
     EXPECT(pri_team_enter(team, &binding) == PR_OK);
     EXPECT(!binding.threads_bound && !binding.memory_bound);
@@ -331,7 +331,7 @@ static int with_two_lanes(void)
     pthread_barrier_t both;
 
     EXPECT(pr_topo_discover(&topo) == PR_OK);
-    EXPECT(pr_topo_plan(topo, 3, PR_NUMA_OFF, &plan) == PR_OK);
+    EXPECT(pr_topo_plan(topo, &(pr_plan_options){ 3, 0, PR_NUMA_OFF }, &plan) == PR_OK);
     plan.num_lanes           = 2; /* a second one on the same cores */
     plan.lane[1]             = plan.lane[0];
     plan.lane[1].num_threads = 2;
@@ -365,7 +365,7 @@ static int with_bad_requests(void)
     pri_binding binding;
 
     EXPECT(pr_topo_synthetic("numa:2 core:2 pu:1", &topo) == PR_OK);
-    EXPECT(pr_topo_plan(topo, 0, PR_NUMA_AUTO, &plan) == PR_OK);
+    EXPECT(pr_topo_plan(topo, &(pr_plan_options){ 0, 0, PR_NUMA_AUTO }, &plan) == PR_OK);
     EXPECT(pri_team_create(topo, &plan, 2, PR_NUMA_AUTO, &team) == PR_E_ARG && !team);
     EXPECT(strstr(pr_error_message(), "lane is 2, the plan has 2"));
     plan.lane[1].numa_node = 7;
@@ -397,7 +397,7 @@ static int with_memory_of_each_node(void)
     pri_binding binding;
 
     EXPECT(pr_topo_discover(&topo) == PR_OK);
-    EXPECT(pr_topo_plan(topo, 0, PR_NUMA_STRICT, &plan) == PR_OK);
+    EXPECT(pr_topo_plan(topo, &(pr_plan_options){ 0, 0, PR_NUMA_STRICT }, &plan) == PR_OK);
     if (plan.num_lanes < 2 || !plan.can_bind) return SKIPPED;
     for (uint32_t lane = 0; lane < plan.num_lanes; lane++) {
         EXPECT(pri_team_create(topo, &plan, lane, PR_NUMA_STRICT, &team) == PR_OK);

@@ -33,7 +33,7 @@ static void the_real_machine_is_found(void **state)
     uint32_t cores = 0;
     for (uint32_t i = 0; i < topo->num_nodes; i++) cores += topo->node[i].num_cores;
     assert_int_equal(cores, topo->num_cores);
-    assert_ok(pr_topo_plan(topo, 0, PR_NUMA_OFF, &plan));
+    assert_ok(pr_topo_plan(topo, &(pr_plan_options){ 0, 0, PR_NUMA_OFF }, &plan));
     assert_int_equal(plan.num_lanes, 1);
     assert_int_equal(plan.lane[0].numa_node, -1);
     assert_int_equal(plan.num_threads, plan.lane[0].num_threads);
@@ -62,7 +62,7 @@ static void the_affinity_the_process_was_started_with_is_honoured(void **state)
         if (sched_setaffinity(0, sizeof set, &set) != 0) _exit(77);
         if (pr_topo_discover(&topo) != PR_OK) _exit(2);
         if (pr_topo_num_cpus(topo) != 1 || topo->num_cores != 1) _exit(3);
-        if (pr_topo_plan(topo, 0, PR_NUMA_AUTO, &plan) != PR_OK) _exit(4);
+        if (pr_topo_plan(topo, &(pr_plan_options){ 0, 0, PR_NUMA_AUTO }, &plan) != PR_OK) _exit(4);
         if (plan.num_lanes != 1 || plan.num_threads != 1 || plan.lane[0].num_cores != 1) _exit(5);
         pr_topo_free(topo);
         _exit(0);
@@ -135,7 +135,8 @@ static void made_up_machines_become_the_lanes_one_expects(void **state)
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         pr_topo *topo = made_up(known[i].machine);
         pr_plan  plan;
-        assert_ok(pr_topo_plan(topo, known[i].threads, known[i].mode, &plan));
+        assert_ok(
+            pr_topo_plan(topo, &(pr_plan_options){ known[i].threads, 0, known[i].mode }, &plan));
         assert_int_equal(pr_topo_num_nodes(topo), known[i].nodes);
         assert_int_equal(plan.num_lanes, known[i].lanes);
         assert_int_equal(plan.num_threads, known[i].total);
@@ -184,7 +185,8 @@ static void threads_follow_the_cores_of_uneven_nodes(void **state)
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         pr_plan plan;
         uneven(topo, known[i].cores);
-        assert_ok(pr_topo_plan(topo, known[i].threads, PR_NUMA_AUTO, &plan));
+        assert_ok(
+            pr_topo_plan(topo, &(pr_plan_options){ known[i].threads, 0, PR_NUMA_AUTO }, &plan));
         assert_int_equal(plan.num_lanes, known[i].lanes);
         for (uint32_t l = 0; l < plan.num_lanes; l++) {
             assert_int_equal(plan.lane[l].num_threads, known[i].share[l]);
@@ -207,7 +209,7 @@ static void any_plan_gives_out_all_threads_and_stays_in_proportion(void **state)
         for (int i = 0; i < 8; i++) cores[i] = test_below(&rng, 3) ? test_below(&rng, 33) : 0;
         cores[test_below(&rng, 8)] = 1;
         uneven(topo, cores);
-        assert_ok(pr_topo_plan(topo, threads, PR_NUMA_AUTO, &plan));
+        assert_ok(pr_topo_plan(topo, &(pr_plan_options){ threads, 0, PR_NUMA_AUTO }, &plan));
         assert_int_equal(plan.num_threads, threads);
         assert_true(plan.num_lanes <= threads);
         int32_t  last       = -1;
@@ -235,13 +237,14 @@ static void a_lane_needs_memory_of_its_own(void **state)
     pr_topo *topo = made_up("pack:3 [numa(memory=0)] core:2 pu:1");
     pr_plan  plan;
 
-    assert_ok(pr_topo_plan(topo, 0, PR_NUMA_AUTO, &plan)); /* nobody knows: each has a lane */
+    assert_ok(pr_topo_plan(topo, &(pr_plan_options){ 0, 0, PR_NUMA_AUTO },
+                           &plan)); /* nobody knows: each has a lane */
     assert_int_equal(plan.num_lanes, 3);
     assert_int_equal(plan.lane[0].memory_bytes, 0);
     pr_topo_free(topo);
 
     topo = made_up("numa:3 core:2 pu:1");
-    assert_ok(pr_topo_plan(topo, 0, PR_NUMA_OFF, &plan));
+    assert_ok(pr_topo_plan(topo, &(pr_plan_options){ 0, 0, PR_NUMA_OFF }, &plan));
     assert_true(plan.lane[0].memory_bytes == (uint64_t)3 << 30);
     pr_topo_free(topo);
 }
@@ -254,7 +257,7 @@ static int discover_from_file(const char *path)
 
     setenv("HWLOC_XMLFILE", path, 1);
     if (pr_topo_discover(&topo) != PR_OK || pr_topo_num_nodes(topo) != 4) return 1;
-    if (pr_topo_plan(topo, 0, PR_NUMA_AUTO, &plan) != PR_OK) return 2;
+    if (pr_topo_plan(topo, &(pr_plan_options){ 0, 0, PR_NUMA_AUTO }, &plan) != PR_OK) return 2;
     if (plan.can_bind || plan.num_threads != 8 || plan.num_lanes != 3) return 3;
     if (plan.lane[0].numa_node != 0 || plan.lane[1].numa_node != 1 || plan.lane[2].numa_node != 3)
         return 4;
@@ -303,9 +306,9 @@ static void the_quota_limits_the_default_but_not_the_user(void **state)
 
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         topo->cpu_quota = known[i].quota;
-        assert_ok(pr_topo_plan(topo, 0, PR_NUMA_OFF, &plan));
+        assert_ok(pr_topo_plan(topo, &(pr_plan_options){ 0, 0, PR_NUMA_OFF }, &plan));
         assert_int_equal(plan.num_threads, known[i].threads);
-        assert_ok(pr_topo_plan(topo, 7, PR_NUMA_OFF, &plan));
+        assert_ok(pr_topo_plan(topo, &(pr_plan_options){ 7, 0, PR_NUMA_OFF }, &plan));
         assert_int_equal(plan.num_threads, 7);
     }
     pr_topo_free(topo);
@@ -318,14 +321,17 @@ static void bad_requests_are_named(void **state)
     pr_plan  plan = { .num_lanes = 77 };
 
     assert_fails(PR_E_ARG, "threads is 4097, must be in 0 .. 4096",
-                 pr_topo_plan(topo, 4097, PR_NUMA_AUTO, &plan));
+                 pr_topo_plan(topo, &(pr_plan_options){ 4097, 0, PR_NUMA_AUTO }, &plan));
     assert_fails(PR_E_ARG, "threads is 4294967295",
-                 pr_topo_plan(topo, UINT32_MAX, PR_NUMA_OFF, &plan));
-    assert_fails(PR_E_ARG, "NUMA mode is 9", pr_topo_plan(topo, 1, (pr_numa_mode)9, &plan));
-    assert_fails(PR_E_ARG, "NULL", pr_topo_plan(NULL, 1, PR_NUMA_OFF, &plan));
-    assert_fails(PR_E_ARG, "NULL", pr_topo_plan(topo, 1, PR_NUMA_OFF, NULL));
+                 pr_topo_plan(topo, &(pr_plan_options){ UINT32_MAX, 0, PR_NUMA_OFF }, &plan));
+    assert_fails(PR_E_ARG, "NUMA mode is 9",
+                 pr_topo_plan(topo, &(pr_plan_options){ 1, 0, (pr_numa_mode)9 }, &plan));
+    assert_fails(PR_E_ARG, "NULL",
+                 pr_topo_plan(NULL, &(pr_plan_options){ 1, 0, PR_NUMA_OFF }, &plan));
+    assert_fails(PR_E_ARG, "NULL",
+                 pr_topo_plan(topo, &(pr_plan_options){ 1, 0, PR_NUMA_OFF }, NULL));
     assert_int_equal(plan.num_lanes, 77); /* untouched */
-    assert_ok(pr_topo_plan(topo, 4096, PR_NUMA_AUTO, &plan));
+    assert_ok(pr_topo_plan(topo, &(pr_plan_options){ 4096, 0, PR_NUMA_AUTO }, &plan));
     assert_int_equal(plan.lane[1].num_threads, 2048);
     assert_fails(PR_E_ARG, "NULL", pr_topo_synthetic(NULL, &none));
     assert_null(none);
@@ -380,7 +386,7 @@ static void more_nodes_than_lanes_leave_the_smallest_out(void **state)
 
     topo->node[0].num_cores = 1;
     topo->num_cores--;
-    assert_ok(pr_topo_plan(topo, 0, PR_NUMA_AUTO, &plan));
+    assert_ok(pr_topo_plan(topo, &(pr_plan_options){ 0, 0, PR_NUMA_AUTO }, &plan));
     assert_int_equal(plan.num_lanes, PR_MAX_LANES);
     assert_int_equal(plan.num_threads, 139);
     assert_int_equal(plan.lane[0].numa_node, 1);
@@ -403,7 +409,7 @@ static void the_printed_machine_reads_well(void **state)
     pr_topo *topo = made_up("pack:2 [numa(memory=64GB)] core:4 pu:2");
     pr_plan  plan;
 
-    assert_ok(pr_topo_plan(topo, 5, PR_NUMA_AUTO, &plan));
+    assert_ok(pr_topo_plan(topo, &(pr_plan_options){ 5, 0, PR_NUMA_AUTO }, &plan));
     assert_string_equal(printed(topo, &plan), "machine     unknown (made up)\n"
                                               "usable      8 cores, 16 CPUs, no quota\n"
                                               "NUMA nodes  2\n"
@@ -413,7 +419,7 @@ static void the_printed_machine_reads_well(void **state)
                                               "  lane 0    NUMA node 0, 3 threads on 4 cores\n"
                                               "  lane 1    NUMA node 1, 2 threads on 4 cores\n");
     topo->cpu_quota = 1.5;
-    assert_ok(pr_topo_plan(topo, 0, PR_NUMA_OFF, &plan));
+    assert_ok(pr_topo_plan(topo, &(pr_plan_options){ 0, 0, PR_NUMA_OFF }, &plan));
     assert_non_null(strstr(printed(topo, &plan), "at most 1.50 CPUs of time by quota\n"));
     assert_non_null(strstr(printed(topo, &plan), "whole machine, 1 thread on 8 cores\n"));
     assert_null(strstr(printed(topo, NULL), "plan"));
@@ -434,7 +440,7 @@ static void the_json_has_the_fixed_names(void **state)
     pr_plan  plan;
     bool     bound = true;
 
-    assert_ok(pr_topo_plan(topo, 3, PR_NUMA_AUTO, &plan));
+    assert_ok(pr_topo_plan(topo, &(pr_plan_options){ 3, 0, PR_NUMA_AUTO }, &plan));
     pr_json *json = pr_topo_json(topo, &plan);
     assert_int_equal(whole(json, "nodes"), 2);
     assert_int_equal(whole(json, "lanes"), 2);
