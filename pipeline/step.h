@@ -24,9 +24,9 @@ typedef struct pri_step_input {
 
 /* Do one step on all lanes: each takes its lot of the seeds, updates its own cache partition and
  * computes; then each sums the gradients of all, in lane order, and updates its slice of the
- * parameters. A lane may have no seeds: its gradient is zero. A step with `order` draws batches of later steps,
- * equally far in all lanes, and those steps must follow; one without may come between any. No heap
- * call after the first steps.
+ * parameters. A lane may have no seeds: its gradient is zero. A step with `order` draws batches of
+ * later steps, equally far in all lanes, and those steps must follow; one without may come between
+ * any. No heap call after the first steps.
  *
  *   row         out, the step's row of the log
  *   partition   out [num_lanes]
