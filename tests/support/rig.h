@@ -61,6 +61,7 @@ typedef struct test_rig {
     pri_lane         *lane[RIG_MAX_LANES];
     uint64_t          num_steps, pause_every;
     bool              far_rows;
+    bool              knows_nodes; /* the store says where its rows are */
 } test_rig;
 
 /* Give the default options of a cache. */
