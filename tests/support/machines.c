@@ -38,10 +38,11 @@ static char *edited(char *text, const test_edit *edit)
 
 const char *test_machine_xml(const char *synthetic, const test_edit *edits, size_t num_edits)
 {
-    static int       number;
-    hwloc_topology_t hw;
-    char            *xml, name[32];
-    int              bytes;
+    static const char *directory;
+    static int         number;
+    hwloc_topology_t   hw;
+    char              *xml, name[32];
+    int                bytes;
 
     assert_int_equal(hwloc_topology_init(&hw), 0);
     assert_int_equal(hwloc_topology_set_synthetic(hw, synthetic), 0);
@@ -53,7 +54,8 @@ const char *test_machine_xml(const char *synthetic, const test_edit *edits, size
     hwloc_topology_destroy(hw);
     for (size_t i = 0; i < num_edits; i++) text = edited(text, &edits[i]);
     snprintf(name, sizeof name, "machine%d.xml", number++);
-    const char *path = test_file(test_directory(), name, text, strlen(text));
+    if (!directory) directory = test_directory();
+    const char *path = test_file(directory, name, text, strlen(text));
     free(text);
     return path;
 }
