@@ -1,6 +1,7 @@
 /* lane.c: making lanes and handing them work. */
 #include "pipeline/lane.h"
 
+#include "pipeline/ahead.h"
 #include "pipeline/bring.h"
 
 /* Run the lane's job on its thread. */
@@ -78,6 +79,7 @@ void pri_lane_free(pri_lane *lane)
     pri_tape_free(lane->tape);
     pr_cache_free(lane->cache);
     pr_sampler_free(lane->sampler);
+    pri_graph_copy_clear(&lane->graph);
     pri_team_free(lane->team);
     pri_free(lane);
 }
@@ -110,14 +112,17 @@ static pr_status equip(pri_lane *lane, void *argument)
     const pri_lane_kit *kit     = argument;
     const uint32_t      threads = threads_that_draw(lane, kit);
 
-    PR_TRY(pr_sampler_create(kit->graph, kit->fanout, kit->sampling, kit->seed, kit->max_seeds,
+    if (kit->graph_copy) PR_TRY(pri_graph_copy_make(kit->graph, &lane->graph));
+    const pr_graph *graph = kit->graph_copy ? &lane->graph.graph : kit->graph;
+    PR_TRY(pr_sampler_create(graph, kit->fanout, kit->sampling, kit->seed, kit->max_seeds,
                              threads, &lane->sampler));
     const pr_cache_setup cache = { .options    = kit->cache,
                                    .stores     = &kit->store,
                                    .num_planes = 1,
                                    .max_wanted = pr_sampler_max_inputs(lane->sampler),
                                    .tuning     = kit->tuning,
-                                   .scores     = kit->scores };
+                                   .scores     = kit->scores,
+                                   .numa_node  = lane->numa_node };
     PR_TRY(pr_cache_open(&cache, &lane->cache));
     const pri_ahead_setup ahead = { .sampler      = lane->sampler,
                                     .cache        = lane->cache,
@@ -135,4 +140,15 @@ done:
 pr_status pri_lane_equip(pri_lane *lane, const pri_lane_kit *kit)
 {
     return pri_lane_run(lane, equip, (void *)(uintptr_t)kit);
+}
+
+void pri_lane_ranges(const pri_lane *lane, pr_ranges *ranges)
+{
+    ranges->lane      = lane->index;
+    ranges->numa_node = lane->numa_node;
+    pr_sampler_ranges(lane->sampler, ranges);
+    pri_ahead_ranges(lane->ahead, ranges);
+    pr_cache_ranges(lane->cache, ranges);
+    pri_tape_ranges(lane->tape, ranges);
+    pri_graph_copy_ranges(&lane->graph, ranges);
 }

@@ -59,7 +59,7 @@ static pri_step_input step_input(const course *c, uint32_t epoch)
                              .labels   = t->dataset->labels,
                              .model    = t->model,
                              .seed     = t->setup->train.seed,
-                             .one_node = t->one_node };
+                             .split    = t->seed_split };
 }
 
 /* Save the model to keep if it is newer than the checkpoint and that one is old enough. What fails

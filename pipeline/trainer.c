@@ -85,6 +85,7 @@ static pr_status open_seeds(pri_trainer *t)
             .batch_size = train->batch_size,
             .num_steps  = t->max_steps,
             .max_ahead  = pri_ahead_depth(&t->setup->cache),
+            .split      = t->seed_split,
     };
     return pri_seeds_open(&plan, &t->seeds);
 }
@@ -119,16 +120,34 @@ done:
     return st;
 }
 
+/* Decide what runs where, and who works on which seeds. */
+static pr_status place(pri_trainer *t)
+{
+    pr_status             st    = PR_OK;
+    const pr_train_setup *setup = t->setup;
+    pri_split_rule       *rule  = &t->rule;
+
+    PR_TRY(pr_topo_discover(&t->topo));
+    PR_TRY(pr_topo_plan(
+        t->topo, &(pr_plan_options){ setup->machine.threads, setup->placement.lanes,
+                                     setup->machine.numa },
+        &t->plan));
+    *rule = (pri_split_rule){ .num_lanes = t->plan.num_lanes,
+                              .num_nodes = t->dataset->graph.num_nodes };
+    for (uint32_t i = 0; i < t->plan.num_lanes; i++) rule->threads[i] = t->plan.lane[i].num_threads;
+    if (rule->num_lanes > 1)
+        PR_TRY(pri_split_create(rule, setup->train.batch_size, &t->seed_split));
+done:
+    return st;
+}
+
 static pr_status open_lanes(pri_trainer *t)
 {
     pr_status             st    = PR_OK;
     const pr_train_setup *setup = t->setup;
     const pr_numa_mode    mode  = (pr_numa_mode)setup->machine.numa;
 
-    PR_TRY(pr_topo_discover(&t->topo));
-    PR_TRY(pr_topo_plan(t->topo, &(pr_plan_options){ setup->machine.threads, 0, mode }, &t->plan));
     PR_TRY(pri_tuned_load(&setup->machine, &t->dataset->features, &t->plan, &t->tuned));
-    t->one_node = pr_topo_num_nodes(t->topo) <= 1;
     for (; t->num_lanes < t->plan.num_lanes; t->num_lanes++)
         PR_TRY(pri_lane_create(t->topo, &t->plan, t->num_lanes, mode, &t->lane[t->num_lanes]));
 done:
@@ -186,7 +205,6 @@ static pr_status equip_lanes(pri_trainer *t)
 {
     pr_status             st     = PR_OK;
     const pr_train_setup *setup  = t->setup;
-    const uint32_t        batch  = setup->train.batch_size;
     uint32_t             *scores = NULL;
 
     PR_TRY(pri_lane_run(t->lane[0], open_store, t));
@@ -195,7 +213,7 @@ static pr_status equip_lanes(pri_trainer *t)
     pr_cache_options cache = setup->cache; /* of one lane: its share of what was asked for */
     if (cache.rows) cache.rows = cache.rows > t->num_lanes ? cache.rows / t->num_lanes : 1;
     if (cache.bytes) cache.bytes = cache.bytes > t->num_lanes ? cache.bytes / t->num_lanes : 1;
-    const pri_lane_kit kit = { .graph           = &t->dataset->graph,
+    pri_lane_kit kit       = { .graph           = &t->dataset->graph,
                                .fanout          = &t->fanout,
                                .sampling        = &setup->sampler,
                                .store           = t->store,
@@ -204,10 +222,12 @@ static pr_status equip_lanes(pri_trainer *t)
                                .tuning          = &t->tuned.tuning,
                                .scores          = scores,
                                .seed            = setup->train.seed,
-                               .max_seeds       = (batch + t->num_lanes - 1) / t->num_lanes,
                                .sampler_threads = setup->train.sampler_threads,
                                .pipelined       = t->pipelined };
-    for (uint32_t i = 0; i < t->num_lanes; i++) PR_TRY(pri_lane_equip(t->lane[i], &kit));
+    for (uint32_t i = 0; i < t->num_lanes; i++) {
+        kit.max_seeds = pri_split_most(&t->rule, i, setup->train.batch_size);
+        PR_TRY(pri_lane_equip(t->lane[i], &kit));
+    }
 done:
     pri_free(scores);
     return st;
@@ -259,6 +279,7 @@ pr_status pri_trainer_open(pri_trainer *t, const pr_train_setup *setup, const vo
     PR_TRY(open_data(t));
     PR_TRY(open_order(t, stop));
     decide_length(t);
+    PR_TRY(place(t));
     PR_TRY(open_seeds(t));
     say_bias(t);
     pr_clusters_free(t->order.clusters); /* the stream has what it needs of them */
@@ -282,6 +303,7 @@ void pri_trainer_close(pri_trainer *t)
     pr_store_free(t->store);
     pri_free(t->logits);
     pri_seeds_free(t->seeds);
+    pri_split_free(t->seed_split);
     pri_order_close(&t->order);
     pr_topo_free(t->topo);
     pr_dataset_close(t->dataset);

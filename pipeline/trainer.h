@@ -14,6 +14,7 @@ typedef struct pri_trainer {
     const pr_split       *split;
     pr_topo              *topo;
     pr_plan               plan;
+    pri_split_rule        rule; /* who works on which seeds */
     pri_tuned             tuned;
     pr_fanout             fanout;
     pr_store             *store;
@@ -23,12 +24,12 @@ typedef struct pri_trainer {
     pr_checkpoint_info    info;   /* of `best` once there was an evaluation, else of `model` */
     pr_steplog           *log;    /* NULL: none */
     pri_order_source      order;  /* where seeds come from */
-    pri_seeds            *seeds;  /* of all steps */
+    pri_split            *seed_split; /* deals them to lanes; NULL: there is one */
+    pri_seeds            *seeds;      /* of all steps */
     float                *logits; /* [num_nodes, classes]; NULL without exact evaluation */
     pr_eval_kind          eval;   /* never auto */
     uint32_t              epochs;
     uint64_t              max_steps;
-    bool                  one_node;
     bool                  pipelined;
 } pri_trainer;
 
