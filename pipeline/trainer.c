@@ -8,6 +8,7 @@
 #include "base/outfile.h"
 #include "pipeline/ahead.h"
 #include "pipeline/rank.h"
+#include "pipeline/run_notes.h"
 #include "pipeline/runlog.h"
 
 enum { AUTO_EPOCHS = 10, AUTO_STEPS = 200 };
@@ -129,8 +130,8 @@ static pr_status place(pri_trainer *t)
 
     PR_TRY(pr_topo_discover(&t->topo));
     PR_TRY(pr_topo_plan(
-        t->topo, &(pr_plan_options){ setup->machine.threads, setup->placement.lanes,
-                                     setup->machine.numa },
+        t->topo,
+        &(pr_plan_options){ setup->machine.threads, setup->placement.lanes, setup->machine.numa },
         &t->plan));
     *rule = (pri_split_rule){ .num_lanes = t->plan.num_lanes,
                               .num_nodes = t->dataset->graph.num_nodes };
@@ -213,17 +214,17 @@ static pr_status equip_lanes(pri_trainer *t)
     pr_cache_options cache = setup->cache; /* of one lane: its share of what was asked for */
     if (cache.rows) cache.rows = cache.rows > t->num_lanes ? cache.rows / t->num_lanes : 1;
     if (cache.bytes) cache.bytes = cache.bytes > t->num_lanes ? cache.bytes / t->num_lanes : 1;
-    pri_lane_kit kit       = { .graph           = &t->dataset->graph,
-                               .fanout          = &t->fanout,
-                               .sampling        = &setup->sampler,
-                               .store           = t->store,
-                               .model           = t->model,
-                               .cache           = &cache,
-                               .tuning          = &t->tuned.tuning,
-                               .scores          = scores,
-                               .seed            = setup->train.seed,
-                               .sampler_threads = setup->train.sampler_threads,
-                               .pipelined       = t->pipelined };
+    pri_lane_kit kit = { .graph           = &t->dataset->graph,
+                         .fanout          = &t->fanout,
+                         .sampling        = &setup->sampler,
+                         .store           = t->store,
+                         .model           = t->model,
+                         .cache           = &cache,
+                         .tuning          = &t->tuned.tuning,
+                         .scores          = scores,
+                         .seed            = setup->train.seed,
+                         .sampler_threads = setup->train.sampler_threads,
+                         .pipelined       = t->pipelined };
     for (uint32_t i = 0; i < t->num_lanes; i++) {
         kit.max_seeds = pri_split_most(&t->rule, i, setup->train.batch_size);
         PR_TRY(pri_lane_equip(t->lane[i], &kit));
@@ -267,6 +268,22 @@ static pr_status open_log(pri_trainer *t)
                            t->plan.num_threads, t->dataset->name, train.seed, &t->tuned, &t->log);
 }
 
+/* Open what measures locality. */
+static pr_status open_measures(pri_trainer *t)
+{
+    pr_status              st    = PR_OK;
+    const pri_placed_setup setup = { .lanes     = t->lane,
+                                     .num_lanes = t->num_lanes,
+                                     .store     = t->store,
+                                     .num_nodes = pr_topo_num_nodes(t->topo),
+                                     .strict    = t->setup->machine.numa == PR_NUMA_STRICT };
+
+    PR_TRY(pri_placed_create(&setup, &t->placed));
+    if (t->num_lanes > 1) PR_TRY(pri_replicas_create(t->dataset->graph.num_nodes, &t->replicas));
+done:
+    return st;
+}
+
 pr_status pri_trainer_open(pri_trainer *t, const pr_train_setup *setup, const volatile int *stop)
 {
     pr_status       st = PR_OK;
@@ -289,7 +306,10 @@ pr_status pri_trainer_open(pri_trainer *t, const pr_train_setup *setup, const vo
     PR_TRY(equip_lanes(t));
     pr_train_groups((pr_train_setup *)(uintptr_t)setup, groups);
     describe_run(t, groups);
-    PR_TRY(open_log(t));
+    PR_TRY(open_measures(t));
+    PR_TRY(open_log(t)); /* the last that can fail: the caller closes it */
+    pri_placed_log_lanes(t->placed, t->log);
+    pri_run_notes(t);
 done:
     if (st != PR_OK) pri_trainer_close(t);
     return st;
@@ -297,6 +317,8 @@ done:
 
 void pri_trainer_close(pri_trainer *t)
 {
+    pri_placed_free(t->placed);
+    pri_replicas_free(t->replicas);
     for (uint32_t i = 0; i < t->num_lanes; i++) pri_lane_free(t->lane[i]);
     pr_model_free(t->best);
     pr_model_free(t->model);

@@ -6,6 +6,8 @@
 
 #include "pipeline/lane.h"
 #include "pipeline/order_open.h"
+#include "pipeline/placed.h"
+#include "pipeline/replicas.h"
 #include "pipeline/tuned.h"
 
 typedef struct pri_trainer {
@@ -21,13 +23,15 @@ typedef struct pri_trainer {
     pri_lane             *lane[PR_MAX_LANES];
     uint32_t              num_lanes;
     pr_model             *model, *best; /* best: weights at the best validation so far */
-    pr_checkpoint_info    info;   /* of `best` once there was an evaluation, else of `model` */
-    pr_steplog           *log;    /* NULL: none */
-    pri_order_source      order;  /* where seeds come from */
+    pr_checkpoint_info    info;       /* of `best` once there was an evaluation, else of `model` */
+    pr_steplog           *log;        /* NULL: none */
+    pri_placed           *placed;     /* asks where memory is */
+    pri_replicas         *replicas;   /* counts what lanes have twice; NULL: there is one */
+    pri_order_source      order;      /* where seeds come from */
     pri_split            *seed_split; /* deals them to lanes; NULL: there is one */
     pri_seeds            *seeds;      /* of all steps */
-    float                *logits; /* [num_nodes, classes]; NULL without exact evaluation */
-    pr_eval_kind          eval;   /* never auto */
+    float                *logits;     /* [num_nodes, classes]; NULL without exact evaluation */
+    pr_eval_kind          eval;       /* never auto */
     uint32_t              epochs;
     uint64_t              max_steps;
     bool                  pipelined;
