@@ -42,6 +42,9 @@ void pri_team_cpus(const pri_team *team, char *out, size_t bytes);
  * its own. Best effort. After pri_team_enter; the thread must end before the team is freed. */
 void pri_team_attend(const pri_team *team, uint32_t threads);
 
+/* Tell whether this process may use less than the machine has: CPUs, or CPU time. */
+bool pri_topo_is_limited(const pr_topo *topo);
+
 /* Describe the hwloc in use, such as "2.9"; for the log's versions. */
 void pri_numa_version(char *out, size_t bytes);
 

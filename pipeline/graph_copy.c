@@ -27,9 +27,9 @@ pr_status pri_graph_copy_make(const pr_graph *graph, pri_graph_copy *out)
     const size_t num_edges = (size_t)graph->num_edges;
     void        *indptr = NULL, *indices = NULL, *weights = NULL;
 
-    *out = (pri_graph_copy){ .graph        = { .num_nodes = graph->num_nodes,
-                                               .num_edges = graph->num_edges },
-                             .indptr_bytes = ((size_t)graph->num_nodes + 1) * sizeof *graph->indptr };
+    *out =
+        (pri_graph_copy){ .graph = { .num_nodes = graph->num_nodes, .num_edges = graph->num_edges },
+                          .indptr_bytes = ((size_t)graph->num_nodes + 1) * sizeof *graph->indptr };
     PR_TRY(copy_array(graph->indptr, out->indptr_bytes, &indptr));
     out->graph.indptr = indptr;
     if (num_edges == 0) goto done;

@@ -34,7 +34,8 @@ typedef struct pri_seeds_plan {
  * takes, and with an echo 4 per seed of the pool; after that no call allocates. */
 pr_status pri_seeds_open(const pri_seeds_plan *plan, pri_seeds **out);
 
-/* The same in random order without an echo, for one lane: `seed` keys the order of each epoch (pr_seed_order). */
+/* The same in random order without an echo, for one lane: `seed` keys the order of each epoch
+ * (pr_seed_order). */
 pr_status pri_seeds_create(pr_vids nodes, uint64_t seed, uint32_t batch_size, uint64_t num_steps,
                            uint32_t max_ahead, pri_seeds **out);
 void      pri_seeds_free(pri_seeds *seeds); /* NULL is fine */

@@ -19,13 +19,14 @@ struct pri_split {
 
 void pri_split_shares(const pri_split_rule *rule, uint64_t num_seeds, uint64_t *share)
 {
-    uint64_t threads = 0, given = 0;
-    uint64_t rest[PR_MAX_LANES]; /* of the division; the largest are rounded up */
+    uint64_t threads = 0, given = 0; /* no product below overflows */
+    uint64_t rest[PR_MAX_LANES];     /* of the division; the largest are rounded up */
 
     for (uint32_t l = 0; l < rule->num_lanes; l++) threads += rule->threads[l];
     for (uint32_t l = 0; l < rule->num_lanes; l++) {
-        share[l] = num_seeds * rule->threads[l] / threads;
-        rest[l]  = num_seeds * rule->threads[l] % threads;
+        const uint64_t odd = num_seeds % threads * rule->threads[l];
+        share[l]           = num_seeds / threads * rule->threads[l] + odd / threads;
+        rest[l]            = odd % threads;
         given += share[l];
     }
     for (; given < num_seeds; given++) {

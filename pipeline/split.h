@@ -32,7 +32,8 @@ typedef struct pri_lot {
     const uint32_t *positions; /* [seeds.n] in the whole step, ascending; NULL: 0, 1, 2, ... */
 } pri_lot;
 
-/* Give how many of num_seeds each lane gets: shares that add up, each rounded down or up. */
+/* Give how many of num_seeds, or of anything, each lane gets: shares that add up, each rounded down
+ * or up. */
 void pri_split_shares(const pri_split_rule *rule, uint64_t num_seeds, uint64_t *share);
 
 /* Give the most seeds a lane gets of a step of at most max_seeds. */

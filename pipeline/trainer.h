@@ -7,6 +7,7 @@
 #include "pipeline/lane.h"
 #include "pipeline/order_open.h"
 #include "pipeline/placed.h"
+#include "pipeline/placing.h"
 #include "pipeline/replicas.h"
 #include "pipeline/tuned.h"
 
@@ -15,7 +16,8 @@ typedef struct pri_trainer {
     const pr_dataset     *dataset;
     const pr_split       *split;
     pr_topo              *topo;
-    pr_plan               plan;
+    pri_placing           placing;
+    pr_plan               plan; /* of the placing */
     pri_split_rule        rule; /* who works on which seeds */
     pri_tuned             tuned;
     pr_fanout             fanout;

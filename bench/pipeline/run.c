@@ -75,7 +75,7 @@ void bench_run_open(bench_run *run, const bench_run_plan *plan)
                                .fanout    = &fanout,
                                .store     = &run->slow.head,
                                .model     = run->model,
-                               .cache     = &cache,
+                               .cache     = cache,
                                .seed      = SEED,
                                .max_seeds = plan->batch,
                                .pipelined = plan->pipelined };

@@ -113,8 +113,7 @@ pri_nn_slice pri_nn_slice_of(const pr_model *model, uint32_t part, uint32_t num_
 }
 
 void pri_nn_update(pr_model *model, pri_nn_slice slice, float *const *gradients,
-                   uint32_t num_gradients, const pr_optimizer_options *options,
-                   pri_nn_times *times)
+                   uint32_t num_gradients, const pr_optimizer_options *options, pri_nn_times *times)
 {
     const int64_t begin = pr_now_ns();
     const size_t  count = slice.end - slice.begin;

@@ -104,9 +104,9 @@ static void every_policy_and_mode_is_the_same_for_lanes_in_line_or_not(void **st
     static const struct {
         int mode, policy;
     } caches[] = {
-        { PR_CACHE_RESIDENT, PR_POLICY_LRU },       { PR_CACHE_RESIDENT, PR_POLICY_SIEVE },
-        { PR_CACHE_RESIDENT, PR_POLICY_STATIC },    { PR_CACHE_RESIDENT, PR_POLICY_LOOKAHEAD },
-        { PR_CACHE_PACKED, PR_POLICY_LRU },         { PR_CACHE_OFF, PR_POLICY_LRU },
+        { PR_CACHE_RESIDENT, PR_POLICY_LRU },    { PR_CACHE_RESIDENT, PR_POLICY_SIEVE },
+        { PR_CACHE_RESIDENT, PR_POLICY_STATIC }, { PR_CACHE_RESIDENT, PR_POLICY_LOOKAHEAD },
+        { PR_CACHE_PACKED, PR_POLICY_LRU },      { PR_CACHE_OFF, PR_POLICY_LRU },
     };
     for (size_t i = 0; i < sizeof caches / sizeof *caches; i++) {
         outcome in_line = alone;
@@ -144,11 +144,11 @@ static void cache_biased_labor_remembers_lane_by_lane_and_is_the_same_for_one(vo
         plan.pipelined      = true;
         three[biased]       = run(&plan);
         assert_same(&three[biased], &one[biased]); /* nothing but the number of lanes matters */
-        plan           = planned(3);
-        plan.sampling  = &sampling;
-        plan.shards    = RIG_SHARDS_RANGE;
-        three[biased]  = run(&plan);
-        plan.pipelined = true;
+        plan                = planned(3);
+        plan.sampling       = &sampling;
+        plan.shards         = RIG_SHARDS_RANGE;
+        three[biased]       = run(&plan);
+        plan.pipelined      = true;
         const outcome again = run(&plan);
         assert_memory_equal(three[biased].hash, again.hash, sizeof again.hash);
     }

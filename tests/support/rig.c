@@ -96,7 +96,7 @@ static void open_lanes(test_rig *r, const test_rig_plan *plan, const pr_fanout *
                          .sampling   = plan->sampling,
                          .pipelined  = plan->pipelined,
                          .model      = r->model,
-                         .cache      = &plan->cache,
+                         .cache      = plan->cache,
                          .scores     = scores,
                          .seed       = SEED };
     for (uint32_t i = 0; i < plan->num_lanes; i++) {
@@ -243,13 +243,13 @@ pr_step test_rig_evaluate(test_rig *r, uint64_t step, uint32_t num_nodes)
     pr_step              row;
     pr_step_partition    partition[RIG_MAX_LANES];
     const pr_vids        val   = r->dataset->split[PR_SPLIT_MAIN].val;
-    const pri_step_input input = { .phase    = PR_PHASE_EVAL,
-                                   .step     = step,
-                                   .seeds    = { val.at, num_nodes },
-                                   .labels   = r->dataset->labels,
-                                   .model    = r->model,
-                                   .split    = r->split,
-                                   .seed     = SEED };
+    const pri_step_input input = { .phase  = PR_PHASE_EVAL,
+                                   .step   = step,
+                                   .seeds  = { val.at, num_nodes },
+                                   .labels = r->dataset->labels,
+                                   .model  = r->model,
+                                   .split  = r->split,
+                                   .seed   = SEED };
     assert_true(num_nodes <= val.n);
     assert_ok(pri_step_run(r->lane, r->plan.num_lanes, &input, &row, partition));
     check(r, &row, partition, true);

@@ -33,12 +33,12 @@ typedef struct test_rig_plan {
     bool     pipelined;
     uint64_t pause_every; /* steps after which something else may come; 0: after each, so that no
                              step is begun before its turn */
-    bool    far;          /* rows must be fetched: see far_store */
-    int64_t latency_ns;
-    int64_t fetches_left; /* with far: fetches before one fails; 0: none fails */
+    bool     far;         /* rows must be fetched: see far_store */
+    int64_t  latency_ns;
+    int64_t  fetches_left; /* with far: fetches before one fails; 0: none fails */
     uint32_t failing_lane; /* whose fetch that is, from 1; 0: lanes share the count */
-    bool    bad_seed;     /* one of the training nodes is not in the graph */
-    bool    weighted;     /* arcs have weights */
+    bool     bad_seed;     /* one of the training nodes is not in the graph */
+    bool     weighted;     /* arcs have weights */
 
     const pr_sampler_options *sampling; /* NULL: default */
 } test_rig_plan;

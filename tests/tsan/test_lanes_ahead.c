@@ -100,7 +100,7 @@ static void run(rig *r, const pr_cache_options *options, bool pipelined, double 
 {
     pri_lane *lanes[LANES];
 
-    const pr_shards shards = { .num_shards = LANES, .lane = { 0, 1 }, .first = { 0, N / 3, N } };
+    const pr_shards shards    = { .num_shards = LANES, .lane = { 0, 1 }, .first = { 0, N / 3, N } };
     const pri_split_rule rule = {
         .num_lanes = LANES, .threads = { TEAM, TEAM }, .num_nodes = N, .shards = &shards
     };
@@ -122,9 +122,7 @@ static void run(rig *r, const pr_cache_options *options, bool pipelined, double 
         lanes[i] = r->lane[i].self;
     }
     for (uint64_t s = 0; s < STEPS; s++) {
-        pri_turn turn = {
-            .order = r->seeds, .step = s, .followed = s % 7 != 6
-        };
+        pri_turn turn = { .order = r->seeds, .step = s, .followed = s % 7 != 6 };
         pri_ahead_begin(lanes, LANES, r->seeds, s, &turn.window, &turn.next_window);
         for (uint32_t i = 0; i < LANES; i++) {
             r->lane[i].turn      = turn;

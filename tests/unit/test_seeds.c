@@ -69,8 +69,8 @@ static void a_dealt_stream_gives_lanes_what_one_lane_would_have(void **state)
 
     for (uint32_t i = 0; i < N; i++) nodes[i] = 2 * i;
     assert_ok(pri_split_create(&rule, BATCH, &split));
-    pri_seeds_plan plan = { .order      = { .kind = PR_ORDER_RANDOM, .nodes = { nodes, N }, .seed = 5 },
-                            .echo       = { 2, 2 },
+    pri_seeds_plan plan = { .order = { .kind = PR_ORDER_RANDOM, .nodes = { nodes, N }, .seed = 5 },
+                            .echo  = { 2, 2 },
                             .batch_size = BATCH,
                             .num_steps  = STEPS,
                             .max_ahead  = AHEAD };

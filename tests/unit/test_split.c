@@ -170,7 +170,9 @@ static void lanes_that_get_no_seed_have_empty_lots(void **state)
 {
     (void)state;
     static const pr_vid  three[] = { 5, 900, 17 };
-    const pri_split_rule rule = { .num_lanes = 5, .threads = { 1, 1, 1, 1, 1 }, .num_nodes = NODES };
+    const pri_split_rule rule    = { .num_lanes = 5,
+                                     .threads   = { 1, 1, 1, 1, 1 },
+                                     .num_nodes = NODES };
     pri_split           *split;
     size_t               total = 0;
 

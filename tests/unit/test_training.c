@@ -207,7 +207,7 @@ static void slices_of_the_parameters_are_updated_to_the_same_bits(void **state)
 
     for (uint32_t parts = 1; parts <= MOST; parts = parts < 9 ? parts + 1 : parts * 2 - 3)
         for (uint32_t hidden = 1; hidden <= 1000; hidden *= 20) { /* 13 parameters, 222, 4402 */
-            pr_model    *whole = new_model(2, 3, hidden, 2, 8), *cut = new_model(2, 3, hidden, 2, 8);
+            pr_model *whole = new_model(2, 3, hidden, 2, 8), *cut = new_model(2, 3, hidden, 2, 8);
             const size_t count = (size_t)whole->shape.num_parameters;
             float       *lane[3];
             for (int k = 0; k < 3; k++) lane[k] = malloc(count * sizeof(float));
