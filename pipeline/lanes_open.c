@@ -44,10 +44,11 @@ done:
 static pr_status open_store(pri_lane *lane, void *argument)
 {
     pri_trainer         *t     = argument;
+    const bool           apart = t->placing.placement.sharded;
     const char          *why   = "";
     const pr_store_setup store = { .features = &t->dataset->features,
                                    .kind     = t->setup->cache.store,
-                                   .shards   = &t->placing.shards,
+                                   .shards   = apart ? &t->placing.shards : NULL,
                                    .topo     = t->topo,
                                    .numa     = t->setup->machine.numa };
     const pr_status      st    = pr_store_open(&store, &t->store, &why);

@@ -26,6 +26,7 @@ typedef struct lane_part {
 /* A step, for all lanes to see. */
 struct step_work {
     const pri_step_input *input;
+    pri_lane *const      *lanes;
     uint32_t              num_lanes;
     lane_part             part[PR_MAX_LANES];
     float                *gradient[PR_MAX_LANES];
@@ -170,13 +171,13 @@ static void fill_partition(pr_step_partition *out, const pri_lane *lane, const l
 }
 
 /* Give each lane its turn; all look equally far ahead. */
-static void take_turns(step_work *work, pri_lane *const *lanes)
+static void take_turns(step_work *work)
 {
     const pri_step_input *in     = work->input;
     uint32_t              window = 0, next_window = 0;
 
     if (in->order)
-        pri_ahead_begin(lanes, work->num_lanes, in->order, in->step, &window, &next_window);
+        pri_ahead_begin(work->lanes, work->num_lanes, in->order, in->step, &window, &next_window);
     else if (in->split)
         pri_split_aside(in->split, in->seeds);
     for (uint32_t i = 0; i < work->num_lanes; i++) {
@@ -190,8 +191,8 @@ static void take_turns(step_work *work, pri_lane *const *lanes)
                                 .lane        = i };
         work->part[i] =
             (lane_part){ .work = work, .turn = turn, .rows_replicated = work->inputs_repeated };
-        work->cache[i]    = lanes[i]->cache;
-        work->gradient[i] = pri_nn_gradient(lanes[i]->tape);
+        work->cache[i]    = work->lanes[i]->cache;
+        work->gradient[i] = pri_nn_gradient(work->lanes[i]->tape);
         if (!in->order)
             work->part[i].turn.lot =
                 in->split ? pri_split_lot(in->split, i) : (pri_lot){ .seeds = in->seeds };
@@ -199,20 +200,20 @@ static void take_turns(step_work *work, pri_lane *const *lanes)
 }
 
 /* Run both halves on all lanes. */
-static pr_status run_lanes(step_work *work, pri_lane *const *lanes)
+static pr_status run_lanes(step_work *work)
 {
     pr_status             st = PR_OK;
     const pri_step_input *in = work->input;
     void                 *argument[PR_MAX_LANES];
 
     for (uint32_t i = 0; i < work->num_lanes; i++) argument[i] = &work->part[i];
-    PR_TRY(pri_lanes_run(lanes, work->num_lanes, lane_step, argument));
+    PR_TRY(pri_lanes_run(work->lanes, work->num_lanes, lane_step, argument));
     if (!in->optimizer && !work->counts) goto done;
     if (in->optimizer) {
         work->optimizer    = *in->optimizer;
         work->optimizer.lr = pr_learning_rate(in->optimizer, in->step, in->num_steps);
     }
-    PR_TRY(pri_lanes_run(lanes, work->num_lanes, lane_finish, argument));
+    PR_TRY(pri_lanes_run(work->lanes, work->num_lanes, lane_finish, argument));
     if (in->optimizer) pri_nn_updated(in->model);
 done:
     return st;
@@ -222,7 +223,7 @@ pr_status pri_step_run(pri_lane *const *lanes, uint32_t num_lanes, const pri_ste
                        pr_step *row, pr_step_partition *partition)
 {
     pr_status        st      = PR_OK;
-    step_work        work    = { .input = input, .num_lanes = num_lanes };
+    step_work        work    = { .input = input, .lanes = lanes, .num_lanes = num_lanes };
     const lane_part *part    = work.part;
     uint32_t         slowest = 0;
 
@@ -230,8 +231,8 @@ pr_status pri_step_run(pri_lane *const *lanes, uint32_t num_lanes, const pri_ste
     work.counts          = num_lanes > 1 && input->replicas && pri_replicas_due(input->step);
     work.inputs_repeated = num_lanes > 1 ? PR_NULL_INT : 0; /* one lane has nothing twice */
     const int64_t start  = pr_now_ns();
-    take_turns(&work, lanes);
-    PR_TRY(run_lanes(&work, lanes));
+    take_turns(&work);
+    PR_TRY(run_lanes(&work));
 
     *row = (pr_step){ .phase           = input->phase,
                       .step            = input->step,

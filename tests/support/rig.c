@@ -39,6 +39,7 @@ static void open_split(test_rig *r, const test_rig_plan *plan)
 {
     const pr_vid   num_nodes = r->graph.num_nodes;
     const uint32_t n         = plan->num_lanes;
+    const uint64_t unit      = pr_store_unit(&r->dataset->features, n);
 
     r->rule = (pri_split_rule){ .num_lanes = n, .num_nodes = num_nodes };
     for (uint32_t i = 0; i < n; i++) r->rule.threads[i] = r->plan.lane[i].num_threads;
@@ -47,9 +48,10 @@ static void open_split(test_rig *r, const test_rig_plan *plan)
         r->rule.shards       = &r->shards;
     }
     for (uint32_t i = 0; i < n; i++) {
-        r->shards.node[i]      = -1;
+        r->shards.node[i]      = (int32_t)i; /* made up: nothing is bound */
         r->shards.lane[i]      = i;
-        r->shards.first[i + 1] = (pr_vid)((uint64_t)num_nodes * (i + 1) / n);
+        const uint64_t end     = (uint64_t)num_nodes * (i + 1) / n;
+        r->shards.first[i + 1] = i + 1 < n ? (pr_vid)(end / unit * unit) : num_nodes;
     }
     if (plan->shards == RIG_SHARDS_HASH || plan->shards == RIG_SHARDS_PART) {
         r->of_row = malloc(num_nodes);
@@ -86,8 +88,10 @@ static void open_lanes(test_rig *r, const test_rig_plan *plan, const pr_fanout *
                                     .seed       = SEED,
                                     .batch_size = plan->batch_size };
 
-    for (uint32_t i = 0; i < plan->num_lanes; i++)
+    for (uint32_t i = 0; i < plan->num_lanes; i++) {
         assert_ok(pri_lane_create(r->topo, &r->plan, i, PR_NUMA_AUTO, &r->lane[i]));
+        if (r->rule.shards) r->lane[i]->numa_node = r->shards.node[i]; /* as far as it is counted */
+    }
     if (plan->cache.policy == PR_POLICY_STATIC)
         assert_ok(pri_rank_scores(r->lane[0], &ranked, &scores));
     pri_lane_kit kit = { .graph      = &r->graph,
@@ -131,19 +135,27 @@ void test_rig_open(test_rig *r, const test_rig_plan *plan)
     }
     open_split(r, plan);
     assert_ok(pr_fanout_parse("5,3", 0, &fanout));
-    assert_ok(pr_store_memory(&r->dataset->features, &r->store));
+    if (r->rule.shards)
+        assert_ok(
+            pr_store_sharded(&r->dataset->features, &r->shards, NULL, PR_NUMA_OFF, &r->store));
+    else
+        assert_ok(pr_store_memory(&r->dataset->features, &r->store));
+    for (uint32_t i = 0; i < plan->num_lanes; i++) pr_store_fill(r->store, i);
     const int64_t left = plan->fetches_left ? plan->fetches_left : -1;
+    r->knows_nodes     = r->rule.shards && !plan->far;
     r->far             = far_store_of(r->store, plan->latency_ns, plan->failing_lane ? -1 : left);
     r->failing         = far_store_of(r->store, plan->latency_ns, left);
     assert_ok(pr_model_create(&setup.model, 2, r->dataset->features.num_cols,
                               r->dataset->num_classes, SEED, &r->model));
     open_seeds(r, plan, nodes);
     open_lanes(r, plan, &fanout);
+    if (plan->counted) assert_ok(pri_replicas_create(r->graph.num_nodes, &r->replicas));
 }
 
 void test_rig_close(test_rig *r)
 {
     for (uint32_t i = 0; i < r->plan.num_lanes; i++) pri_lane_free(r->lane[i]);
+    pri_replicas_free(r->replicas);
     pri_seeds_free(r->seeds);
     pri_split_free(r->split);
     pr_model_free(r->model);
@@ -172,14 +184,22 @@ static void check(const test_rig *r, const pr_step *row, const pr_step_partition
         bypassed += partition[i].rows_bypassed;
         victims += partition[i].rows_victim;
         moved += partition[i].bytes_moved;
-        local += partition[i].bytes_local;
-        remote += partition[i].bytes_remote;
+        if (row->bytes_local != PR_NULL_INT) {
+            local += partition[i].bytes_local;
+            remote += partition[i].bytes_remote;
+        }
         if (at_rest) assert_ok(pr_cache_check(r->lane[i]->cache));
     }
     assert_int_equal(inputs, row->num_inputs);
     assert_true(hit == row->rows_hit && added == row->rows_added && moved == row->bytes_moved);
     assert_true(bypassed == row->rows_bypassed && victims == row->rows_victim);
-    assert_true(local == row->bytes_local && remote == row->bytes_remote);
+    assert_true(!r->knows_nodes || row->bytes_local != PR_NULL_INT);
+    if (row->bytes_local != PR_NULL_INT) {
+        assert_true(local == row->bytes_local && remote == row->bytes_remote);
+        assert_int_equal(local + remote, row->bytes_moved);
+    } else {
+        assert_true(row->bytes_remote == PR_NULL_INT);
+    }
     assert_true(row->other_ns >= 0 && row->wait_ns >= 0 && row->prepare_ns >= 0 &&
                 row->sample_ns >= 0 && row->fetch_ns >= 0);
     assert_int_equal(row->wait_ns + row->prepare_ns + row->place_ns + row->aggregate_ns +
@@ -211,6 +231,7 @@ static pr_status train(test_rig *r, uint64_t step, pr_step *row, pr_step_partiti
                                    .model     = r->model,
                                    .optimizer = &optimizer,
                                    .split     = r->split,
+                                   .replicas  = r->replicas,
                                    .seed      = SEED };
     return pri_step_run(r->lane, r->plan.num_lanes, &input, row, partition);
 }
@@ -243,13 +264,14 @@ pr_step test_rig_evaluate(test_rig *r, uint64_t step, uint32_t num_nodes)
     pr_step              row;
     pr_step_partition    partition[RIG_MAX_LANES];
     const pr_vids        val   = r->dataset->split[PR_SPLIT_MAIN].val;
-    const pri_step_input input = { .phase  = PR_PHASE_EVAL,
-                                   .step   = step,
-                                   .seeds  = { val.at, num_nodes },
-                                   .labels = r->dataset->labels,
-                                   .model  = r->model,
-                                   .split  = r->split,
-                                   .seed   = SEED };
+    const pri_step_input input = { .phase    = PR_PHASE_EVAL,
+                                   .step     = step,
+                                   .seeds    = { val.at, num_nodes },
+                                   .labels   = r->dataset->labels,
+                                   .model    = r->model,
+                                   .split    = r->split,
+                                   .replicas = r->replicas,
+                                   .seed     = SEED };
     assert_true(num_nodes <= val.n);
     assert_ok(pri_step_run(r->lane, r->plan.num_lanes, &input, &row, partition));
     check(r, &row, partition, true);
