@@ -70,7 +70,7 @@ static int open_team(uint32_t threads, pr_numa_mode mode, pr_topo **topo, pr_pla
                      pri_team **team)
 {
     EXPECT(pr_topo_discover(topo) == PR_OK);
-    EXPECT(pr_topo_plan(*topo, &(pr_plan_options){ threads, 0, mode }, plan) == PR_OK);
+    EXPECT(pr_topo_plan(*topo, &(pr_plan_options){ threads, 0, (int)mode }, plan) == PR_OK);
     EXPECT(pri_team_create(*topo, plan, 0, mode, team) == PR_OK);
     return 0;
 }
