@@ -289,14 +289,16 @@ static const char lane_sql[] =
     "SELECT lane, numa_node, threads, cpus, CASE threads_bound WHEN 0 THEN 'no' ELSE 'yes' END,"
     " CASE memory_bound WHEN 0 THEN 'no' ELSE 'yes' END FROM lane WHERE run = ?1 ORDER BY lane";
 
-/* Ten buckets a line: at most 20 lines a phase. */
+/* Ten buckets a line: at most 20 lines a phase. Exact passes move nothing. */
 static const char locality_sql[] =
     "SELECT phase, min(first_step), max(last_step), sum(mb_local), sum(mb_remote),"
     " min(100.0 * mb_local / nullif(mb_local + mb_remote, 0)),"
     " 100.0 * sum(mb_local) / nullif(sum(mb_local + mb_remote), 0)"
     " FROM (SELECT phase, bucket / 10 AS line, partition, min(first_step) AS first_step,"
     "   max(last_step) AS last_step, sum(mb_local) AS mb_local, sum(mb_remote) AS mb_remote"
-    "   FROM v_locality_time WHERE run = ?1 GROUP BY phase, line, partition)"
+    "   FROM v_locality_time WHERE run = ?1 AND phase IN (SELECT phase FROM step"
+    "     WHERE run = ?1 GROUP BY phase HAVING sum(bytes_moved) > 0)"
+    "   GROUP BY phase, line, partition)"
     " GROUP BY phase, line ORDER BY " PHASE_ORDER ", line";
 
 static const char twice_sql[] =
@@ -305,7 +307,8 @@ static const char twice_sql[] =
     " (SELECT 1.0 * sum(rows_replicated) / count(DISTINCT step) FROM step_partition AS p"
     "   WHERE p.run = ?1 AND p.phase = s.phase AND rows_replicated IS NOT NULL)"
     " FROM step AS s WHERE run = ?1 AND inputs_repeated IS NOT NULL"
-    " GROUP BY phase ORDER BY " PHASE_ORDER;
+    " GROUP BY phase HAVING (SELECT max(partition) FROM step_partition AS p"
+    "   WHERE p.run = ?1 AND p.phase = s.phase) > 0 ORDER BY " PHASE_ORDER;
 
 static const char placement_sql[] =
     "SELECT step, lane, what, numa_node, mb, pages, pages_checked, pages_elsewhere,"
