@@ -1,7 +1,7 @@
 /* placement.c: which node holds what of a run.
  *
  *   lanes' own memory   on the lane's node
- *   the graph           a copy on the node of each lane, or one wherever it is
+ *   the graph           a copy for each lane on its node, or one wherever it is
  *   rows                each lane's range on its node, as far as there is room behind what the
  *                       lanes keep there for the whole run: copies of the graph, slabs and indices.
  *                       What samplers and tapes may take at most drives no rows away, as hardly any
@@ -127,24 +127,19 @@ static void put(draft *w, uint32_t place, pr_item item, uint64_t bytes)
     w->p->node[place].total_bytes += bytes;
 }
 
-/* A graph is copied for the sake of a lane's node; the first of several lanes there has it. */
-static bool first_on_node(const pr_plan *plan, uint32_t lane)
-{
-    for (uint32_t l = 0; l < lane; l++)
-        if (plan->lane[l].numa_node == plan->lane[lane].numa_node) return false;
-    return true;
-}
-
+/* Tell whether each lane shall have a copy of the graph. Left open, it shall where that makes far
+ * memory near: several nodes, a lane on each, and little of a node's memory taken. */
 static bool wants_copies(const draft *w)
 {
     const pr_plan   *plan = &w->p->plan;
     const pr_demand *d    = w->demand;
 
-    if (w->topo->num_nodes < 2 || plan->lane[0].numa_node < 0) return false;
     if (d->graph_copies >= 0) return d->graph_copies > 0;
-    if (plan->num_lanes < 2) return false;
-    for (uint32_t l = 0; l < plan->num_lanes; l++)
+    if (w->topo->num_nodes < 2 || plan->num_lanes < 2) return false;
+    for (uint32_t l = 0; l < plan->num_lanes; l++) {
         if (d->graph_bytes > plan->lane[l].memory_bytes / 8) return false;
+        if (l > 0 && plan->lane[l].numa_node == plan->lane[l - 1].numa_node) return false;
+    }
     return true;
 }
 
@@ -158,7 +153,7 @@ static void put_lanes(draft *w)
     for (uint32_t l = 0; l < plan->num_lanes; l++) {
         const uint32_t at = place_of(w, plan->lane[l].numa_node);
         for (int i = 0; i < PR_NUM_ITEMS; i++) put(w, at, (pr_item)i, d->lane_bytes[i]);
-        if (w->p->graph_copied && first_on_node(plan, l)) put(w, at, PR_ITEM_GRAPH, d->graph_bytes);
+        if (w->p->graph_copied) put(w, at, PR_ITEM_GRAPH, d->graph_bytes);
     }
     if (!w->p->graph_copied) put(w, place_of(w, -1), PR_ITEM_GRAPH, d->graph_bytes);
 }

@@ -53,7 +53,7 @@ static void print_node(const pr_placement *p, const pr_node_plan *node, FILE *ou
         if (p->shard[s].numa_node == node->numa_node) print_shard(p, s, out);
     if (node->bytes[PR_ITEM_GRAPH] > 0)
         fprintf(out, "    graph          %s\n",
-                p->graph_copied ? "a copy of it" : "as it was read");
+                p->graph_copied ? "copied, one for each lane here" : "as it was read");
     if (node->bytes[PR_ITEM_STORE] > 0 && p->num_shards == 0)
         fprintf(out, "    store          all rows, where they are\n");
 }
@@ -93,7 +93,7 @@ void pr_placement_print(const pr_placement *placement, FILE *out)
         fprintf(out, "rows in %u shard%s, %s", p->num_shards, plural(p->num_shards),
                 p->ranges ? "by range of ids" : "by part");
     fprintf(out, "; %u partition%s; %s\n", p->plan.num_lanes, plural(p->plan.num_lanes),
-            p->graph_copied ? "the graph copied to each lane's node" : "one graph");
+            p->graph_copied ? "a copy of the graph for each lane" : "one graph");
     for (uint32_t n = 0; n < p->num_nodes; n++) print_node(p, &p->node[n], out);
     print_bytes(p, out);
     fprintf(out, "            sampler and tape at most, as address space: batches take what they "

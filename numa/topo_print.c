@@ -1,4 +1,5 @@
 /* topo_print.c: the machine and its lanes as words for people and as JSON. */
+#include "numa/bind.h"
 #include "numa/print.h"
 #include "numa/topo.h"
 
@@ -156,7 +157,7 @@ pr_json *pr_topo_json(const pr_topo *topo, const pr_plan *plan)
         st = pri_put_int(st, json, "lanes", plan->num_lanes);
         st = pri_put_int(st, json, "partitions", plan->num_lanes);
         st = pri_put_int(st, json, "threads", plan->num_threads);
-        if (st == PR_OK) st = pr_json_set_bool(json, "bound", false); /* only a run binds */
+        if (st == PR_OK) st = pr_json_set_bool(json, "bound", pri_bind_try(topo, plan));
         if (st == PR_OK) st = pr_json_set_bool(json, "can_bind", plan->can_bind);
         if (st == PR_OK) st = pr_json_set_string(json, "why", plan->why);
         st = put_lanes(st, json, topo, plan);
