@@ -34,6 +34,10 @@ pr_status pri_tape_create(const pr_model *model, const uint32_t *max_dst, const 
                           uint32_t max_inputs, pri_tape **out);
 void      pri_tape_free(pri_tape *tape);
 
+/* Give the bytes of such a tape for a model of this shape; UINT64_MAX when they have no number. */
+uint64_t pri_tape_bytes(const pr_model_shape *shape, const uint32_t *max_dst,
+                        const uint64_t *max_edges, uint32_t max_inputs);
+
 /* Append the memory a tape holds by itself. */
 void pri_tape_ranges(const pri_tape *tape, pr_ranges *ranges);
 
@@ -72,11 +76,24 @@ pr_status pri_nn_backward(const pr_model *model, pri_tape *tape, const pr_batch 
 float *pri_nn_gradient(pri_tape *tape);
 float *pri_nn_parameters(pr_model *model);
 
+/* A run of the parameters, for one lane to update. */
+typedef struct pri_nn_slice {
+    size_t begin, end; /* begin at whole cache lines, so that no two lanes write to one */
+} pri_nn_slice;
+
+/* Give one of num_parts slices that are as even as lines allow and make up all parameters. */
+pri_nn_slice pri_nn_slice_of(const pr_model *model, uint32_t part, uint32_t num_parts);
+
 /* Sum the lanes' gradients in lane order and take one Adam step (Kingma and Ba, ICLR 2015) with
- * L2 weight decay added to the gradient. options->lr is the rate of this very step
- * (pr_learning_rate). Time goes to update_ns. */
-void pri_nn_update(pr_model *model, float *const *gradients, uint32_t num_gradients,
-                   const pr_optimizer_options *options, pri_nn_times *times);
+ * L2 weight decay added to the gradient, in one slice. options->lr is the rate of this very step
+ * (pr_learning_rate). Several threads may be in it, each with its slice; the bits do not depend on
+ * how the parameters are cut. Once all are done, pri_nn_updated. Time goes to update_ns. */
+void pri_nn_update(pr_model *model, pri_nn_slice slice, float *const *gradients,
+                   uint32_t num_gradients, const pr_optimizer_options *options,
+                   pri_nn_times *times);
+
+/* Count an update: what Adam's corrections of the next one go by. */
+void pri_nn_updated(pr_model *model);
 
 /* Copy parameters and optimiser state: keep the best model in memory. Shapes must agree. */
 void pri_model_copy(pr_model *to, const pr_model *from);
@@ -91,5 +108,24 @@ void pri_model_copy(pr_model *to, const pr_model *from);
 pr_status pri_nn_infer_exact(const pr_model *model, const pr_graph *graph,
                              const pr_features *features, float *logits, const volatile int *stop,
                              pri_nn_times *times);
+
+/* The same on several lanes: the vertices are cut into parts, and the work into passes. All parts
+ * of a pass may run at once, each on a thread with a team; the next pass begins when all are done.
+ * Vertices do not depend on how they are cut but for the rounding of GEMMs. */
+typedef struct pri_exact pri_exact;
+
+pr_status pri_exact_create(const pr_model *model, const pr_graph *graph,
+                           const pr_features *features, float *logits, uint32_t num_parts,
+                           pri_exact **out);
+void      pri_exact_free(pri_exact *exact); /* NULL is fine */
+
+uint32_t pri_exact_num_passes(const pri_exact *exact); /* 0 for a graph without vertices */
+
+/* Give how many vertices a part has, and the first of them. */
+uint32_t pri_exact_rows(const pri_exact *exact, uint32_t part, pr_vid *begin);
+
+/* Run one part of a pass; times are added to. */
+pr_status pri_exact_pass(const pri_exact *exact, uint32_t pass, uint32_t part,
+                         const volatile int *stop, pri_nn_times *times);
 
 #endif
