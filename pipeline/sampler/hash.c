@@ -17,7 +17,7 @@
 #include "base/rng.h"
 
 enum {
-    PARALLEL_FROM = 4096, /* a smaller loop ends before a team has woken up */
+    PARALLEL_FROM = 16384, /* a smaller loop ends before a team has woken up */
     ROWS          = 32,   /* summed together */
     EDGES         = 1024, /* most edges of theirs, else row by row */
 };
