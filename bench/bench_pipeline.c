@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/pipeline/run.h"
+#include "bench/support/run.h"
 #include "bench/support/output.h"
 
 enum { BLOCK = 24, SETTLE = 6, PROBE = 16, MAX_BLOCKS = 1000 };

@@ -1,5 +1,5 @@
 /* run.c: see run.h. */
-#include "bench/pipeline/run.h"
+#include "bench/support/run.h"
 
 #include <stdlib.h>
 

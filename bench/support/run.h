@@ -1,8 +1,8 @@
 /* run.h: a training run to be stepped by hand, over a graph in memory and a slow store. */
-#ifndef BENCH_PIPELINE_RUN_H
-#define BENCH_PIPELINE_RUN_H
+#ifndef BENCH_SUPPORT_RUN_H
+#define BENCH_SUPPORT_RUN_H
 
-#include "bench/pipeline/slow_store.h"
+#include "bench/support/slow_store.h"
 #include "bench/support/bench.h"
 #include "pipeline/step.h"
 
