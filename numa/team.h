@@ -38,6 +38,9 @@ uint32_t pri_team_num_threads(const pri_team *team);
  * its own. Best effort. After pri_team_enter; the thread must end before the team is freed. */
 void pri_team_attend(const pri_team *team, uint32_t threads);
 
+/* Tell whether this process may use less than the machine has: CPUs, or CPU time. */
+bool pri_topo_is_limited(const pr_topo *topo);
+
 /* Describe the hwloc in use, such as "2.9"; for the log's versions. */
 void pri_numa_version(char *out, size_t bytes);
 

@@ -54,12 +54,12 @@ static void tell(const course *c, const char *stage, uint32_t epoch, double loss
 static pri_step_input step_input(const course *c, uint32_t epoch)
 {
     const pri_trainer *t = c->trainer;
-    return (pri_step_input){ .phase    = PR_PHASE_TRAIN,
-                             .epoch    = epoch,
-                             .labels   = t->dataset->labels,
-                             .model    = t->model,
-                             .seed     = t->setup->train.seed,
-                             .one_node = t->one_node };
+    return (pri_step_input){ .phase  = PR_PHASE_TRAIN,
+                             .epoch  = epoch,
+                             .labels = t->dataset->labels,
+                             .model  = t->model,
+                             .seed   = t->setup->train.seed,
+                             .split  = t->seed_split };
 }
 
 /* Save the model to keep if it is newer than the checkpoint and that one is old enough. What fails

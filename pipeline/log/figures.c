@@ -112,7 +112,7 @@ static const pri_table_column partition_columns[] = {
     { "numa_node", "node", 0, false, PRI_SHOW_ALWAYS },
     { "wanted", "wanted/step", 1, false, PRI_SHOW_ALWAYS },
     { "hit_percent", "hit %", 1, false, PRI_SHOW_ALWAYS },
-    { "replicated", "replicated/step", 1, false, PRI_SHOW_ALWAYS },
+    { "replicated", "replicated/step", 1, false, PRI_SHOW_KNOWN },
     { "mb_moved", "MB moved", 2, false, PRI_SHOW_ALWAYS },
     { "mb_remote", "MB remote", 2, false, PRI_SHOW_ALWAYS },
     { "local_percent", "local %", 1, true, PRI_SHOW_ALWAYS },
