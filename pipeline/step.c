@@ -17,6 +17,7 @@ typedef struct lane_part {
     pr_cache_plan   plan;
     pri_ahead_times ahead;
     pri_nn_times    times;
+    int64_t         rows_replicated; /* PR_NULL_INT: not counted */
     int64_t         place_ns, lane_ns;
     double          loss_sum;
     uint64_t        num_correct;
@@ -29,7 +30,10 @@ struct step_work {
     uint32_t              num_lanes;
     lane_part             part[PR_MAX_LANES];
     float                *gradient[PR_MAX_LANES];
-    pr_optimizer_options  optimizer; /* with the learning rate of this step */
+    pr_optimizer_options  optimizer;       /* with the learning rate of this step */
+    bool                  counts;          /* what lanes have twice is counted in this step */
+    int64_t               inputs_repeated; /* PR_NULL_INT: not counted */
+    const pr_cache       *cache[PR_MAX_LANES];
 };
 
 /* Batch and rows may have been got ready while earlier steps were computed; the calls are the same
@@ -68,6 +72,20 @@ done:
     return st;
 }
 
+/* Count what this lane has that others have too; the first counts the inputs of all. */
+static void count_twice(lane_part *part)
+{
+    step_work *work = part->work;
+    pr_vids    nodes[PR_MAX_LANES];
+
+    part->rows_replicated =
+        (int64_t)pri_replicas_rows(work->cache, work->num_lanes, part->turn.lane);
+    if (part->turn.lane != 0) return;
+    for (uint32_t i = 0; i < work->num_lanes; i++) nodes[i] = work->part[i].batch.nodes;
+    work->inputs_repeated =
+        (int64_t)pri_replicas_inputs(work->input->replicas, nodes, work->num_lanes);
+}
+
 /* The rest of a step, when all lanes have done the above: what needs the gradients, batches or
  * caches of more than one. Nothing is placed meanwhile; rows of the next step may be on their way
  * to staging. A lane writes what is its own: its slice of the parameters. */
@@ -82,6 +100,7 @@ static pr_status lane_finish(pri_lane *lane, void *argument)
         const pri_nn_slice mine  = pri_nn_slice_of(model, part->turn.lane, work->num_lanes);
         pri_nn_update(model, mine, work->gradient, work->num_lanes, &work->optimizer, &part->times);
     }
+    if (work->counts) count_twice(part);
     return PR_OK;
 }
 
@@ -139,7 +158,7 @@ static void fill_partition(pr_step_partition *out, const pri_lane *lane, const l
         .rows_added      = part->plan.rows_added,
         .rows_bypassed   = part->plan.rows_bypassed,
         .rows_victim     = part->plan.rows_victim,
-        .rows_replicated = part->work->num_lanes > 1 ? PR_NULL_INT : 0,
+        .rows_replicated = part->rows_replicated,
         .bytes_moved     = part->plan.bytes_moved,
         .bytes_bound     = part->plan.bytes_bound,
         .bytes_local     = part->plan.bytes_local,
@@ -170,8 +189,10 @@ static void take_turns(step_work *work)
                                 .next_window = next_window,
                                 .followed    = in->followed,
                                 .lane        = i };
-        work->part[i]       = (lane_part){ .work = work, .turn = turn };
-        work->gradient[i]   = pri_nn_gradient(work->lanes[i]->tape);
+        work->part[i] =
+            (lane_part){ .work = work, .turn = turn, .rows_replicated = work->inputs_repeated };
+        work->cache[i]    = work->lanes[i]->cache;
+        work->gradient[i] = pri_nn_gradient(work->lanes[i]->tape);
         if (!in->order)
             work->part[i].turn.lot =
                 in->split ? pri_split_lot(in->split, i) : (pri_lot){ .seeds = in->seeds };
@@ -187,11 +208,13 @@ static pr_status run_lanes(step_work *work)
 
     for (uint32_t i = 0; i < work->num_lanes; i++) argument[i] = &work->part[i];
     PR_TRY(pri_lanes_run(work->lanes, work->num_lanes, lane_step, argument));
-    if (!in->optimizer) goto done;
-    work->optimizer    = *in->optimizer;
-    work->optimizer.lr = pr_learning_rate(in->optimizer, in->step, in->num_steps);
+    if (!in->optimizer && !work->counts) goto done;
+    if (in->optimizer) {
+        work->optimizer    = *in->optimizer;
+        work->optimizer.lr = pr_learning_rate(in->optimizer, in->step, in->num_steps);
+    }
     PR_TRY(pri_lanes_run(work->lanes, work->num_lanes, lane_finish, argument));
-    pri_nn_updated(in->model);
+    if (in->optimizer) pri_nn_updated(in->model);
 done:
     return st;
 }
@@ -205,7 +228,9 @@ pr_status pri_step_run(pri_lane *const *lanes, uint32_t num_lanes, const pri_ste
     uint32_t         slowest = 0;
 
     PR_ASSERT(num_lanes == (input->split ? pri_split_num_lanes(input->split) : 1));
-    const int64_t start = pr_now_ns();
+    work.counts          = num_lanes > 1 && input->replicas && pri_replicas_due(input->step);
+    work.inputs_repeated = num_lanes > 1 ? PR_NULL_INT : 0; /* one lane has nothing twice */
+    const int64_t start  = pr_now_ns();
     take_turns(&work);
     PR_TRY(run_lanes(&work));
 
@@ -213,7 +238,7 @@ pr_status pri_step_run(pri_lane *const *lanes, uint32_t num_lanes, const pri_ste
                       .step            = input->step,
                       .epoch           = input->epoch,
                       .num_seeds       = input->seeds.n,
-                      .inputs_repeated = num_lanes > 1 ? PR_NULL_INT : 0,
+                      .inputs_repeated = work.inputs_repeated,
                       .mode            = pr_cache_mode_name(lanes[0]->cache),
                       .path            = part[0].plan.path,
                       .policy          = pr_cache_policy_name(lanes[0]->cache),

@@ -3,17 +3,19 @@
 #define PIPELINE_STEP_H
 
 #include "pipeline/lane.h"
+#include "pipeline/replicas.h"
 #include "pipeline/seeds.h"
 
 /* What a step works on; borrowed. */
 typedef struct pri_step_input {
-    pr_phase   phase;
-    uint32_t   epoch;
-    uint64_t   step;
-    pr_vids    seeds;                   /* of the whole step, distinct, labelled */
-    pri_seeds *order;                   /* steps to draw ahead from, this one next; NULL: none */
-    pri_split *split;                   /* deals seeds to lanes, in `order` too; NULL: one lane */
-    bool       followed;                /* with order: the next call is for the step after it, and
+    pr_phase      phase;
+    uint32_t      epoch;
+    uint64_t      step;
+    pr_vids       seeds;                /* of the whole step, distinct, labelled */
+    pri_seeds    *order;                /* steps to draw ahead from, this one next; NULL: none */
+    pri_split    *split;                /* deals seeds to lanes, in `order` too; NULL: one lane */
+    pri_replicas *replicas;             /* counts what lanes have twice; NULL: nobody does */
+    bool          followed;             /* with order: the next call is for the step after it, and
                                            the caches are left alone until then */
     const int32_t              *labels; /* [num_nodes] */
     pr_model                   *model;

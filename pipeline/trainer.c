@@ -154,6 +154,22 @@ static pr_status open_log(pri_trainer *t)
                            t->plan.num_threads, t->dataset->name, train.seed, &t->tuned, &t->log);
 }
 
+/* Open what measures locality. */
+static pr_status open_measures(pri_trainer *t)
+{
+    pr_status              st    = PR_OK;
+    const pri_placed_setup setup = { .lanes     = t->lane,
+                                     .num_lanes = t->num_lanes,
+                                     .store     = t->store,
+                                     .num_nodes = pr_topo_num_nodes(t->topo),
+                                     .strict    = t->setup->machine.numa == PR_NUMA_STRICT };
+
+    PR_TRY(pri_placed_create(&setup, &t->placed));
+    if (t->num_lanes > 1) PR_TRY(pri_replicas_create(t->dataset->graph.num_nodes, &t->replicas));
+done:
+    return st;
+}
+
 pr_status pri_trainer_open(pri_trainer *t, const pr_train_setup *setup, const volatile int *stop)
 {
     pr_status       st = PR_OK;
@@ -176,8 +192,10 @@ pr_status pri_trainer_open(pri_trainer *t, const pr_train_setup *setup, const vo
     PR_TRY(pri_lanes_equip(t));
     pr_train_groups((pr_train_setup *)(uintptr_t)setup, groups);
     describe_run(t, groups);
-    PR_TRY(open_log(t));
+    PR_TRY(open_measures(t));
+    PR_TRY(open_log(t)); /* the last that can fail: the caller closes it */
     pri_lanes_say(t);
+    pri_placed_log_lanes(t->placed, t->log);
 done:
     if (st != PR_OK) pri_trainer_close(t);
     return st;
@@ -185,6 +203,8 @@ done:
 
 void pri_trainer_close(pri_trainer *t)
 {
+    pri_placed_free(t->placed);
+    pri_replicas_free(t->replicas);
     for (uint32_t i = 0; i < t->num_lanes; i++) pri_lane_free(t->lane[i]);
     pr_model_free(t->best);
     pr_model_free(t->model);

@@ -6,7 +6,9 @@
 
 #include "pipeline/lane.h"
 #include "pipeline/order_open.h"
+#include "pipeline/placed.h"
 #include "pipeline/placing.h"
+#include "pipeline/replicas.h"
 #include "pipeline/tuned.h"
 
 typedef struct pri_trainer {
@@ -25,6 +27,8 @@ typedef struct pri_trainer {
     pr_model             *model, *best; /* best: weights at the best validation so far */
     pr_checkpoint_info    info;       /* of `best` once there was an evaluation, else of `model` */
     pr_steplog           *log;        /* NULL: none */
+    pri_placed           *placed;     /* asks where memory is */
+    pri_replicas         *replicas;   /* counts what lanes have twice; NULL: there is one */
     pri_order_source      order;      /* where seeds come from */
     pri_split            *seed_split; /* deals them to lanes; NULL: there is one */
     pri_seeds            *seeds;      /* of all steps */

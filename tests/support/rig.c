@@ -149,11 +149,13 @@ void test_rig_open(test_rig *r, const test_rig_plan *plan)
                               r->dataset->num_classes, SEED, &r->model));
     open_seeds(r, plan, nodes);
     open_lanes(r, plan, &fanout);
+    if (plan->counted) assert_ok(pri_replicas_create(r->graph.num_nodes, &r->replicas));
 }
 
 void test_rig_close(test_rig *r)
 {
     for (uint32_t i = 0; i < r->plan.num_lanes; i++) pri_lane_free(r->lane[i]);
+    pri_replicas_free(r->replicas);
     pri_seeds_free(r->seeds);
     pri_split_free(r->split);
     pr_model_free(r->model);
@@ -229,6 +231,7 @@ static pr_status train(test_rig *r, uint64_t step, pr_step *row, pr_step_partiti
                                    .model     = r->model,
                                    .optimizer = &optimizer,
                                    .split     = r->split,
+                                   .replicas  = r->replicas,
                                    .seed      = SEED };
     return pri_step_run(r->lane, r->plan.num_lanes, &input, row, partition);
 }
@@ -261,13 +264,14 @@ pr_step test_rig_evaluate(test_rig *r, uint64_t step, uint32_t num_nodes)
     pr_step              row;
     pr_step_partition    partition[RIG_MAX_LANES];
     const pr_vids        val   = r->dataset->split[PR_SPLIT_MAIN].val;
-    const pri_step_input input = { .phase  = PR_PHASE_EVAL,
-                                   .step   = step,
-                                   .seeds  = { val.at, num_nodes },
-                                   .labels = r->dataset->labels,
-                                   .model  = r->model,
-                                   .split  = r->split,
-                                   .seed   = SEED };
+    const pri_step_input input = { .phase    = PR_PHASE_EVAL,
+                                   .step     = step,
+                                   .seeds    = { val.at, num_nodes },
+                                   .labels   = r->dataset->labels,
+                                   .model    = r->model,
+                                   .split    = r->split,
+                                   .replicas = r->replicas,
+                                   .seed     = SEED };
     assert_true(num_nodes <= val.n);
     assert_ok(pri_step_run(r->lane, r->plan.num_lanes, &input, &row, partition));
     check(r, &row, partition, true);

@@ -26,6 +26,7 @@ typedef struct test_rig_plan {
     bool             uneven;  /* lane i has i more */
     test_rig_shards  shards;
     bool             graph_copies;
+    bool             counted; /* what lanes have twice, in every 16th step */
     uint32_t         batch_size;
     uint64_t         num_steps;
     pr_cache_options cache; /* see test_cache_options */
@@ -57,6 +58,7 @@ typedef struct test_rig {
     pri_split_rule    rule;
     pri_split        *split; /* NULL: one lane */
     pr_model         *model;
+    pri_replicas     *replicas; /* NULL: nobody counts */
     pri_seeds        *seeds;
     pri_lane         *lane[RIG_MAX_LANES];
     uint64_t          num_steps, pause_every;
