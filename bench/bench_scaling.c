@@ -23,7 +23,13 @@
 #include "bench/scaling/grid.h"
 #include "bench/support/output.h"
 
-enum { SETTLE = 4, MAX_BLOCK = 40, MAX_ROUNDS = 100, HIDDEN = 256, ARCS = 16 };
+enum {
+    SETTLE     = 4,
+    BEHIND     = 64, /* more than any window: every step draws */
+    MAX_BLOCK  = 40,
+    MAX_ROUNDS = 100,
+    ARCS       = 16
+};
 
 /* Losses are sums in another order on other threads; what that does to parameters grows slowly. */
 static const double loss_tolerance = 2e-3;
@@ -113,7 +119,7 @@ static void take_turn(contest *c, uint32_t which, uint32_t round)
                                     .batch     = c->batch,
                                     .threads   = config->threads,
                                     .lanes     = config->lanes > 1 ? config->lanes : 0,
-                                    .num_steps = SETTLE + c->block };
+                                    .num_steps = SETTLE + c->block + BEHIND };
 
     bench_run_open(&run, &plan);
     run.optimizer.lr = 1e-3; /* rounding must not be made large by training */
