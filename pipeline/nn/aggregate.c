@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/clones.h"
-#include "base/spread.h"
+#include "base/teamwork.h"
 
 enum {
     MOST_TASK    = 64, /* result rows a thread takes at a time, */

@@ -2,7 +2,7 @@
 #include "pipeline/nn/dropout.h"
 
 #include "base/clones.h"
-#include "base/spread.h"
+#include "base/teamwork.h"
 #include "pipeline/nn/rows.h"
 
 enum { ELEMENT_PS = 200 }; /* what an element takes */

@@ -4,7 +4,7 @@
  *     dx_ij  = (exp(x_ij - max_i) / sum_i - [j == label]) / global_seeds */
 #include <math.h>
 
-#include "base/spread.h"
+#include "base/teamwork.h"
 #include "pipeline/nn/nn.h"
 #include "pipeline/nn/tape.h"
 

@@ -7,7 +7,7 @@
 #include <math.h>
 
 #include "base/clones.h"
-#include "base/spread.h"
+#include "base/teamwork.h"
 #include "pipeline/nn/model.h"
 #include "pipeline/nn/nn.h"
 

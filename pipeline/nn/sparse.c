@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/clones.h"
-#include "base/spread.h"
+#include "base/teamwork.h"
 #include "pipeline/nn/rows.h"
 
 enum {

@@ -1,4 +1,4 @@
-/* spread.h: when a loop is worth the threads of a team.
+/* teamwork.h: when a loop is worth the threads of a team.
  *
  * Waking a team and waiting for it takes 1 us where its threads spin, 8 us where they sleep and
  * were awake a moment ago, 50 us and more where they have slept for a while (libgomp, 2 cores).
@@ -9,8 +9,8 @@
  * larger than the last one (0.1 ms and more), while a team of one leaves the others alone. So loops
  * have an `if` clause with pri_worth_team and no num_threads. Where the rule draws the line depends
  * on sizes alone, and no result depends on it. */
-#ifndef BASE_SPREAD_H
-#define BASE_SPREAD_H
+#ifndef BASE_TEAMWORK_H
+#define BASE_TEAMWORK_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
-/* test_spread.c: loops are spread by the work in them, and tasks are small enough to go round. */
+/* test_teamwork.c: loops are spread by the work in them, and tasks are small enough to go round. */
 #include "support/support.h"
 
-#include "base/spread.h"
+#include "base/teamwork.h"
 
 static void ten_microseconds_of_work_are_worth_a_team(void **state)
 {
