@@ -115,9 +115,10 @@ done:
 }
 
 /* Slots for the added rows, and what the step will do. */
-static void plan(pr_cache *c, pr_vids added, uint32_t num_removed, uint32_t num_first)
+static void plan(pr_cache *c, pr_vids added, pr_vids removed, uint32_t num_first)
 {
-    pri_plan *p = &c->plan;
+    const uint32_t num_removed = (uint32_t)removed.n;
+    pri_plan      *p           = &c->plan;
 
     pri_plan_delta(p, c->index.num_resident, num_removed, (uint32_t)added.n, c->index.mark,
                    c->look.missing);
@@ -134,6 +135,7 @@ static void plan(pr_cache *c, pr_vids added, uint32_t num_removed, uint32_t num_
                                      .rows_added = p->num_added,
                                      .rows_first = num_first };
     pri_carry_figures(c);
+    pri_carry_local(c, removed);
 }
 
 pr_status pr_cache_apply(pr_cache *cache, pr_vids added, pr_vids removed, const pr_cache_plan **out)
@@ -152,7 +154,7 @@ pr_status pr_cache_apply(pr_cache *cache, pr_vids added, pr_vids removed, const 
     noted = true;
     PR_TRY(note_added(cache, added, &num_added, &num_first));
     PR_TRY(note_removed(cache, removed, &num_removed));
-    plan(cache, added, (uint32_t)removed.n, num_first);
+    plan(cache, added, removed, num_first);
     if (cache->can_fetch) PR_TRY(pri_carry_fetch(cache));
     noted = false;
     pri_carry_rows(cache);

@@ -113,7 +113,7 @@ static void fill_figures(pr_cache *c)
                                   .path       = "direct" };
     if (c->options.mode == PR_CACHE_OFF) {
         c->figures.rows_direct  = look->wanted.n;
-        c->figures.bytes_bound  = PR_NULL_INT;
+        c->figures.bytes_bound  = PR_NULL_INT; /* no byte is moved: none is local, none remote */
         c->figures.bytes_gather = look->wanted.n * c->row_bytes;
         return;
     }
@@ -121,6 +121,7 @@ static void fill_figures(pr_cache *c)
     c->figures.rows_added    = c->plan.num_added;
     c->figures.rows_bypassed = c->plan.num_bypassed;
     pri_carry_figures(c);
+    pri_carry_local(c, (pr_vids){ 0 });
 }
 
 /* Plan for a batch that was looked up. */
@@ -174,14 +175,15 @@ pr_status pr_cache_prepare_next(pr_cache *cache, const pr_cache_plan **out)
         cache->look.slot_of = cache->slot_of[cache->side];
         PR_TRY(cache->policy->take(cache->policy_state, &cache->index, &cache->look));
         plan(cache, NULL);
+        fill_figures(cache);
     } else {
         PR_TRY(pr_cache_prepare(cache, wanted, out));
     }
     cache->taken        = true;
     cache->window_first = (cache->window_first + 1) % (PR_MAX_WINDOW + 1);
     cache->num_foreseen--;
-    fill_figures(cache);
-    *out = &cache->figures;
+    cache->figures.lookahead = cache->num_foreseen;
+    *out                     = &cache->figures;
 done:
     return st;
 }

@@ -168,6 +168,38 @@ void pri_carry_figures(pr_cache *c)
     f->path           = c->repack ? "repack" : "paired";
 }
 
+/* Count the rows that the plan reads from one plane's store and that are local. A repack reads all
+ * that are held afterwards: the list that is wanted, or those held before but for the difference.
+ */
+static uint64_t count_local(const pr_cache *c, const pri_local_rows *l, pr_vids removed)
+{
+    const bool all = l->kind == PRI_LOCAL_ALL;
+
+    if (!c->repack)
+        return all ? c->num_writes : pri_local_rows_count_writes(l, c->write, c->num_writes);
+    if (all) return c->figures.rows_moved;
+    if (!c->noted) return pri_local_rows_count_ids(l, c->look.wanted.at, c->look.wanted.n);
+    return pri_local_rows_count_ids(l, c->index.id_of, c->plan.rows_before) -
+           pri_local_rows_count_ids(l, removed.at, removed.n) +
+           pri_local_rows_count_writes(l, c->write, c->num_writes);
+}
+
+void pri_carry_local(pr_cache *c, pr_vids removed)
+{
+    pr_cache_plan *f     = &c->figures;
+    uint64_t       local = f->bytes_moved;
+
+    f->bytes_local = f->bytes_remote = PR_NULL_INT;
+    if (c->local_kind == PRI_LOCAL_UNKNOWN) return;
+    if (c->local_kind != PRI_LOCAL_ALL) {
+        local = c->repack ? 0 : f->rows_compacted * c->row_bytes; /* moves stay in the slab */
+        for (uint32_t p = 0; p < c->num_planes; p++)
+            local += count_local(c, &c->local_rows[p], removed) * pr_store_row_bytes(c->store[p]);
+    }
+    f->bytes_local  = (int64_t)local;
+    f->bytes_remote = (int64_t)(f->bytes_moved - local);
+}
+
 void pri_carry_count(pr_cache *c)
 {
     const pr_cache_plan *f = &c->figures;

@@ -14,16 +14,23 @@ pr_status pri_keys_init(pri_keys *keys, uint32_t max_slots)
     keys->bytes = ((size_t)max_slots + 1 + PRI_SWEEP_SLACK) * sizeof *keys->key;
     keys->key   = pri_pages_map(keys->bytes, 1);
     PR_CHECK(keys->key, PR_E_NOMEM, "cannot reserve the keys of %u slots", max_slots);
-    PR_NEW(keys->counts, UINT16_MAX + 1);
+    keys->counts = pri_pages_map(PRI_KEYS_COUNTS_BYTES, 0);
+    PR_CHECK(keys->counts, PR_E_NOMEM, "cannot reserve the counts of keys");
 done:
     return st;
 }
 
 void pri_keys_clear(pri_keys *keys)
 {
-    pri_free(keys->counts);
+    pri_pages_unmap(keys->counts, PRI_KEYS_COUNTS_BYTES);
     pri_pages_unmap(keys->key, keys->bytes);
     *keys = (pri_keys){ 0 };
+}
+
+void pri_keys_ranges(const pri_keys *keys, pr_ranges *ranges)
+{
+    pr_ranges_add(ranges, "index", keys->key, keys->bytes);
+    pr_ranges_add(ranges, "index", keys->counts, PRI_KEYS_COUNTS_BYTES);
 }
 
 /* Count every key, then add up from the smallest. Gives the threshold and how many are below. */

@@ -3,6 +3,8 @@
 #ifndef CACHE_KEYS_H
 #define CACHE_KEYS_H
 
+#include <packrat/numa.h>
+
 #include "base/check.h"
 #include "cache/sweep.h"
 
@@ -15,9 +17,14 @@ typedef struct pri_keys {
     size_t            bytes;
 } pri_keys;
 
+#define PRI_KEYS_COUNTS_BYTES (((size_t)UINT16_MAX + 1) * sizeof(uint32_t))
+
 /* Memory for all slots; pages are committed as slots come into use. */
 pr_status pri_keys_init(pri_keys *keys, uint32_t max_slots);
 void      pri_keys_clear(pri_keys *keys); /* zeroed is fine */
+
+/* Append the memory they take. */
+void pri_keys_ranges(const pri_keys *keys, pr_ranges *ranges);
 
 /* List `count` unmarked slots of 0 .. n-1, those that go first, in ascending order of slots. There
  * are that many. mark NULL: none is marked. `victims` has PRI_SWEEP_SLACK elements more. Nothing

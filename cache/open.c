@@ -43,6 +43,61 @@ static void find_dense(pr_cache *c)
     }
 }
 
+/* Give the next array of the room; NULL while its bytes are counted. */
+static void *part(char *room, size_t *at, size_t count, size_t size)
+{
+    enum { LINE = 64 };
+    const size_t begin = *at;
+
+    *at = begin + (count * size + LINE - 1) / LINE * LINE;
+    return room ? room + begin : NULL;
+}
+
+/* Lay the arrays of plans out, `n` elements each; gives the bytes they take. */
+static size_t lay_out(pr_cache *c, size_t n, char *room)
+{
+    size_t at = 0;
+
+    c->slot_of[0] = part(room, &at, n, sizeof *c->slot_of[0]);
+    c->slot_of[1] = part(room, &at, n, sizeof *c->slot_of[1]);
+    if (c->options.mode == PR_CACHE_OFF) return at;
+    c->look.missing = part(room, &at, n, sizeof *c->look.missing);
+    c->write        = part(room, &at, n, sizeof *c->write);
+    c->plan.freed   = part(room, &at, n, sizeof *c->plan.freed);
+    c->plan.fill    = part(room, &at, n, sizeof *c->plan.fill);
+    c->plan.move    = part(room, &at, n, sizeof *c->plan.move);
+    return at;
+}
+
+static pr_status reserve_room(pr_cache *c, size_t n)
+{
+    pr_status st = PR_OK;
+
+    c->room_bytes = lay_out(c, n, NULL);
+    c->room       = pri_pages_map(c->room_bytes, 1);
+    PR_CHECK(c->room, PR_E_NOMEM, "cannot reserve plans of %zu rows", n);
+    (void)lay_out(c, n, c->room);
+done:
+    return st;
+}
+
+/* Prepare to count the rows that are local to the partition's node, if that is to be done. */
+static pr_status find_local_rows(pr_cache *c, int32_t numa_node)
+{
+    pr_status      st   = PR_OK;
+    pri_local_kind kind = PRI_LOCAL_ALL;
+
+    PR_NEW(c->local_rows, c->num_planes);
+    for (uint32_t p = 0; p < c->num_planes && kind != PRI_LOCAL_UNKNOWN; p++) {
+        pri_local_rows_init(&c->local_rows[p], c->store[p], numa_node);
+        const pri_local_kind found = c->local_rows[p].kind;
+        kind = found == PRI_LOCAL_RANGES ? PRI_LOCAL_TABLE : found == PRI_LOCAL_ALL ? kind : found;
+    }
+    c->local_kind = kind;
+done:
+    return st;
+}
+
 /* Reserve everything the options can lead to. The bypass tail begins at the capacity and serves
  * only batches larger than that, so no slot beyond max(capacity, batch) is ever needed. */
 static pr_status reserve(pr_cache *c, const uint32_t *scores)
@@ -58,20 +113,14 @@ static pr_status reserve(pr_cache *c, const uint32_t *scores)
     PR_CHECK(max_batch <= INT64_MAX / c->row_bytes, PR_E_RANGE,
              "a batch of %u rows of %zu bytes cannot be counted in 63 bits", max_batch,
              c->row_bytes);
-    PR_NEW(c->slot_of[0], room);
-    PR_NEW(c->slot_of[1], room);
+    PR_TRY(reserve_room(c, room));
     if (c->options.mode == PR_CACHE_OFF) {
         PR_TRY(pri_seen_init(&c->seen, num_rows));
         goto done;
     }
     PR_TRY(pri_index_init(&c->index, num_rows, slots, c->policy ? c->policy->stride : 1));
-    c->index.ahead       = c->tuning.index_ahead;
-    c->index.prefetch_to = c->tuning.prefetch_to;
-    PR_NEW(c->look.missing, room);
-    PR_NEW(c->write, room);
-    PR_NEW(c->plan.freed, room);
-    PR_NEW(c->plan.fill, room);
-    PR_NEW(c->plan.move, room);
+    c->index.ahead               = c->tuning.index_ahead;
+    c->index.prefetch_to         = c->tuning.prefetch_to;
     const pri_policy_setup setup = {
         .max_slots = slots, .max_wanted = max_batch, .num_rows = num_rows, .scores = scores
     };
@@ -102,7 +151,9 @@ static pr_status check_setup(const pr_cache_setup *setup)
                  "the store of plane %u has %u rows, that of plane 0 has %u", p, store->num_rows,
                  setup->stores[0]->num_rows);
         PR_CHECK(setup->options->mode != PR_CACHE_OFF || store->calls->direct, PR_E_UNSUPPORTED,
-                 "--cache.mode off reads rows in place, but this store's are not in memory");
+                 "--cache.mode off reads rows in place, but %s",
+                 store->calls->no_direct ? store->calls->no_direct
+                                         : "this store's are not in memory");
     }
     const bool scored =
         setup->options->mode == PR_CACHE_RESIDENT && pri_policy_of(setup->options->policy)->scored;
@@ -151,6 +202,7 @@ pr_status pr_cache_open(const pr_cache_setup *setup, pr_cache **out)
         c->window_length = c->options.lookahead == PR_WINDOW_AUTO ? 8 : c->options.lookahead;
     c->decided = c->options.mode != PR_CACHE_RESIDENT || c->options.rows || c->options.bytes;
     if (c->decided) c->capacity = pri_cache_capacity_for(c, 0);
+    PR_TRY(find_local_rows(c, setup->numa_node));
     PR_TRY(reserve(c, setup->scores));
     *out = c;
     c    = NULL;
@@ -162,9 +214,11 @@ done:
 pr_status pr_cache_create(const pr_cache_options *options, const pr_store *store,
                           uint32_t max_wanted, pr_cache **out)
 {
-    const pr_cache_setup setup = {
-        .options = options, .stores = &store, .num_planes = 1, .max_wanted = max_wanted
-    };
+    const pr_cache_setup setup = { .options    = options,
+                                   .stores     = &store,
+                                   .num_planes = 1,
+                                   .max_wanted = max_wanted,
+                                   .numa_node  = -1 };
     return pr_cache_open(&setup, out);
 }
 
@@ -173,15 +227,10 @@ void pr_cache_free(pr_cache *cache)
     if (!cache) return;
     for (uint32_t p = 0; p < cache->num_planes; p++) pri_slab_clear(&cache->slab[p]);
     if (cache->policy) cache->policy->free(cache->policy_state);
-    pri_free(cache->plan.move);
-    pri_free(cache->plan.fill);
-    pri_free(cache->plan.freed);
-    pri_free(cache->write);
-    pri_free(cache->look.missing);
     pri_index_clear(&cache->index);
     pri_seen_clear(&cache->seen);
-    pri_free(cache->slot_of[1]);
-    pri_free(cache->slot_of[0]);
+    pri_pages_unmap(cache->room, cache->room_bytes);
+    pri_free(cache->local_rows);
     pri_free(cache);
 }
 

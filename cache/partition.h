@@ -3,6 +3,7 @@
 #ifndef CACHE_PARTITION_H
 #define CACHE_PARTITION_H
 
+#include "cache/local_rows.h"
 #include "cache/policy.h"
 #include "cache/seen.h"
 #include "cache/slab.h"
@@ -25,10 +26,11 @@ struct pr_cache {
     bool             taken;                 /* the plan is of the oldest list that waited */
     bool             repack;                /* every slot is written anew */
     bool             noted;                 /* rows that leave have left the index already */
+    pri_local_kind   local_kind;            /* of all planes; TABLE stands for RANGES, too */
     size_t           row_bytes, slot_bytes; /* over all planes */
     pri_index        index;                 /* not in mode off */
     pri_plan         plan; /* arrays have min(max_wanted, rows of the store) elements and some
-                              slack, as have all that follow */
+                              slack, as have all that follow; they are in `room` */
     pri_write     *write;  /* what is to be written: [num_writes] */
     uint32_t       num_writes;
     pri_lookup     look;
@@ -46,6 +48,11 @@ struct pr_cache {
     pr_slot          *slot_of[2]; /* [wanted.n] one of the live view, one of the next plan */
     int               side;       /* the one of the next plan */
     uint32_t          num_viewed; /* inputs of the live view */
+
+    pri_local_rows *local_rows; /* [num_planes] */
+    char           *room; /* arrays of plans, on pages of their own: a lane's memory is where its
+                             thread touches it, and shares no page with another's */
+    size_t room_bytes;
 
     pr_vids  window[PR_MAX_WINDOW + 1]; /* lists that wait, a ring */
     uint32_t window_first, num_foreseen;
@@ -70,6 +77,11 @@ bool pri_carry_should_repack(const pr_cache *cache);
 
 /* Fill what both doors count the same way: rows moved, bytes, path. */
 void pri_carry_figures(pr_cache *cache);
+
+/* Split bytes moved by where the rows are read from, once the figures are filled.
+ *
+ *   removed   the rows that leave, of a plan whose rows were noted */
+void pri_carry_local(pr_cache *cache, pr_vids removed);
 
 /* Add the plan to the statistics. */
 void pri_carry_count(pr_cache *cache);

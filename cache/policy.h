@@ -4,6 +4,8 @@
 #ifndef CACHE_POLICY_H
 #define CACHE_POLICY_H
 
+#include <packrat/numa.h>
+
 #include "base/check.h"
 #include "cache/index.h"
 
@@ -50,6 +52,9 @@ typedef struct pri_policy {
     pr_status (*enter)(void *policy, pri_index *index, pr_vids wanted);
     pr_status (*take)(void *policy, pri_index *index, pri_lookup *look);
     void (*drop)(void *policy, pri_index *index, const pri_lookup *look);
+
+    /* Append the memory it takes. */
+    void (*ranges)(const void *policy, pr_ranges *ranges);
 
     /* PR_E_BUG unless the policy and the index agree. */
     pr_status (*check)(const void *policy, const pri_index *index);

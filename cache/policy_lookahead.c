@@ -32,6 +32,7 @@ typedef struct lookahead {
     uint16_t *new_key; /* [max_wanted] of the rows of the list taken; 0: not what was entered */
     pr_slot  *touched; /* [max_wanted + 1] slots that enter the window with a list */
     bool      taken;
+    size_t    key_bytes, touched_bytes;
 } lookahead;
 
 static void lookahead_free(void *policy)
@@ -39,8 +40,8 @@ static void lookahead_free(void *policy)
     lookahead *p = policy;
 
     if (!p) return;
-    pri_free(p->touched);
-    pri_free(p->new_key);
+    pri_pages_unmap(p->touched, p->touched_bytes);
+    pri_pages_unmap(p->new_key, p->key_bytes);
     pri_keys_clear(&p->keys);
     pri_free(p);
 }
@@ -53,8 +54,11 @@ static pr_status lookahead_create(const pri_policy_setup *setup, void **out)
     *out = NULL;
     PR_NEW(p, 1);
     PR_TRY(pri_keys_init(&p->keys, setup->max_slots));
-    PR_NEW(p->new_key, setup->max_wanted);
-    PR_NEW(p->touched, (size_t)setup->max_wanted + 1);
+    p->key_bytes     = ((size_t)setup->max_wanted + 1) * sizeof *p->new_key;
+    p->touched_bytes = ((size_t)setup->max_wanted + 1) * sizeof *p->touched;
+    p->new_key       = pri_pages_map(p->key_bytes, 1);
+    p->touched       = p->new_key ? pri_pages_map(p->touched_bytes, 1) : NULL;
+    PR_CHECK(p->touched, PR_E_NOMEM, "cannot reserve the keys of %u rows", setup->max_wanted);
     *out = p;
     p    = NULL;
 done:
@@ -243,6 +247,15 @@ static void lookahead_placed(void *policy, const pri_placed *placed)
     }
 }
 
+static void lookahead_ranges(const void *policy, pr_ranges *ranges)
+{
+    const lookahead *p = policy;
+
+    pri_keys_ranges(&p->keys, ranges);
+    pr_ranges_add(ranges, "index", p->new_key, p->key_bytes);
+    pr_ranges_add(ranges, "index", p->touched, p->touched_bytes);
+}
+
 static pr_status lookahead_check(const void *policy, const pri_index *index)
 {
     pr_status        st      = PR_OK;
@@ -279,5 +292,6 @@ const pri_policy pri_policy_lookahead = {
     .enter  = lookahead_enter,
     .take   = lookahead_take,
     .drop   = lookahead_drop,
+    .ranges = lookahead_ranges,
     .check  = lookahead_check,
 };

@@ -48,6 +48,11 @@ static void lru_placed(void *policy, const pri_placed *placed)
     for (uint32_t i = 0; i < placed->num_added; i++) p->keys.key[placed->write[i].to] = p->clock;
 }
 
+static void lru_ranges(const void *policy, pr_ranges *ranges)
+{
+    pri_keys_ranges(&((const lru *)policy)->keys, ranges);
+}
+
 static pr_status lru_check(const void *policy, const pri_index *index)
 {
     pr_status  st = PR_OK;
@@ -67,5 +72,6 @@ const pri_policy pri_policy_lru = {
     .free   = lru_free,
     .choose = lru_choose,
     .placed = lru_placed,
+    .ranges = lru_ranges,
     .check  = lru_check,
 };

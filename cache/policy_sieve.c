@@ -147,6 +147,15 @@ static void sieve_placed(void *policy, const pri_placed *placed)
     p->num_used = placed->rows_after;
 }
 
+static void sieve_ranges(const void *policy, pr_ranges *ranges)
+{
+    const sieve *p = policy;
+
+    pr_ranges_add(ranges, "index", p->log, p->log_bytes);
+    pr_ranges_add(ranges, "index", p->entry_of, p->entry_bytes);
+    pr_ranges_add(ranges, "index", p->visited, p->visited_bytes);
+}
+
 static pr_status sieve_check(const void *policy, const pri_index *index)
 {
     pr_status    st    = PR_OK;
@@ -176,5 +185,6 @@ const pri_policy pri_policy_sieve = {
     .free   = sieve_free,
     .choose = sieve_choose,
     .placed = sieve_placed,
+    .ranges = sieve_ranges,
     .check  = sieve_check,
 };

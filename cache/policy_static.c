@@ -72,6 +72,14 @@ static void static_placed(void *policy, const pri_placed *placed)
     }
 }
 
+static void static_ranges(const void *policy, pr_ranges *ranges)
+{
+    const scored *p = policy;
+
+    pri_keys_ranges(&p->keys, ranges);
+    pr_ranges_add(ranges, "index", p->score, p->bytes);
+}
+
 static pr_status static_check(const void *policy, const pri_index *index)
 {
     pr_status     st = PR_OK;
@@ -93,5 +101,6 @@ const pri_policy pri_policy_static = {
     .free   = static_free,
     .choose = static_choose,
     .placed = static_placed,
+    .ranges = static_ranges,
     .check  = static_check,
 };

@@ -35,8 +35,17 @@ typedef struct pri_store_calls {
      * itself. NULL, as a call or as what it gives: only place() knows how. */
     const pr_features *(*rows)(const pr_store *store);
 
-    /* Borrow the features so that kernels read them in place. NULL: rows are not in memory. */
+    /* Borrow the features so that kernels read them in place. NULL: that cannot be. */
     const pr_features *(*direct)(const pr_store *store);
+
+    /* Why there is no direct(), and what to use instead; NULL: rows are not in memory. */
+    const char *no_direct;
+
+    /* Copy a lane's rows (pr_store_fill). NULL: there is nothing to copy. */
+    void (*fill)(pr_store *store, uint32_t lane);
+
+    /* Append the memory it holds, or reads from. NULL: none. */
+    void (*ranges)(const pr_store *store, pr_ranges *ranges);
 } pri_store_calls;
 
 /* The head of every store. */
@@ -44,6 +53,8 @@ struct pr_store {
     const pri_store_calls *calls;
     pr_vid                 num_rows;
     uint32_t               num_cols;
+    pr_shards             *shards;    /* the store's own; NULL: not known. free() leaves it alone */
+    bool                   all_local; /* the machine has one node: whoever reads, it is local */
 };
 
 /* Check what can be checked of features without reading the rows; the loader has read them. */
@@ -52,5 +63,15 @@ pr_status pri_store_check_features(const pr_features *features);
 /* Place dense rows. */
 void pri_store_place_dense(const pr_features *features, const pri_place *place, size_t begin,
                            size_t end);
+
+/* Place CSR rows, expanded. */
+void pri_store_place_csr(const pr_features *features, const pri_place *place, size_t begin,
+                         size_t end);
+
+/* Keep a copy of where a store's rows are. The store is freed when that fails. */
+pr_status pri_store_keep_shards(pr_store **store, const pr_shards *shards);
+
+/* Append rows that are not sharded: to the only node they can be on, if that is known. */
+void pri_store_ranges_of(const pr_store *store, const pr_features *features, pr_ranges *ranges);
 
 #endif

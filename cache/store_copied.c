@@ -30,9 +30,16 @@ static void copied_place(const pr_store *store, const pri_place *place, size_t b
     pri_store_place_dense(copied_direct(store), place, begin, end);
 }
 
-static const pri_store_calls copied_calls = {
-    .free = copied_free, .place = copied_place, .rows = copied_direct, .direct = copied_direct
-};
+static void copied_ranges(const pr_store *store, pr_ranges *ranges)
+{
+    pri_store_ranges_of(store, copied_direct(store), ranges);
+}
+
+static const pri_store_calls copied_calls = { .free   = copied_free,
+                                              .place  = copied_place,
+                                              .rows   = copied_direct,
+                                              .direct = copied_direct,
+                                              .ranges = copied_ranges };
 
 /* Make a store of zeroed rows, a slot's width apart. */
 static pr_status create(pr_vid num_rows, uint32_t num_cols, copied_store **out)

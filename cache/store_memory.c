@@ -39,10 +39,9 @@ static void place_dense(const pr_store *store, const pri_place *place, size_t be
     pri_store_place_dense(memory_direct(store), place, begin, end);
 }
 
-static void place_csr(const pr_store *store, const pri_place *place, size_t begin, size_t end)
+void pri_store_place_csr(const pr_features *x, const pri_place *place, size_t begin, size_t end)
 {
     enum { AHEAD = 8 };
-    const pr_features     *x     = memory_direct(store);
     const pri_write *const write = place->write;
     const size_t           bytes = x->num_cols * sizeof(float);
 
@@ -60,13 +59,25 @@ static void place_csr(const pr_store *store, const pri_place *place, size_t begi
     }
 }
 
-static const pri_store_calls dense_calls = {
-    .free = memory_free, .place = place_dense, .rows = memory_direct, .direct = memory_direct
-};
+static void place_csr(const pr_store *store, const pri_place *place, size_t begin, size_t end)
+{
+    pri_store_place_csr(memory_direct(store), place, begin, end);
+}
 
-static const pri_store_calls csr_calls = { .free   = memory_free,
-                                           .place  = place_csr,
-                                           .direct = memory_direct };
+static void memory_ranges(const pr_store *store, pr_ranges *ranges)
+{
+    pri_store_ranges_of(store, memory_direct(store), ranges);
+}
+
+static const pri_store_calls dense_calls = { .free   = memory_free,
+                                             .place  = place_dense,
+                                             .rows   = memory_direct,
+                                             .direct = memory_direct,
+                                             .ranges = memory_ranges };
+
+static const pri_store_calls csr_calls = {
+    .free = memory_free, .place = place_csr, .direct = memory_direct, .ranges = memory_ranges
+};
 
 pr_status pri_store_check_features(const pr_features *x)
 {
