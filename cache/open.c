@@ -12,16 +12,42 @@ static uint64_t least(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-uint32_t pri_cache_capacity_for(const pr_cache *c, uint64_t m)
+uint32_t pri_cache_rows_for(const pr_cache_options *o, uint64_t num_rows, size_t slot_bytes,
+                            uint64_t m)
 {
-    const pr_cache_options *o = &c->options;
-    const uint64_t          n = least(c->store[0]->num_rows, max_slots);
+    const uint64_t n = least(num_rows, max_slots);
 
     if (o->mode == PR_CACHE_OFF) return 0;
     if (o->rows) return (uint32_t)least(o->rows, n);
-    if (o->bytes) return (uint32_t)least(o->bytes / c->slot_bytes, n);
+    if (o->bytes) return (uint32_t)least(o->bytes / slot_bytes, n);
     if (o->mode == PR_CACHE_PACKED) return (uint32_t)n;
     return (uint32_t)least((uint64_t)ceil(o->factor * (double)m), n);
+}
+
+uint32_t pri_cache_capacity_for(const pr_cache *c, uint64_t m)
+{
+    return pri_cache_rows_for(&c->options, c->store[0]->num_rows, c->slot_bytes, m);
+}
+
+void pri_cache_measure(const pr_cache_options *options, pr_vid num_rows, uint32_t num_cols,
+                       uint32_t max_wanted, pri_cache_bytes *out)
+{
+    const size_t   slot_bytes = pri_slab_ld(num_cols) * sizeof(float);
+    const uint64_t max_batch  = least(least(max_wanted, num_rows), max_slots);
+    const uint64_t most       = pri_cache_rows_for(options, num_rows, slot_bytes, max_batch);
+    const uint64_t slots      = options->mode == PR_CACHE_PACKED ? least(most, max_batch) : most;
+    const bool     looks      = options->mode == PR_CACHE_RESIDENT &&
+                       options->policy == PR_POLICY_LOOKAHEAD; /* two words an entry */
+    const uint64_t lists = 2 * sizeof(pr_slot) * (max_batch + PRI_PLAN_SLACK);
+
+    if (options->mode == PR_CACHE_OFF) {
+        *out = (pri_cache_bytes){ .index = lists + num_rows / 8 };
+        return;
+    }
+    out->slab  = ((slots > max_batch ? slots : max_batch) + 1) * slot_bytes;
+    out->index = lists + (uint64_t)num_rows * sizeof(uint32_t) * (looks ? 2 : 1) +
+                 slots * (sizeof(pr_vid) + 1 + sizeof(uint64_t)) +
+                 max_batch * (4 * sizeof(uint32_t) + sizeof(pri_write) + sizeof(pri_move));
 }
 
 /* Prepare the planes whose rows the cache copies itself. */

@@ -62,6 +62,19 @@ struct pr_cache {
     pr_tuning tuning;
 };
 
+/* Rows that a cache with these options may keep when the first batch has m rows. */
+uint32_t pri_cache_rows_for(const pr_cache_options *options, uint64_t num_rows, size_t slot_bytes,
+                            uint64_t m);
+
+/* What a cache takes at most. */
+typedef struct pri_cache_bytes {
+    uint64_t slab, index; /* index: with policy and lists, to a tenth or so */
+} pri_cache_bytes;
+
+/* Give it without making one, for a single plane. Cannot fail. */
+void pri_cache_measure(const pr_cache_options *options, pr_vid num_rows, uint32_t num_cols,
+                       uint32_t max_wanted, pri_cache_bytes *out);
+
 /* Rows the slab may keep when the first batch has m rows. */
 uint32_t pri_cache_capacity_for(const pr_cache *cache, uint64_t m);
 

@@ -38,6 +38,23 @@ bool pri_bind_thread_is_on(const pr_topo *topo, hwloc_const_bitmap_t cpuset)
     return on;
 }
 
+bool pri_bind_try(const pr_topo *topo, const pr_plan *plan)
+{
+    hwloc_bitmap_t before = hwloc_bitmap_alloc(), cpus = hwloc_bitmap_alloc();
+    bool           good =
+        plan->can_bind && topo->can_bind && before && cpus && pri_bind_thread_read(topo, before);
+
+    if (good) {
+        for (uint32_t l = 0; good && l < plan->num_lanes; l++)
+            good = pri_topo_lane_cpus(topo, &plan->lane[l], cpus) == PR_OK &&
+                   pri_bind_thread(topo, cpus) && pri_bind_thread_is_on(topo, cpus);
+        good = pri_bind_thread(topo, before) && good;
+    }
+    hwloc_bitmap_free(before);
+    hwloc_bitmap_free(cpus);
+    return good;
+}
+
 /* Give a set of one node; NULL when out of memory. */
 static hwloc_bitmap_t only(int32_t os_index)
 {

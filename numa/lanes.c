@@ -1,55 +1,93 @@
-/* lanes.c: from nodes and a number of threads to lanes. */
+/* lanes.c: from nodes and a number of threads to lanes.
+ *
+ *   nodes    the largest with cores, as many as there shall be lanes at most
+ *   lanes    one a node; further ones cut the node whose lanes are largest
+ *   threads  in proportion to cores, one a lane at least
+ */
 #include "numa/topo.h"
 
 #include <stdlib.h>
 
 enum { MAX_THREADS = 4096 };
 
-/* One thread for each allowed core, but no more than the quota pays for. */
-static uint32_t default_threads(const pr_topo *topo)
-{
-    uint32_t threads = topo->num_cores;
-
-    if (topo->cpu_quota > 0 && topo->cpu_quota < threads) threads = (uint32_t)topo->cpu_quota;
-    if (threads > MAX_THREADS) threads = MAX_THREADS;
-    return threads > 0 ? threads : 1;
-}
+/* A node that lanes are made of. */
+typedef struct share {
+    const pri_node *node;
+    uint32_t        num_lanes;
+} share;
 
 /* Most cores first; then OS index. */
-static int by_cores(const void *a, const void *b)
+static int by_cores(const share *x, const share *y)
 {
-    const pr_lane_plan *x = a, *y = b;
-
-    if (x->num_cores != y->num_cores) return x->num_cores > y->num_cores ? -1 : 1;
-    return x->numa_node < y->numa_node ? -1 : x->numa_node > y->numa_node;
+    if (x->node->num_cores != y->node->num_cores)
+        return x->node->num_cores > y->node->num_cores ? -1 : 1;
+    return x->node->os_index < y->node->os_index ? -1 : x->node->os_index > y->node->os_index;
 }
 
 static int by_node(const void *a, const void *b)
 {
-    const pr_lane_plan *x = a, *y = b;
+    const share *x = a, *y = b;
 
-    return x->numa_node < y->numa_node ? -1 : x->numa_node > y->numa_node;
+    return x->node->os_index < y->node->os_index ? -1 : x->node->os_index > y->node->os_index;
 }
 
-/* Fill lane[] with the nodes that have cores: the `limit` largest, by OS index. */
-static uint32_t choose_nodes(const pr_topo *topo, uint32_t limit, pr_lane_plan *lane)
+/* Find the nodes that have cores: the `limit` largest, the largest first. */
+static uint32_t choose_nodes(const pr_topo *topo, uint32_t limit, share *out)
 {
     uint32_t num = 0;
 
-    for (uint32_t i = 0; i < topo->num_nodes; i++) { /* insertion, the largest first */
-        const pri_node    *node = &topo->node[i];
-        const pr_lane_plan next = { .numa_node    = node->os_index,
-                                    .num_threads  = 1,
-                                    .num_cores    = node->num_cores,
-                                    .memory_bytes = node->memory_bytes };
-        if (node->num_cores == 0) continue;
-        if (num == limit && by_cores(&next, &lane[num - 1]) > 0) continue;
+    for (uint32_t i = 0; i < topo->num_nodes; i++) { /* insertion */
+        const share next = { &topo->node[i], 1 };
+        if (next.node->num_cores == 0) continue;
+        if (num == limit && by_cores(&next, &out[num - 1]) > 0) continue;
         uint32_t at = num < limit ? num++ : num - 1;
-        for (; at > 0 && by_cores(&next, &lane[at - 1]) < 0; at--) lane[at] = lane[at - 1];
-        lane[at] = next;
+        for (; at > 0 && by_cores(&next, &out[at - 1]) < 0; at--) out[at] = out[at - 1];
+        out[at] = next;
     }
-    qsort(lane, num, sizeof *lane, by_node);
     return num;
+}
+
+static uint32_t count_cores(const share *shares, uint32_t num)
+{
+    uint32_t cores = 0;
+
+    for (uint32_t i = 0; i < num; i++) cores += shares[i].node->num_cores;
+    return cores;
+}
+
+/* Deal lanes beyond one a node: each to the node whose lanes have the most cores. Only when all
+ * cores are gone, two lanes share one. */
+static void cut_nodes(share *shares, uint32_t num, uint32_t num_lanes)
+{
+    for (uint32_t left = num_lanes - num; left > 0; left--) {
+        uint32_t best = 0;
+        for (uint32_t i = 1; i < num; i++) {
+            const uint64_t a = (uint64_t)shares[i].node->num_cores * shares[best].num_lanes;
+            const uint64_t b = (uint64_t)shares[best].node->num_cores * shares[i].num_lanes;
+            if (a > b) best = i;
+        }
+        shares[best].num_lanes++;
+    }
+}
+
+/* Make the lanes of the nodes, by node and then by core. */
+static void make_lanes(share *shares, uint32_t num, pr_plan *plan)
+{
+    qsort(shares, num, sizeof *shares, by_node);
+    for (uint32_t i = 0; i < num; i++) {
+        const pri_node *node  = shares[i].node;
+        const uint32_t  cores = node->num_cores, lanes = shares[i].num_lanes;
+        for (uint32_t k = 0; k < lanes; k++) {
+            const uint32_t first = (uint32_t)((uint64_t)cores * k / lanes);
+            const uint32_t end   = (uint32_t)((uint64_t)cores * (k + 1) / lanes);
+            plan->lane[plan->num_lanes++] =
+                (pr_lane_plan){ .numa_node    = node->os_index,
+                                .num_threads  = 1,
+                                .first_core   = first,
+                                .num_cores    = end > first ? end - first : 1,
+                                .memory_bytes = node->memory_bytes };
+        }
+    }
 }
 
 /* Share threads in proportion to cores, one at least: each further thread goes where it leaves
@@ -69,33 +107,161 @@ static void share_threads(pr_plan *plan)
     }
 }
 
+/* One thread for each of so many cores, but no more than the quota pays for. */
+static uint32_t default_threads(const pr_topo *topo, uint32_t cores)
+{
+    uint32_t threads = cores;
+
+    if (topo->cpu_quota > 0 && topo->cpu_quota < threads) threads = (uint32_t)topo->cpu_quota;
+    if (threads > MAX_THREADS) threads = MAX_THREADS;
+    return threads > 0 ? threads : 1;
+}
+
+/* ---- why ---- */
+
+/* Append to why, cut to its room. */
+static void say(pr_plan *plan, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void say(pr_plan *plan, const char *format, ...)
+{
+    va_list args;
+    size_t  used = 0;
+
+    while (plan->why[used]) used++;
+    va_start(args, format);
+    (void)vsnprintf(plan->why + used, sizeof plan->why - used, format, args);
+    va_end(args);
+}
+
+static const char *plural(uint32_t n)
+{
+    return n == 1 ? "" : "s";
+}
+
+/* What limits the threads. Where the user asked for a number, what the machine grants is said when
+ * that is less. */
+static void say_threads(const pr_topo *topo, const pr_plan_options *options, uint32_t cores,
+                        pr_plan *plan)
+{
+    static const char *const by[]          = { [PRI_LIMIT_CPUSET]   = "the cpuset",
+                                               [PRI_LIMIT_AFFINITY] = "affinity",
+                                               [PRI_LIMIT_LIST]     = "--cpus" };
+    const double             quota         = topo->cpu_quota;
+    const bool               short_of_time = quota > 0 && quota < cores;
+    const uint32_t           threads       = plan->num_threads;
+
+    say(plan, "%u thread%s", threads, plural(threads));
+    if (options->threads > 0)
+        say(plan, " as asked for");
+    else if (threads > default_threads(topo, cores))
+        say(plan, ", one a lane");
+    else if (!short_of_time)
+        say(plan, threads < cores ? ", the most" : ", one a core");
+    if (topo->limit != PRI_LIMIT_NONE)
+        say(plan, ": %s leaves %u of %u CPUs", by[topo->limit], topo->num_cpus, topo->machine_cpus);
+    if (short_of_time)
+        say(plan, "%s a CPU quota of %.2f", topo->limit != PRI_LIMIT_NONE ? " and" : ":", quota);
+}
+
+static void say_lanes(const pr_plan_options *options, uint32_t nodes, uint32_t used, bool shared,
+                      pr_plan *plan)
+{
+    const uint32_t lanes = plan->num_lanes;
+
+    say(plan, "; %u lane%s", lanes, plural(lanes));
+    if (options->numa == PR_NUMA_OFF)
+        say(plan, " as --numa is off");
+    else if (options->lanes > lanes)
+        say(plan, ", as there are no more threads");
+    else if (options->lanes > 0)
+        say(plan, " as asked for, on %u of %u NUMA node%s%s", used, nodes, plural(nodes),
+            shared ? ", which share cores" : "");
+    else if (lanes < nodes)
+        say(plan, ", as there are no more%s: %u of %u NUMA nodes",
+            lanes == PR_MAX_LANES ? "" : " threads", used, nodes);
+    else
+        say(plan, nodes == 1 ? ", as there is one NUMA node" : ", one a NUMA node");
+}
+
+/* ---- the plan ---- */
+
+static pr_status check(const pr_topo *topo, const pr_plan_options *options, const pr_plan *out)
+{
+    pr_status st = PR_OK;
+
+    PR_CHECK(topo && options && out, PR_E_ARG, "topo, options or out is NULL");
+    const int mode = options->numa;
+    PR_CHECK(mode == PR_NUMA_AUTO || mode == PR_NUMA_STRICT || mode == PR_NUMA_OFF, PR_E_ARG,
+             "NUMA mode is %d, must be auto, strict or off", mode);
+    PR_CHECK(options->threads <= MAX_THREADS, PR_E_ARG, "threads is %u, must be in 0 .. %d",
+             options->threads, MAX_THREADS);
+    PR_CHECK(options->lanes <= PR_MAX_LANES, PR_E_ARG, "lanes is %u, must be in 0 .. %u",
+             options->lanes, PR_MAX_LANES);
+    PR_CHECK(options->lanes <= 1 || mode != PR_NUMA_OFF, PR_E_ARG,
+             "--numa off is one lane, but --lanes asks for %u", options->lanes);
+done:
+    return st;
+}
+
+/* One lane over the whole machine. */
+static void plan_one(const pr_topo *topo, const pr_plan_options *options, pr_plan *plan)
+{
+    plan->num_threads =
+        options->threads > 0 ? options->threads : default_threads(topo, topo->num_cores);
+    plan->num_lanes = 1;
+    plan->lane[0]   = (pr_lane_plan){ .numa_node   = -1,
+                                      .num_threads = plan->num_threads,
+                                      .num_cores   = topo->num_cores };
+    for (uint32_t i = 0; i < topo->num_nodes; i++)
+        plan->lane[0].memory_bytes += topo->node[i].memory_bytes;
+    say_threads(topo, options, topo->num_cores, plan);
+    say_lanes(options, topo->num_nodes, topo->num_nodes, false, plan);
+}
+
+/* Lanes on nodes. Threads that nobody asked for are those of the nodes that are used. */
+static pr_status plan_nodes(const pr_topo *topo, const pr_plan_options *options, pr_plan *plan)
+{
+    pr_status st = PR_OK;
+    share     shares[PR_MAX_LANES];
+    uint32_t  nodes = 0, wanted, threads = options->threads;
+
+    for (uint32_t i = 0; i < topo->num_nodes; i++) nodes += topo->node[i].num_cores > 0;
+    PR_CHECK(nodes > 0, PR_E_LIBRARY, "no NUMA node has a core for this process");
+    wanted = options->lanes > 0 ? options->lanes : nodes < PR_MAX_LANES ? nodes : PR_MAX_LANES;
+    if (threads > 0 && threads < wanted) wanted = threads;
+    uint32_t used  = choose_nodes(topo, wanted, shares);
+    uint32_t cores = count_cores(shares, used);
+    if (threads == 0) {
+        threads = default_threads(topo, cores);
+        if (options->lanes > 0 && threads < wanted) threads = wanted;
+    }
+    if (threads < wanted) { /* the quota pays for fewer lanes than there are nodes */
+        wanted = threads;
+        if (used > wanted) used = wanted;
+    }
+    plan->num_threads = threads;
+    cut_nodes(shares, used, wanted);
+    bool shared = false;
+    for (uint32_t i = 0; i < used; i++)
+        shared = shared || shares[i].num_lanes > shares[i].node->num_cores;
+    make_lanes(shares, used, plan);
+    share_threads(plan);
+    say_threads(topo, options, cores, plan);
+    say_lanes(options, nodes, used, shared, plan);
+done:
+    return st;
+}
+
 pr_status pr_topo_plan(const pr_topo *topo, const pr_plan_options *options, pr_plan *out)
 {
     pr_status st   = PR_OK;
     pr_plan   plan = { 0 };
 
-    PR_CHECK(topo && options && out, PR_E_ARG, "topo, options or out is NULL");
-    const uint32_t threads = options->threads;
-    const int      mode    = options->numa;
-    PR_CHECK(mode == PR_NUMA_AUTO || mode == PR_NUMA_STRICT || mode == PR_NUMA_OFF, PR_E_ARG,
-             "NUMA mode is %d, must be auto, strict or off", mode);
-    PR_CHECK(threads <= MAX_THREADS, PR_E_ARG, "threads is %u, must be in 0 .. %d", threads,
-             MAX_THREADS);
-    plan.num_threads = threads > 0 ? threads : default_threads(topo);
-    plan.can_bind    = topo->can_bind;
-    if (mode == PR_NUMA_OFF) {
-        plan.num_lanes = 1;
-        plan.lane[0]   = (pr_lane_plan){ .numa_node   = -1,
-                                         .num_threads = plan.num_threads,
-                                         .num_cores   = topo->num_cores };
-        for (uint32_t i = 0; i < topo->num_nodes; i++)
-            plan.lane[0].memory_bytes += topo->node[i].memory_bytes;
-    } else {
-        const uint32_t limit = plan.num_threads < PR_MAX_LANES ? plan.num_threads : PR_MAX_LANES;
-        plan.num_lanes       = choose_nodes(topo, limit, plan.lane);
-        PR_CHECK(plan.num_lanes > 0, PR_E_LIBRARY, "no NUMA node has a core for this process");
-        share_threads(&plan);
-    }
+    PR_TRY(check(topo, options, out));
+    plan.can_bind = topo->can_bind;
+    if (options->numa == PR_NUMA_OFF)
+        plan_one(topo, options, &plan);
+    else
+        PR_TRY(plan_nodes(topo, options, &plan));
     *out = plan;
 done:
     return st;

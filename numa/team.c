@@ -37,20 +37,21 @@ static bool one_core_each(const pri_team *team)
 }
 
 /* Find the lane's CPUs and, when each thread gets its own core, those of every core. */
-static pr_status find_cores(pri_team *team)
+static pr_status find_cores(pri_team *team, const pr_lane_plan *lane)
 {
-    pr_status       st   = PR_OK;
-    const pr_topo  *topo = team->topo;
-    const pri_node *node = pri_topo_node(topo, team->numa_node);
+    pr_status      st   = PR_OK;
+    const pr_topo *topo = team->topo;
 
-    PR_CHECK(team->numa_node < 0 || (node && node->num_cores > 0), PR_E_ARG,
-             "lane %u is planned for NUMA node %d, which has no cores here", team->lane,
-             team->numa_node);
-    team->cpuset = hwloc_bitmap_dup(node ? node->cpuset : topo->allowed);
+    team->cpuset = hwloc_bitmap_alloc();
     team->before = hwloc_bitmap_alloc();
     PR_CHECK(team->cpuset && team->before, PR_E_NOMEM, "cannot keep the CPUs of lane %u",
              team->lane);
-    team->num_cores = node ? node->num_cores : topo->num_cores;
+    st = pri_topo_lane_cpus(topo, lane, team->cpuset);
+    if (st != PR_OK) {
+        pri_error_prefix("lane %u: ", team->lane);
+        goto done;
+    }
+    team->num_cores = pri_topo_count_cores(topo->hw, team->cpuset);
     if (!one_core_each(team)) goto done;
     PR_NEW(team->core, team->num_cores);
     for (uint32_t i = 0; i < team->num_cores; i++) {
@@ -81,7 +82,7 @@ pr_status pri_team_create(const pr_topo *topo, const pr_plan *plan, uint32_t lan
     team->numa_node   = plan->lane[lane].numa_node;
     team->strict      = mode == PR_NUMA_STRICT;
     team->can_bind    = topo->can_bind && plan->can_bind;
-    PR_TRY(find_cores(team));
+    PR_TRY(find_cores(team, &plan->lane[lane]));
     *out = team;
     team = NULL;
 done:

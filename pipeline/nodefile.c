@@ -3,10 +3,25 @@
 
 #include <inttypes.h>
 
-#include <packrat/loaders.h>
+pr_status pri_wholes_open(const char *path, pr_npy *out)
+{
+    pr_status st = PR_OK;
 
-/* Give entry i where it fits into 63 bits; else its value is in *wide and the result negative. */
-static int64_t entry_of(const pr_npy *npy, size_t i, uint64_t *wide)
+    *out = (pr_npy){ 0 };
+    PR_TRY(pr_npy_open(path, out));
+    const bool reals = out->dtype == PR_F32 || out->dtype == PR_F64;
+    PR_CHECK(out->num_dims == 1 && !reals, PR_E_INPUT,
+             "%s: has %u dimension%s of %s, must be one dimension of whole numbers", path,
+             out->num_dims, out->num_dims == 1 ? "" : "s", reals ? "reals" : "integers");
+done:
+    if (st != PR_OK) {
+        pr_npy_close(out);
+        *out = (pr_npy){ 0 };
+    }
+    return st;
+}
+
+int64_t pri_wholes_at(const pr_npy *npy, size_t i, uint64_t *wide)
 {
     *wide = 0;
     switch (npy->dtype) {
@@ -28,16 +43,12 @@ pr_status pri_nodes_read(const char *path, pr_vid num_nodes, pr_vid **out, size_
     pr_vid   *ids = NULL;
 
     *out = NULL;
-    PR_TRY(pr_npy_open(path, &npy));
-    const bool reals = npy.dtype == PR_F32 || npy.dtype == PR_F64;
-    PR_CHECK(npy.num_dims == 1 && !reals, PR_E_INPUT,
-             "%s: has %u dimension%s of %s, must be one dimension of whole numbers", path,
-             npy.num_dims, npy.num_dims == 1 ? "" : "s", reals ? "reals" : "integers");
+    PR_TRY(pri_wholes_open(path, &npy));
     *n = (size_t)npy.shape[0];
     PR_NEW(ids, *n);
     for (size_t i = 0; i < *n; i++) {
         uint64_t      wide;
-        const int64_t id = entry_of(&npy, i, &wide);
+        const int64_t id = pri_wholes_at(&npy, i, &wide);
         PR_CHECK(wide <= INT64_MAX, PR_E_INPUT,
                  "%s: entry %zu is %" PRIu64 ", must be a node in 0 .. %u", path, i, wide,
                  num_nodes - 1);

@@ -74,14 +74,11 @@ done:
     return st;
 }
 
-pr_status pri_model_create_zero(const pr_model_options *options, uint32_t num_layers,
-                                uint32_t num_features, uint32_t num_classes, pr_model **out)
+pr_status pri_model_shape(const pr_model_options *options, uint32_t num_layers,
+                          uint32_t num_features, uint32_t num_classes, pr_model_shape *out)
 {
-    pr_status st    = PR_OK;
-    pr_model *model = NULL;
+    pr_status st = PR_OK;
 
-    PR_CHECK(out, PR_E_ARG, "out is NULL");
-    *out = NULL;
     PR_CHECK(options, PR_E_ARG, "options is NULL");
     PR_TRY(pr_options_check(&pr_model_option_table, options));
     PR_CHECK(num_layers >= 1 && num_layers <= PR_MAX_LAYERS, PR_E_ARG,
@@ -91,17 +88,32 @@ pr_status pri_model_create_zero(const pr_model_options *options, uint32_t num_la
     PR_CHECK(num_classes >= 1 && num_classes <= INT32_MAX, PR_E_ARG,
              "num_classes is %u, must be in 1 .. %d", num_classes, INT32_MAX);
 
-    PR_NEW(model, 1);
-    model->options          = *options;
-    model->shape.kind       = (pr_model_kind)options->kind;
-    model->shape.num_layers = num_layers;
-    model->shape.dropout    = options->dropout;
-    for (uint32_t l = 0; l <= num_layers; l++) model->shape.width[l] = options->hidden;
-    model->shape.width[0]          = num_features;
-    model->shape.width[num_layers] = num_classes;
-    PR_CHECK(pri_model_count(&model->shape, &model->shape.num_parameters), PR_E_NOMEM,
+    *out = (pr_model_shape){ .kind       = (pr_model_kind)options->kind,
+                             .num_layers = num_layers,
+                             .dropout    = options->dropout };
+    for (uint32_t l = 0; l <= num_layers; l++) out->width[l] = options->hidden;
+    out->width[0]          = num_features;
+    out->width[num_layers] = num_classes;
+    PR_CHECK(pri_model_count(out, &out->num_parameters), PR_E_NOMEM,
              "a model of %u features, %u columns and %u classes has too many parameters",
              num_features, options->hidden, num_classes);
+done:
+    return st;
+}
+
+pr_status pri_model_create_zero(const pr_model_options *options, uint32_t num_layers,
+                                uint32_t num_features, uint32_t num_classes, pr_model **out)
+{
+    pr_status      st    = PR_OK;
+    pr_model      *model = NULL;
+    pr_model_shape shape;
+
+    PR_CHECK(out, PR_E_ARG, "out is NULL");
+    *out = NULL;
+    PR_TRY(pri_model_shape(options, num_layers, num_features, num_classes, &shape));
+    PR_NEW(model, 1);
+    model->options = *options;
+    model->shape   = shape;
     PR_TRY(allocate(model));
     *out  = model;
     model = NULL;

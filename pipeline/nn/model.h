@@ -34,6 +34,10 @@ pri_layer_part pri_model_layer(const pr_model *model, float *flat, uint32_t l);
 pr_status pri_model_create_zero(const pr_model_options *options, uint32_t num_layers,
                                 uint32_t num_features, uint32_t num_classes, pr_model **out);
 
+/* Give the shape of a model without making it. Fails as pr_model_create does, but for memory. */
+pr_status pri_model_shape(const pr_model_options *options, uint32_t num_layers,
+                          uint32_t num_features, uint32_t num_classes, pr_model_shape *out);
+
 /* Tell how many parameters such a model has; false when the count overflows. */
 bool pri_model_count(const pr_model_shape *shape, uint64_t *num_parameters);
 

@@ -34,6 +34,10 @@ pr_status pri_tape_create(const pr_model *model, const uint32_t *max_dst, const 
                           uint32_t max_inputs, pri_tape **out);
 void      pri_tape_free(pri_tape *tape);
 
+/* Give the bytes of such a tape for a model of this shape; UINT64_MAX when they have no number. */
+uint64_t pri_tape_bytes(const pr_model_shape *shape, const uint32_t *max_dst,
+                        const uint64_t *max_edges, uint32_t max_inputs);
+
 /* Append the memory a tape holds by itself. */
 void pri_tape_ranges(const pri_tape *tape, pr_ranges *ranges);
 

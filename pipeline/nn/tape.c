@@ -47,7 +47,7 @@ static uint64_t larger(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
-static void place_arrays(pri_tape *tape, const pr_model *model, uint32_t max_inputs, layout *lay)
+static void place_arrays(pri_tape *tape, uint64_t num_parameters, uint32_t max_inputs, layout *lay)
 {
     uint64_t max_src = 0, max_dst = 0, max_edges = 0, dy[2] = { 0, 0 };
 
@@ -61,7 +61,7 @@ static void place_arrays(pri_tape *tape, const pr_model *model, uint32_t max_inp
         max_edges         = larger(max_edges, t->max_edges);
     }
     if (max_edges > UINT32_MAX) max_edges = UINT32_MAX; /* of a block, see pr_block */
-    tape->gradient       = place(lay, model->shape.num_parameters, 1, sizeof *tape->gradient);
+    tape->gradient       = place(lay, num_parameters, 1, sizeof *tape->gradient);
     tape->dy[0]          = place(lay, dy[0], 1, sizeof *tape->dy[0]);
     tape->dy[1]          = place(lay, dy[1], 1, sizeof *tape->dy[1]);
     tape->z              = place(lay, max_inputs, tape->ldz, sizeof *tape->z);
@@ -80,7 +80,7 @@ static pr_status reserve(pri_tape *tape, const pr_model *model, uint32_t max_inp
     pr_status st  = PR_OK;
     layout    lay = { 0 };
 
-    place_arrays(tape, model, max_inputs, &lay);
+    place_arrays(tape, model->shape.num_parameters, max_inputs, &lay);
     PR_CHECK(!lay.overflow, PR_E_NOMEM, "the activations of a batch of %u inputs have no address",
              max_inputs);
     tape->pages_bytes = larger(lay.used, LINE_BYTES);
@@ -88,7 +88,7 @@ static pr_status reserve(pri_tape *tape, const pr_model *model, uint32_t max_inp
     PR_CHECK(tape->pages, PR_E_NOMEM, "cannot reserve %zu bytes for a batch of %u inputs",
              tape->pages_bytes, max_inputs);
     lay = (layout){ .base = tape->pages };
-    place_arrays(tape, model, max_inputs, &lay);
+    place_arrays(tape, model->shape.num_parameters, max_inputs, &lay);
 done:
     return st;
 }
@@ -124,6 +124,36 @@ done:
     return st;
 }
 
+/* Fill in the sizes of all layers. */
+static void size_layers(pri_tape *tape, const pr_model_shape *shape, const uint32_t *max_dst,
+                        const uint64_t *max_edges, uint32_t max_inputs)
+{
+    tape->num_layers  = shape->num_layers;
+    tape->num_classes = shape->width[tape->num_layers];
+    tape->ldz         = padded(shape->width[1]);
+    for (uint32_t l = 0; l < tape->num_layers; l++) {
+        const uint32_t hop = tape->num_layers - 1 - l;
+        tape->layer[l]     = (pri_layer_tape){
+                .max_dst   = max_dst[hop],
+                .max_src   = l ? max_dst[hop + 1] : max_inputs,
+                .max_edges = max_edges[hop],
+                .lda       = staggered(2 * (size_t)shape->width[l]),
+                .ldy       = padded(shape->width[l + 1]),
+        };
+    }
+}
+
+uint64_t pri_tape_bytes(const pr_model_shape *shape, const uint32_t *max_dst,
+                        const uint64_t *max_edges, uint32_t max_inputs)
+{
+    pri_tape tape = { 0 };
+    layout   lay  = { 0 };
+
+    size_layers(&tape, shape, max_dst, max_edges, max_inputs);
+    place_arrays(&tape, shape->num_parameters, max_inputs, &lay);
+    return lay.overflow ? UINT64_MAX : lay.used;
+}
+
 pr_status pri_tape_create(const pr_model *model, const uint32_t *max_dst, const uint64_t *max_edges,
                           uint32_t max_inputs, pri_tape **out)
 {
@@ -132,19 +162,7 @@ pr_status pri_tape_create(const pr_model *model, const uint32_t *max_dst, const 
 
     *out = NULL;
     PR_NEW(tape, 1);
-    tape->num_layers  = model->shape.num_layers;
-    tape->num_classes = model->shape.width[tape->num_layers];
-    tape->ldz         = padded(model->shape.width[1]);
-    for (uint32_t l = 0; l < tape->num_layers; l++) {
-        const uint32_t hop = tape->num_layers - 1 - l;
-        tape->layer[l]     = (pri_layer_tape){
-                .max_dst   = max_dst[hop],
-                .max_src   = l ? max_dst[hop + 1] : max_inputs,
-                .max_edges = max_edges[hop],
-                .lda       = staggered(2 * (size_t)model->shape.width[l]),
-                .ldy       = padded(model->shape.width[l + 1]),
-        };
-    }
+    size_layers(tape, &model->shape, max_dst, max_edges, max_inputs);
     PR_TRY(reserve(tape, model, max_inputs));
     PR_TRY(pri_engine_create(&tape->engine));
     for (uint32_t l = 0; l < tape->num_layers; l++) PR_TRY(make_gemms(tape, model, l));

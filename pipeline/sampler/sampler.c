@@ -12,6 +12,7 @@
  * hop.c draws one of them, kind.h says which neighbours it keeps. */
 #include <packrat/sampler.h>
 
+#include "pipeline/sampler/bounds.h"
 #include "pipeline/sampler/hash.h"
 #include "pipeline/sampler/hop.h"
 
@@ -116,35 +117,44 @@ done:
     return st;
 }
 
-pr_status pr_sampler_create(const pr_graph *graph, const pr_fanout *fanout,
-                            const pr_sampler_options *options, uint64_t seed, uint32_t max_seeds,
-                            uint32_t threads, pr_sampler **out)
+/* Check what a sampler is made of and fill in all that takes no memory, bounds included. */
+static pr_status prepare(const pr_graph *graph, const pr_fanout *fanout,
+                         const pr_sampler_options *options, uint32_t max_seeds, uint32_t threads,
+                         pr_sampler *sampler)
 {
-    pr_status          st      = PR_OK;
-    pr_sampler        *sampler = NULL;
-    uint32_t           longest = 0;
+    pr_status          st = PR_OK;
     pr_sampler_options defaults;
 
-    PR_CHECK(out, PR_E_ARG, "out is NULL");
-    *out = NULL;
     PR_TRY(check_create(graph, fanout, max_seeds, threads));
     pr_sampler_default(&defaults);
     defaults.kind = PR_SAMPLER_UNIFORM;
     if (!options) options = &defaults;
     PR_TRY(check_options(graph, options));
-    PR_TRY(longest_row(graph, &longest));
-
-    PR_NEW(sampler, 1);
-    sampler->graph      = *graph;
-    sampler->fanout     = *fanout;
-    sampler->options    = *options;
-    sampler->stream_key = pri_stream_key(seed, PRI_STREAM_SAMPLE);
-    sampler->max_seeds  = max_seeds;
-    sampler->threads    = threads;
-    sampler->longest    = longest;
-    sampler->kind       = pri_kind_of(options->kind);
-    sampler->whole      = &pri_kind_uniform;
+    PR_TRY(longest_row(graph, &sampler->longest));
+    sampler->graph     = *graph;
+    sampler->fanout    = *fanout;
+    sampler->options   = *options;
+    sampler->max_seeds = max_seeds;
+    sampler->threads   = threads;
+    sampler->kind      = pri_kind_of(options->kind);
+    sampler->whole     = &pri_kind_uniform;
     set_bounds(sampler);
+done:
+    return st;
+}
+
+pr_status pr_sampler_create(const pr_graph *graph, const pr_fanout *fanout,
+                            const pr_sampler_options *options, uint64_t seed, uint32_t max_seeds,
+                            uint32_t threads, pr_sampler **out)
+{
+    pr_status   st      = PR_OK;
+    pr_sampler *sampler = NULL;
+
+    PR_CHECK(out, PR_E_ARG, "out is NULL");
+    *out = NULL;
+    PR_NEW(sampler, 1);
+    PR_TRY(prepare(graph, fanout, options, max_seeds, threads, sampler));
+    sampler->stream_key = pri_stream_key(seed, PRI_STREAM_SAMPLE);
     PR_TRY(sampler->kind->create(sampler, &sampler->own));
     sampler->of_whole = sampler->own;
     if (sampler->kind != sampler->whole)
@@ -156,6 +166,46 @@ pr_status pr_sampler_create(const pr_graph *graph, const pr_fanout *fanout,
     sampler = NULL;
 done:
     pr_sampler_free(sampler);
+    return st;
+}
+
+/* Give the bytes of a kind's tables and desks, as packrat/sampler.h states them. */
+static uint64_t kind_bytes(const pr_sampler *s)
+{
+    const pr_sampler_options *o      = &s->options;
+    const uint64_t            nodes  = s->graph.num_nodes;
+    const uint64_t            visits = (uint64_t)o->walks * o->walk_length;
+
+    switch (o->kind) {
+    case PR_SAMPLER_WEIGHTED: return 8 * s->graph.num_edges + 4 * nodes;
+    case PR_SAMPLER_WALK: return s->threads * (UINT64_C(100000) + 32 * visits);
+    case PR_SAMPLER_LABOR:
+        return o->cache_bias > 1
+                   ? nodes + nodes / 8 +
+                         4 * (uint64_t)o->bias_window * s->max_nodes[s->fanout.num_layers]
+                   : 0;
+    default: return 0;
+    }
+}
+
+pr_status pri_sampler_measure(const pr_graph *graph, const pr_fanout *fanout,
+                              const pr_sampler_options *options, uint32_t max_seeds,
+                              uint32_t threads, pri_sampler_bounds *out)
+{
+    pr_status  st      = PR_OK;
+    pr_sampler sampler = { 0 };
+
+    PR_TRY(prepare(graph, fanout, options, max_seeds, threads, &sampler));
+    *out = (pri_sampler_bounds){ .max_inputs = pr_sampler_max_inputs(&sampler),
+                                 .room_bytes = pri_room_bytes(&sampler),
+                                 .sampler_bytes =
+                                     kind_bytes(&sampler) + scratch_bytes(&sampler) +
+                                     sizeof(pri_relabel_entry) * (uint64_t)graph->num_nodes };
+    for (uint32_t h = 0; h < fanout->num_layers; h++) {
+        out->max_dst[h]   = sampler.max_nodes[h];
+        out->max_edges[h] = sampler.max_edges[h];
+    }
+done:
     return st;
 }
 

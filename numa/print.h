@@ -1,0 +1,17 @@
+/* print.h: what the two printers of numa/ share: sizes as people read them, and JSON that is built
+ * without asking after each member. */
+#ifndef NUMA_PRINT_H
+#define NUMA_PRINT_H
+
+#include "base/check.h"
+
+/* Write a size as people read it: "23.5 GiB"; gives `out`. */
+const char *pri_size_text(uint64_t size_bytes, char *out, size_t bytes);
+
+/* Each of these stops at the first failure and passes it on, so that a list of members reads as
+ * one. The item, or list, belongs to the array, or object, or was freed. */
+pr_status pri_put_int(pr_status st, pr_json *object, const char *key, uint64_t value);
+pr_status pri_put_item(pr_status st, pr_json *array, pr_json *item);
+pr_status pri_put_list(pr_status st, pr_json *object, const char *key, pr_json *list);
+
+#endif

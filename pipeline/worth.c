@@ -1,0 +1,124 @@
+/* worth.c: see worth.h, which has the formula and its constants. */
+#include "pipeline/worth.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/check.h"
+
+/* What a lane's part of a step takes. */
+typedef struct lane_work {
+    double alone, shared; /* ns of one thread: by the lane's own, by any of its team */
+} lane_work;
+
+static double smaller(double a, double b)
+{
+    return a < b ? a : b;
+}
+
+/* Forward and backward of the layer that a hop's edges feed. The gradient of the first layer's
+ * inputs is not computed. */
+static double layer_ns(const pr_model_shape *shape, uint32_t layer, double num_dst, double edges)
+{
+    const double in = shape->width[layer], out = shape->width[layer + 1];
+    const double sums  = edges * in * sizeof(float) * PRI_WORTH_BYTE_NS;
+    const double gemms = num_dst * 2.0 * (2.0 * in) * out * PRI_WORTH_FLOP_NS;
+
+    return layer ? 2 * sums + 3 * gemms : sums + 2 * gemms;
+}
+
+static lane_work work_of(const pri_worth_input *in, double seeds)
+{
+    const double     nodes  = (double)in->num_nodes;
+    const double     degree = nodes > 0 ? (double)in->num_edges / nodes : 0;
+    const bool       scans  = in->sampling && in->sampling->kind == PR_SAMPLER_LABOR;
+    const pr_fanout *fanout = in->fanout;
+    lane_work        work   = { 0, 0 };
+    double           known  = seeds; /* vertices, as hops go by */
+
+    for (uint32_t h = 0; h < fanout->num_layers; h++) {
+        const double edges = known * smaller(fanout->hop[h], degree);
+        work.alone += edges * PRI_WORTH_LABEL_NS;
+        work.shared += edges * PRI_WORTH_DRAW_NS;
+        if (scans) work.shared += known * degree * PRI_WORTH_SCAN_NS;
+        work.shared += layer_ns(in->shape, fanout->num_layers - 1 - h, known, edges);
+        if (nodes > known) known += (nodes - known) * -expm1(-edges / nodes);
+    }
+    work.alone += known * PRI_WORTH_ROW_NS;
+    work.shared += known * (double)in->row_bytes * PRI_WORTH_BYTE_NS;
+    return work;
+}
+
+/* Put the plan's threads in order, most first; gives those of the first num_lanes together. */
+static uint32_t sort_threads(const pr_plan *plan, uint32_t num_lanes, uint32_t *threads)
+{
+    uint32_t total = 0;
+
+    for (uint32_t i = 0; i < plan->num_lanes; i++) {
+        uint32_t at = i;
+        for (; at > 0 && threads[at - 1] < plan->lane[i].num_threads; at--)
+            threads[at] = threads[at - 1];
+        threads[at] = plan->lane[i].num_threads;
+    }
+    for (uint32_t i = 0; i < num_lanes; i++) total += threads[i];
+    return total;
+}
+
+double pri_worth_step_ns(const pr_plan *plan, const pri_worth_input *input, uint32_t num_lanes)
+{
+    uint32_t       threads[PR_MAX_LANES];
+    const uint32_t total   = sort_threads(plan, num_lanes, threads);
+    const double   seeds   = smaller(input->batch_size, (double)input->num_train);
+    const double   update  = PRI_WORTH_ADAM_NS + (num_lanes - 1) * PRI_WORTH_SUM_NS;
+    double         slowest = 0;
+
+    PR_ASSERT(num_lanes >= 1 && num_lanes <= plan->num_lanes && total > 0);
+    for (uint32_t i = 0; i < num_lanes; i++) {
+        const lane_work work = work_of(input, seeds * threads[i] / total);
+        const double    time = work.alone + work.shared / threads[i];
+        if (time > slowest) slowest = time;
+    }
+    return slowest + (double)input->shape->num_parameters * update / total +
+           (num_lanes - 1) * PRI_WORTH_LANE_NS;
+}
+
+/* Write a time as people say it: two digits, and the unit that suits. */
+static void say_time(double ns, char out[32])
+{
+    const char *const unit[] = { "us", "ms", "s" };
+    double            value  = ns / 1e3;
+    int               at     = 0;
+
+    for (; at < 2 && value >= 100; at++) value /= 1e3;
+    snprintf(out, 32, "%.*f %s", value < 9.95 ? 1 : 0, value, unit[at]);
+}
+
+static void say(uint32_t num_lanes, uint32_t num_planned, double ns, char why[256])
+{
+    char time[32];
+
+    say_time(ns, time);
+    if (num_lanes == num_planned)
+        snprintf(why, 256, "a step of about %s is worth all %u lanes", time, num_lanes);
+    else if (num_lanes == 1)
+        snprintf(why, 256, "a step of about %s is not worth a second lane", time);
+    else
+        snprintf(why, 256, "a step of about %s is worth %u lanes of %u, not one more", time,
+                 num_lanes, num_planned);
+}
+
+uint32_t pri_worth_lanes(const pr_plan *plan, const pri_worth_input *input, char why[256])
+{
+    uint32_t best    = 1;
+    double   best_ns = pri_worth_step_ns(plan, input, 1);
+
+    why[0] = 0;
+    for (uint32_t num = 2; num <= plan->num_lanes; num++) {
+        const double ns = pri_worth_step_ns(plan, input, num);
+        if (ns >= best_ns) continue;
+        best    = num;
+        best_ns = ns;
+    }
+    if (plan->num_lanes > 1) say(best, plan->num_lanes, best_ns, why);
+    return best;
+}

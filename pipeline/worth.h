@@ -1,0 +1,78 @@
+/* worth.h: how many lanes a training step is worth.
+ *
+ * A further lane brings threads, and costs waiting, one more gradient to be summed, and vertices
+ * that two lanes both need. Whether it pays follows here from what a run is told and from the shape
+ * of its data, never from a clock: the number of lanes decides how losses are rounded, so a run
+ * that is repeated must get the same.
+ *
+ * A step of B seeds on L lanes is estimated as
+ *
+ *     time(L) = max over lanes l of  alone(b_l) + shared(b_l) / T_l
+ *             + update(L) / T  +  (L - 1) LANE           b_l = B T_l / T,  T = sum over l of T_l
+ *
+ * with T_l the threads of lane l; the L lanes with the most threads are those a plan for L lanes
+ * has. Hop h of b seeds begins with V_h vertices (V_0 = b) and draws E_h = V_h min(fanout, mean
+ * degree) edges; with the E_h ends anywhere among N vertices, as balls in bins,
+ *
+ *     V_{h+1} = V_h + (N - V_h) (1 - exp(-E_h / N))
+ *
+ * so that two halves of a batch have together more vertices than the batch: what is computed twice
+ * needs no term of its own. Real graphs are skewed and batches share more, by LABOR above all: then
+ * twice-computed vertices, and with them what a lane costs, are underestimated, and so is how small
+ * a batch is.
+ *
+ * The costs are those of one 2-core AMD EPYC with AVX-512, rounded (docs/benchmarks.md has what
+ * they come from); what they are for is the ratio of work to waiting, which they settle within a
+ * factor of two or so. docs/decisions.md says more. */
+#ifndef PIPELINE_WORTH_H
+#define PIPELINE_WORTH_H
+
+#include <packrat/nn.h>
+#include <packrat/numa.h>
+#include <packrat/sampler.h>
+
+/* Nanoseconds of one thread. */
+#define PRI_WORTH_LABEL_NS                                                                         \
+    10.0 /* an edge drawn: relabelled, by one thread of a lane (bench_sampler:                     \
+            14 with one thread, 13.6 with two) */
+#define PRI_WORTH_DRAW_NS 4.0 /* an edge drawn: what its threads share of it */
+#define PRI_WORTH_SCAN_NS 0.5 /* LABOR: a neighbour that is looked at (bench_sampler) */
+#define PRI_WORTH_ROW_NS                                                                           \
+    5.0 /* an input row: found in the cache's index, by one thread                                 \
+           (bench_cache_update: 2.5 to 10) */
+#define PRI_WORTH_BYTE_NS                                                                          \
+    0.1                        /* a byte of a row, copied or added up: 10 GB/s a core              \
+                                  (bench_cache_update) */
+#define PRI_WORTH_FLOP_NS 0.01 /* 100 GFLOP/s: oneDNN has 100 (AVX2) to 240 (AVX-512) a core */
+#define PRI_WORTH_ADAM_NS 1.0  /* a parameter updated */
+#define PRI_WORTH_SUM_NS                                                                           \
+    1.0 /* a parameter's gradient of a further lane: 4 bytes that another                          \
+           node has written, at 4 GB/s */
+#define PRI_WORTH_LANE_NS                                                                          \
+    40e3 /* a further lane woken and waited for, twice a step                                      \
+            (bench_scaling: lane_wake_ns) */
+
+/* What the estimate goes by; borrowed for the call. */
+typedef struct pri_worth_input {
+    uint64_t                  num_nodes, num_edges; /* of the graph */
+    uint64_t                  num_train;            /* seeds there are: no step has more of them */
+    uint32_t                  batch_size;           /* seeds of a step */
+    const pr_fanout          *fanout;
+    const pr_sampler_options *sampling; /* NULL: uniform */
+    uint64_t              row_bytes;    /* of an input row in the slab; 0: rows are read in place */
+    const pr_model_shape *shape;        /* of pr_model_describe; its layers are the fanout's */
+} pri_worth_input;
+
+/* Estimate the nanoseconds of a step on the num_lanes lanes of the plan that have most threads.
+ * Cannot fail. O(lanes * layers). */
+double pri_worth_step_ns(const pr_plan *plan, const pri_worth_input *input, uint32_t num_lanes);
+
+/* Give the number of lanes, 1 .. plan->num_lanes, with the least estimate; of equals the fewest.
+ *
+ *   why   out: half a sentence for people, "a step of about 0.4 ms is not worth a second lane";
+ *         "" where the plan has one lane anyway
+ *
+ * Cannot fail. */
+uint32_t pri_worth_lanes(const pr_plan *plan, const pri_worth_input *input, char why[256]);
+
+#endif
