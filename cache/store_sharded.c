@@ -229,7 +229,7 @@ pr_status pr_store_sharded(const pr_features *features, const pr_shards *shards,
 
     PR_CHECK(out, PR_E_ARG, "out is NULL");
     *out = NULL;
-    PR_TRY(check(features, shards, mode, &unit));
+    PR_TRY(check(features, shards, (int)mode, &unit));
     PR_NEW(own, 1);
     own->head = (pr_store){ .calls     = shards->of_row                        ? &found_calls
                                          : features->kind == PR_FEATURES_DENSE ? &dense_calls

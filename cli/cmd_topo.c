@@ -90,7 +90,7 @@ static pr_status print_json(const pr_topo *topo, const pr_placement *placement, 
 
 static int run(command_call *call)
 {
-    const topo_setup    *setup  = call->setup;
+    topo_setup          *setup  = call->setup;
     const topo_options  *own    = &setup->topo;
     pr_topo             *topo   = NULL;
     const pr_topo_source source = { .synthetic = own->synthetic[0] ? own->synthetic : NULL,

@@ -44,6 +44,27 @@ static void print_cache(const pr_train_setup *setup, const pr_train_result *r)
     printf("\n");
 }
 
+/* Print how lanes shared the work and whether their memory is where it was meant to be. */
+static void print_lanes(const pr_train_result *r)
+{
+    printf("lanes       %u", r->lanes);
+    if (r->bytes_local != PR_NULL_INT && r->bytes_moved)
+        printf("; %.1f %% of the bytes moved were local",
+               100 * (double)r->bytes_local / (double)r->bytes_moved);
+    if (isfinite(r->inputs_repeated_per_step))
+        printf("; %.0f inputs a step in more than one", r->inputs_repeated_per_step);
+    printf("\n");
+    if (r->pages_checked == 0)
+        printf("memory      not verified: the kernel does not say where pages are\n");
+    else if (r->pages_elsewhere)
+        printf("memory      %llu of %llu pages asked about are not on their node; packrat report "
+               "says which\n",
+               (unsigned long long)r->pages_elsewhere, (unsigned long long)r->pages_checked);
+    else
+        printf("memory      on its node, by the kernel: %llu pages asked about\n",
+               (unsigned long long)r->pages_checked);
+}
+
 /* Print what the steps came to; a run that was interrupted before its first one has no figures. */
 static void print_figures(const pr_train_setup *setup, const pr_train_result *r)
 {
@@ -55,6 +76,7 @@ static void print_figures(const pr_train_setup *setup, const pr_train_result *r)
     printf("step        %.3f ms in the median, %u thread%s%s\n", (double)r->step_ns_median * 1e-6,
            r->threads, r->threads == 1 ? "" : "s", r->pipelined ? ", pipelined" : "");
     print_cache(setup, r);
+    if (r->lanes > 1) print_lanes(r);
 }
 
 static void print_summary(const pr_train_setup *setup, const pr_train_result *r)
@@ -90,6 +112,12 @@ static int print_json(command_call *call, const pr_train_result *r, int exit_sta
     results_text(&out, "policy", r->policy);
     results_count(&out, "lookahead", r->lookahead);
     results_text(&out, "batch_hash", hash);
+    results_count(&out, "bytes_moved", r->bytes_moved);
+    results_known(&out, "bytes_local", r->bytes_local);
+    results_known(&out, "bytes_remote", r->bytes_remote);
+    results_real(&out, "inputs_repeated_per_step", r->inputs_repeated_per_step);
+    results_count(&out, "pages_checked", r->pages_checked);
+    results_count(&out, "pages_elsewhere", r->pages_elsewhere);
     results_count(&out, "rows_lost", r->rows_lost);
     results_count(&out, "heap_calls", r->heap_calls);
     results_count(&out, "threads", r->threads);

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include <packrat/nouns.h>
+
 /* Keep the first failure. */
 static void keep(results *r, pr_status st)
 {
@@ -26,6 +28,13 @@ void results_text(results *r, const char *name, const char *value)
 void results_count(results *r, const char *name, uint64_t value)
 {
     if (r->st == PR_OK) keep(r, pr_json_set_int(r->json, name, (int64_t)value));
+}
+
+void results_known(results *r, const char *name, int64_t value)
+{
+    if (r->st != PR_OK) return;
+    keep(r, value == PR_NULL_INT ? pr_json_set_null(r->json, name)
+                                 : pr_json_set_int(r->json, name, value));
 }
 
 void results_real(results *r, const char *name, double value)

@@ -17,8 +17,9 @@ typedef struct results {
 results results_begin(const command_call *call);                       /* holds "command" */
 void    results_text(results *r, const char *name, const char *value); /* NULL: null */
 void    results_count(results *r, const char *name, uint64_t value);
-void    results_real(results *r, const char *name, double value); /* not finite: null */
-void    results_run(results *r, int64_t run, const char *log);    /* "run" and "log", or nulls */
+void    results_known(results *r, const char *name, int64_t value); /* PR_NULL_INT: null */
+void    results_real(results *r, const char *name, double value);   /* not finite: null */
+void    results_run(results *r, int64_t run, const char *log);      /* "run" and "log", or nulls */
 
 /* Add "options", print the line and free. Gives `exit_status`, or EXIT_WORLD without memory. */
 int results_end(results *r, const command_call *call, int exit_status);

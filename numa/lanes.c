@@ -179,7 +179,7 @@ static void say_lanes(const pr_plan_options *options, uint32_t nodes, uint32_t u
         say(plan, ", as there are no more%s: %u of %u NUMA nodes",
             lanes == PR_MAX_LANES ? "" : " threads", used, nodes);
     else
-        say(plan, nodes == 1 ? ", as there is one NUMA node" : ", one a NUMA node");
+        say(plan, nodes == 1 ? ", as one NUMA node has cores" : ", one a NUMA node");
 }
 
 /* ---- the plan ---- */

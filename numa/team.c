@@ -216,6 +216,24 @@ uint32_t pri_team_num_threads(const pri_team *team)
     return team->num_threads;
 }
 
+void pri_team_cpus(const pri_team *team, char *out, size_t bytes)
+{
+    hwloc_bitmap_t all = hwloc_bitmap_alloc();
+
+    out[0] = '\0';
+#pragma omp parallel num_threads(team->num_threads)
+    {
+        hwloc_bitmap_t own = hwloc_bitmap_alloc();
+        if (own && pri_bind_thread_read(team->topo, own)) {
+#pragma omp critical(pri_team_cpus)
+            if (all) (void)hwloc_bitmap_or(all, all, own);
+        }
+        hwloc_bitmap_free(own);
+    }
+    if (all) (void)hwloc_bitmap_list_snprintf(out, bytes, all);
+    hwloc_bitmap_free(all);
+}
+
 void pri_team_attend(const pri_team *team, uint32_t threads)
 {
     omp_set_dynamic(0);

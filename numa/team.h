@@ -33,10 +33,17 @@ pr_status pri_team_enter(pri_team *team, pri_binding *binding);
 
 uint32_t pri_team_num_threads(const pri_team *team);
 
+/* List the CPUs that the team's threads may run on, all together, read back: "0-3,8". On the thread
+ * that entered. "" when the kernel does not say. Cannot fail. */
+void pri_team_cpus(const pri_team *team, char *out, size_t bytes);
+
 /* Let the calling thread, which is none of the team's, work for the lane: on any of the lane's
  * CPUs, as far as the team was bound, with memory of its node and an OpenMP team of `threads` of
  * its own. Best effort. After pri_team_enter; the thread must end before the team is freed. */
 void pri_team_attend(const pri_team *team, uint32_t threads);
+
+/* Tell whether this process may use less than the machine has: CPUs, or CPU time. */
+bool pri_topo_is_limited(const pr_topo *topo);
 
 /* Describe the hwloc in use, such as "2.9"; for the log's versions. */
 void pri_numa_version(char *out, size_t bytes);

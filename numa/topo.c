@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "numa/bind.h"
+#include "numa/team.h"
 
 /* Add the CPUs of OpenMP's places. When the user asks for them, libgomp binds the first thread to
  * the first place before main, so that the affinity alone would show one CPU. */
@@ -171,6 +172,12 @@ uint32_t pr_topo_num_nodes(const pr_topo *topo)
 uint32_t pr_topo_num_cpus(const pr_topo *topo)
 {
     return topo->num_cpus;
+}
+
+bool pri_topo_is_limited(const pr_topo *topo)
+{
+    return topo->limit != PRI_LIMIT_NONE ||
+           (topo->cpu_quota > 0 && topo->cpu_quota < (double)topo->num_cores);
 }
 
 double pr_topo_cpu_quota(const pr_topo *topo)

@@ -6,13 +6,19 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/child.h"
 
 enum {
     MAX_SYNTHETIC_BYTES = 1024,
     MAX_CPUS            = 4096,
     MAX_CPU_INDEX       = 65535,
-    MAX_XML_BYTES       = 16 << 20
+    MAX_XML_BYTES       = 16 << 20,
+    MAX_XML_SECONDS     = 20
 };
 
 /* Bound the CPUs of a description from above: the product of the numbers that are not within
@@ -69,18 +75,59 @@ done:
     return st;
 }
 
+/* A file's text, and what a child found out about it. */
+typedef struct probe {
+    const char *text;
+    size_t      bytes;
+    bool        good; /* out: hwloc loads it, without a word, and finds nothing wrong with it */
+} probe;
+
+/* In a child: load the text as the parent will, and check all of it. hwloc trusts its XML: what is
+ * wrong there may be said on standard error, or end the process. */
+static pr_status try_xml(void *context)
+{
+    probe              *own    = context;
+    hwloc_topology_t    hw     = NULL;
+    const int           said   = memfd_create("hwloc", MFD_CLOEXEC);
+    const struct rlimit time   = { MAX_XML_SECONDS, MAX_XML_SECONDS };
+    const struct rlimit nocore = { 0, 0 };
+
+    (void)setrlimit(RLIMIT_CPU, &time);
+    (void)setrlimit(RLIMIT_CORE, &nocore);
+    if (said >= 0) (void)dup2(said, STDERR_FILENO);
+    own->good = hwloc_topology_init(&hw) == 0 &&
+                hwloc_topology_set_xmlbuffer(hw, own->text, (int)own->bytes + 1) == 0 &&
+                hwloc_topology_load(hw) == 0;
+    if (own->good) {
+        hwloc_topology_check(hw); /* aborts */
+        hwloc_topology_destroy(hw);
+    }
+    (void)fflush(stderr);
+    if (said >= 0 && lseek(said, 0, SEEK_END) > 0) own->good = false;
+    return PR_OK;
+}
+
 /* Hand a file's text to hwloc. Entities are refused: they let a small file become a large one, or
- * name other files. Attributes that hwloc trusts, it checks itself when it loads. */
+ * name other files. */
 static pr_status set_xml(hwloc_topology_t hw, const char *path)
 {
-    pr_status st    = PR_OK;
-    char     *text  = NULL;
-    size_t    bytes = 0;
+    pr_status      st   = PR_OK;
+    char          *text = NULL;
+    uint64_t       peak;
+    probe          mine = { 0 };
+    pri_child_work work = {
+        .name = path, .run = try_xml, .context = &mine, .result = &mine, .result_bytes = sizeof mine
+    };
 
-    PR_TRY(read_file(path, &text, &bytes));
-    PR_CHECK(!memchr(text, 0, bytes) && strstr(text, "<topology") && !strstr(text, "<!ENTITY"),
+    PR_TRY(read_file(path, &text, &mine.bytes));
+    PR_CHECK(!memchr(text, 0, mine.bytes) && strstr(text, "<topology") && !strstr(text, "<!ENTITY"),
              PR_E_INPUT, "%s: is not a machine as hwloc writes it (lstopo machine.xml)", path);
-    PR_CHECK(hwloc_topology_set_xmlbuffer(hw, text, (int)bytes + 1) == 0, PR_E_INPUT,
+    mine.text          = text;
+    const size_t bytes = mine.bytes;
+    st                 = pri_child_run(&work, &peak);
+    PR_CHECK(st != PR_E_LIBRARY, PR_E_INPUT, "%s: hwloc fails on this XML: it is damaged", path);
+    PR_TRY(st);
+    PR_CHECK(mine.good && hwloc_topology_set_xmlbuffer(hw, text, (int)bytes + 1) == 0, PR_E_INPUT,
              "%s: hwloc cannot read this XML", path);
 done:
     pri_free(text);

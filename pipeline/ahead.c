@@ -73,6 +73,13 @@ void pri_ahead_free(pri_ahead *ahead)
     pri_free(ahead);
 }
 
+void pri_ahead_ranges(const pri_ahead *ahead, pr_ranges *ranges)
+{
+    for (uint32_t i = 0; i < ahead->num_rooms; i++)
+        pr_batch_room_ranges(ahead->ring[i].room, ranges);
+    pr_batch_room_ranges(ahead->aside.room, ranges);
+}
+
 uint32_t pri_ahead_window(pri_lane *const *lanes, uint32_t num_lanes)
 {
     PR_ASSERT(num_lanes > 0);
@@ -105,13 +112,12 @@ static pri_drawing *drawing_of(pri_ahead *ahead, uint64_t step)
     return &ahead->ring[step % ahead->num_rooms];
 }
 
-/* Name the lane's part of one step's seeds. */
-static void name(pri_drawing *drawing, const pri_turn *turn, const pri_step_seeds *seeds,
-                 uint64_t step)
+/* Name the lane's part of one step. */
+static void name(pri_drawing *drawing, pr_phase phase, uint32_t epoch, uint64_t step, pri_lot lot)
 {
-    drawing->draw = (pr_draw){ .phase = turn->phase, .epoch = seeds->epoch, .step = step };
-    drawing->seeds =
-        pri_seeds_part(seeds->ids, turn->part, turn->num_parts, &drawing->draw.first_position);
+    drawing->seeds = lot.seeds;
+    drawing->draw =
+        (pr_draw){ .phase = phase, .epoch = epoch, .step = step, .positions = lot.positions };
 }
 
 /* Have the batches drawn that a step with this window needs, and some to spare. */
@@ -120,10 +126,11 @@ static void post(pri_ahead *ahead, const pri_turn *turn, uint64_t last)
     const uint64_t end = pri_seeds_num_steps(turn->order);
 
     for (; ahead->posted <= last && ahead->posted < end; ahead->posted++) {
-        const pri_step_seeds seeds   = pri_seeds_of(turn->order, ahead->posted);
-        pri_drawing         *drawing = drawing_of(ahead, ahead->posted);
-        PR_ASSERT(ahead->posted < turn->step + ahead->num_rooms); /* its room is empty */
-        name(drawing, turn, &seeds, ahead->posted);
+        const uint64_t step    = ahead->posted;
+        const uint32_t epoch   = pri_seeds_of(turn->order, step).epoch;
+        pri_drawing   *drawing = drawing_of(ahead, step);
+        PR_ASSERT(step < turn->step + ahead->num_rooms); /* its room is empty */
+        name(drawing, turn->phase, epoch, step, pri_seeds_lot(turn->order, step, turn->lane));
         pri_drawer_post(ahead->drawer, drawing);
     }
 }
@@ -159,11 +166,10 @@ done:
 static pr_status take_aside(pri_lane *lane, const pri_turn *turn, pr_batch *batch,
                             pri_ahead_times *times)
 {
-    pri_ahead           *ahead = lane->ahead;
-    const pri_step_seeds seeds = { turn->epoch, turn->seeds };
-    const int64_t        start = pr_now_ns();
+    pri_ahead    *ahead = lane->ahead;
+    const int64_t start = pr_now_ns();
 
-    name(&ahead->aside, turn, &seeds, turn->step);
+    name(&ahead->aside, turn->phase, turn->epoch, turn->step, turn->lot);
     const pr_status st = pri_drawer_now(ahead->drawer, &ahead->aside);
     times->wait_ns += pr_now_ns() - start;
     if (st == PR_OK) *batch = ahead->aside.batch;

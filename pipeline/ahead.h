@@ -22,14 +22,14 @@
 /* What a lane is to take next: its part of one step. */
 typedef struct pri_turn {
     pr_phase         phase;
-    uint32_t         epoch;
+    uint32_t         epoch; /* without order */
     uint64_t         step;
-    pr_vids          seeds;           /* of the whole step */
-    const pri_seeds *order;           /* the steps to come; NULL: this step alone, out of order */
-    uint32_t         window;          /* with order: batches that shall wait behind this one */
-    uint32_t         next_window;     /* and behind the one after it */
-    bool             followed;        /* with order: the next turn will be the step after it */
-    uint32_t         part, num_parts; /* the lane's */
+    const pri_seeds *order;       /* the steps to come; NULL: this step alone, out of order */
+    pri_lot          lot;         /* without order: the lane's seeds */
+    uint32_t         window;      /* with order: batches that shall wait behind this one */
+    uint32_t         next_window; /* and behind the one after it */
+    bool             followed;    /* with order: the next turn will be the step after it */
+    uint32_t         lane;        /* whose turn it is */
 } pri_turn;
 
 /* What a lane spends in a step on getting batch and rows. */
@@ -57,6 +57,9 @@ typedef struct pri_ahead_setup {
  * says how many rooms were asked for when the address space does not hold them. */
 pr_status pri_ahead_create(const pri_ahead_setup *setup, pri_ahead **out);
 void      pri_ahead_free(pri_ahead *ahead); /* NULL is fine */
+
+/* Append the memory of the rooms. */
+void pri_ahead_ranges(const pri_ahead *ahead, pr_ranges *ranges);
 
 /* Give the window of the next step in order: one for all lanes, the widest that one of their caches
  * asked for when the step before began. A function of the steps so far. */

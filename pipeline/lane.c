@@ -1,6 +1,7 @@
 /* lane.c: making lanes and handing them work. */
 #include "pipeline/lane.h"
 
+#include "pipeline/ahead.h"
 #include "pipeline/bring.h"
 
 /* Run the lane's job on its thread. */
@@ -78,6 +79,7 @@ void pri_lane_free(pri_lane *lane)
     pri_tape_free(lane->tape);
     pr_cache_free(lane->cache);
     pr_sampler_free(lane->sampler);
+    pri_graph_copy_clear(&lane->graph);
     pri_team_free(lane->team);
     pri_free(lane);
 }
@@ -110,22 +112,25 @@ static pr_status equip(pri_lane *lane, void *argument)
     const pri_lane_kit *kit     = argument;
     const uint32_t      threads = threads_that_draw(lane, kit);
 
-    PR_TRY(pr_sampler_create(kit->graph, kit->fanout, kit->sampling, kit->seed, kit->max_seeds,
-                             threads, &lane->sampler));
-    const pr_cache_setup cache = { .options    = kit->cache,
+    if (kit->graph_copy) PR_TRY(pri_graph_copy_make(kit->graph, &lane->graph));
+    const pr_graph *graph = kit->graph_copy ? &lane->graph.graph : kit->graph;
+    PR_TRY(pr_sampler_create(graph, kit->fanout, kit->sampling, kit->seed, kit->max_seeds, threads,
+                             &lane->sampler));
+    const pr_cache_setup cache = { .options    = &kit->cache,
                                    .stores     = &kit->store,
                                    .num_planes = 1,
                                    .max_wanted = pr_sampler_max_inputs(lane->sampler),
                                    .tuning     = kit->tuning,
-                                   .scores     = kit->scores };
+                                   .scores     = kit->scores,
+                                   .numa_node  = lane->numa_node };
     PR_TRY(pr_cache_open(&cache, &lane->cache));
     const pri_ahead_setup ahead = { .sampler      = lane->sampler,
                                     .cache        = lane->cache,
-                                    .max_window   = pri_ahead_limit(kit->cache),
+                                    .max_window   = pri_ahead_limit(&kit->cache),
                                     .draw_threads = kit->pipelined ? threads : 0,
                                     .team         = lane->team };
     PR_TRY(pri_ahead_create(&ahead, &lane->ahead));
-    const bool slow = pr_store_fetches(kit->store) && kit->cache->mode != PR_CACHE_OFF;
+    const bool slow = pr_store_fetches(kit->store) && kit->cache.mode != PR_CACHE_OFF;
     PR_TRY(pri_bring_create(lane->cache, kit->pipelined && slow, lane->team, &lane->bring));
     PR_TRY(open_tape(lane, kit));
 done:
@@ -135,4 +140,23 @@ done:
 pr_status pri_lane_equip(pri_lane *lane, const pri_lane_kit *kit)
 {
     return pri_lane_run(lane, equip, (void *)(uintptr_t)kit);
+}
+
+pr_status pri_lanes_equip_all(pri_lane *const *lanes, uint32_t num_lanes, const pri_lane_kit *kit)
+{
+    void *argument[PR_MAX_LANES];
+
+    for (uint32_t i = 0; i < num_lanes; i++) argument[i] = (void *)(uintptr_t)&kit[i];
+    return pri_lanes_run(lanes, num_lanes, equip, argument);
+}
+
+void pri_lane_ranges(const pri_lane *lane, pr_ranges *ranges)
+{
+    ranges->lane      = lane->index;
+    ranges->numa_node = lane->numa_node;
+    pr_sampler_ranges(lane->sampler, ranges);
+    pri_ahead_ranges(lane->ahead, ranges);
+    pr_cache_ranges(lane->cache, ranges);
+    pri_tape_ranges(lane->tape, ranges);
+    pri_graph_copy_ranges(&lane->graph, ranges);
 }

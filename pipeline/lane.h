@@ -9,6 +9,7 @@
 #include <packrat/sampler.h>
 
 #include "numa/team.h"
+#include "pipeline/graph_copy.h"
 #include "pipeline/nn/nn.h"
 #include "pipeline/worker.h"
 
@@ -27,11 +28,13 @@ struct pri_lane {
     pri_worker  *thread;
     pri_lane_job job; /* that the thread has, or had last */
     void        *argument;
-    pr_sampler  *sampler; /* NULL until pri_lane_equip; whoever draws uses it (drawer.h) */
-    pri_ahead   *ahead;
-    pr_cache    *cache;
-    pri_bring   *bring;
-    pri_tape    *tape;
+
+    pri_graph_copy graph;   /* zero where the lane reads the shared one */
+    pr_sampler    *sampler; /* NULL until pri_lane_equip; whoever draws uses it (drawer.h) */
+    pri_ahead     *ahead;
+    pr_cache      *cache;
+    pri_bring     *bring;
+    pri_tape      *tape;
 };
 
 /* Start the lane's thread and pin its team. `topo` and `plan` must outlive the lane. */
@@ -44,21 +47,30 @@ void pri_lane_free(pri_lane *lane);
 /* What a lane needs to work on mini-batches. */
 typedef struct pri_lane_kit {
     const pr_graph           *graph;
+    bool                      graph_copy; /* the lane samples from a copy of its own */
     const pr_fanout          *fanout;
     const pr_sampler_options *sampling;
     const pr_store           *store;
     const pr_model           *model;
-    const pr_cache_options   *cache;
+    pr_cache_options          cache;  /* of this lane */
     const pr_tuning          *tuning; /* NULL: defaults */
     const uint32_t           *scores; /* [num_nodes] for policy static, else NULL; read here only */
     uint64_t                  seed;
-    uint32_t                  max_seeds;       /* of the lane's part of a step */
+    uint32_t                  max_seeds;       /* of the lane's lot of a step */
     uint32_t                  sampler_threads; /* 0: the team's; pipelined: 1 */
     bool                      pipelined;       /* draw and fetch on threads of their own */
 } pri_lane_kit;
 
-/* Create sampler, rooms for batches, cache partition and tape on the lane's thread. */
+/* Create sampler, rooms for batches, cache partition and tape on the lane's thread, and the copy of
+ * the graph where there is to be one. */
 pr_status pri_lane_equip(pri_lane *lane, const pri_lane_kit *kit);
+
+/* Equip several at once; kit[i] is lane i's. */
+pr_status pri_lanes_equip_all(pri_lane *const *lanes, uint32_t num_lanes, const pri_lane_kit *kit);
+
+/* Append the memory of an equipped lane, as its own and of its node: sampler, rooms, cache, tape
+ * and copy of the graph. */
+void pri_lane_ranges(const pri_lane *lane, pr_ranges *ranges);
 
 /* Run one job on every lane at once and wait for all. arguments[i] goes to lane i. The first
  * failing lane's error, by index, becomes the caller's. */

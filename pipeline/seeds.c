@@ -13,7 +13,16 @@ struct pri_seeds {
     pr_vid         *order; /* [nodes] of the epoch of the latest step */
     pr_vid         *block; /* [pool * batch_size] as arranged for its round; NULL: no echo */
     pr_vid         *kept;  /* [num_kept, batch_size] */
+
+    /* With several lanes steps are kept as they were dealt; else both are NULL. */
+    uint32_t *positions; /* [num_kept, batch_size] in the step */
+    uint32_t *begin;     /* [num_kept, lanes + 1] of each lane's seeds */
 };
+
+static uint32_t num_lanes_of(const pri_seeds *seeds)
+{
+    return seeds->plan.split ? pri_split_num_lanes(seeds->plan.split) : 1;
+}
 
 pr_status pri_seeds_open(const pri_seeds_plan *plan, pri_seeds **out)
 {
@@ -34,6 +43,10 @@ pr_status pri_seeds_open(const pri_seeds_plan *plan, pri_seeds **out)
     PR_NEW(seeds->order, n);
     if (plan->echo.times > 1) PR_NEW(seeds->block, pool < n ? pool : n);
     PR_NEW(seeds->kept, seeds->num_kept * batch);
+    if (num_lanes_of(seeds) > 1) {
+        PR_NEW(seeds->positions, seeds->num_kept * batch);
+        PR_NEW(seeds->begin, seeds->num_kept * (num_lanes_of(seeds) + UINT64_C(1)));
+    }
     *out  = seeds;
     seeds = NULL;
 done:
@@ -58,6 +71,8 @@ void pri_seeds_free(pri_seeds *seeds)
 {
     if (!seeds) return;
     pri_seed_order_free(seeds->source);
+    pri_free(seeds->begin);
+    pri_free(seeds->positions);
     pri_free(seeds->kept);
     pri_free(seeds->block);
     pri_free(seeds->order);
@@ -74,10 +89,27 @@ uint64_t pri_seeds_num_steps(const pri_seeds *seeds)
     return seeds->plan.num_steps;
 }
 
-/* Give the place of a step's copy in the ring. */
-static pr_vid *copy_of(const pri_seeds *seeds, uint64_t step)
+/* Give the place of a step's first seed in the ring. */
+static size_t place_in_ring(const pri_seeds *seeds, uint64_t step)
 {
-    return seeds->kept + (size_t)(step % seeds->num_kept) * seeds->plan.batch_size;
+    return (size_t)(step % seeds->num_kept) * seeds->plan.batch_size;
+}
+
+static uint32_t *begins_of(const pri_seeds *seeds, uint64_t step)
+{
+    return seeds->begin + (size_t)(step % seeds->num_kept) * (num_lanes_of(seeds) + (size_t)1);
+}
+
+/* Keep a step, dealt where there are several lanes. */
+static void keep(pri_seeds *seeds, uint64_t step, pr_vids ids)
+{
+    const size_t at = place_in_ring(seeds, step);
+
+    if (seeds->begin)
+        pri_split_deal(seeds->plan.split, ids, seeds->kept + at, seeds->positions + at,
+                       begins_of(seeds, step));
+    else
+        memcpy(seeds->kept + at, ids.at, ids.n * sizeof *ids.at);
 }
 
 static pri_echo_place place_of(const pri_seeds *seeds, uint64_t step)
@@ -103,7 +135,7 @@ static void lay_out(pri_seeds *seeds, uint64_t step)
         }
         from = seeds->block;
     }
-    memcpy(copy_of(seeds, step), from + place.at, place.n * sizeof *from);
+    keep(seeds, step, (pr_vids){ from + place.at, place.n });
 }
 
 void pri_seeds_reach(pri_seeds *seeds, uint64_t step)
@@ -116,14 +148,17 @@ pri_step_seeds pri_seeds_of(const pri_seeds *seeds, uint64_t step)
 {
     PR_ASSERT(step < seeds->reached && step + seeds->num_kept >= seeds->reached);
     return (pri_step_seeds){ .epoch = (uint32_t)(step / seeds->steps_per_epoch),
-                             .ids   = { copy_of(seeds, step), place_of(seeds, step).n } };
+                             .ids   = { seeds->kept + place_in_ring(seeds, step),
+                                        place_of(seeds, step).n } };
 }
 
-pr_vids pri_seeds_part(pr_vids seeds, uint32_t part, uint32_t num_parts, uint32_t *first)
+pri_lot pri_seeds_lot(const pri_seeds *seeds, uint64_t step, uint32_t lane)
 {
-    const size_t begin = seeds.n * part / num_parts;
-    const size_t end   = seeds.n * (part + 1) / num_parts;
+    const pr_vids ids = pri_seeds_of(seeds, step).ids;
 
-    *first = (uint32_t)begin;
-    return (pr_vids){ seeds.at + begin, end - begin };
+    PR_ASSERT(lane < num_lanes_of(seeds));
+    if (!seeds->begin) return (pri_lot){ .seeds = ids };
+    const uint32_t *begin = begins_of(seeds, step) + lane;
+    return (pri_lot){ .seeds     = { ids.at + begin[0], begin[1] - begin[0] },
+                      .positions = seeds->positions + place_in_ring(seeds, step) + begin[0] };
 }

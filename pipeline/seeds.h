@@ -8,10 +8,11 @@
 #include "base/check.h"
 #include "pipeline/echo.h"
 #include "pipeline/seed_order.h"
+#include "pipeline/split.h"
 
 typedef struct pri_seeds pri_seeds;
 
-/* The seeds of one step. */
+/* The seeds of one step, with several lanes in the order they were dealt: lane after lane. */
 typedef struct pri_step_seeds {
     uint32_t epoch;
     pr_vids  ids; /* borrowed until max_ahead + 1 steps later are reached */
@@ -24,15 +25,17 @@ typedef struct pri_seeds_plan {
     uint32_t            batch_size; /* at least 1; the last step of a round has what is left */
     uint64_t            num_steps;  /* where the stream ends */
     uint32_t            max_ahead;  /* how far past the step in work it will be read */
+    pri_split          *split;      /* deals steps of batch_size to lanes; NULL: one lane */
 } pri_seeds_plan;
 
-/* Create a stream before its first step. The plan's nodes are borrowed, its clusters not.
+/* Create a stream before its first step. The plan's nodes and split are borrowed, its clusters not.
  *
- * Takes 4 bytes a node and 4 per seed of max_ahead + 1 steps, what the order takes, and with an
- * echo 4 per seed of the pool; after that no call allocates. */
+ * Takes 4 bytes a node, 4 per seed of max_ahead + 1 steps, with several lanes 8, what the order
+ * takes, and with an echo 4 per seed of the pool; after that no call allocates. */
 pr_status pri_seeds_open(const pri_seeds_plan *plan, pri_seeds **out);
 
-/* The same in random order without an echo: `seed` keys the order of each epoch (pr_seed_order). */
+/* The same in random order without an echo, for one lane: `seed` keys the order of each epoch
+ * (pr_seed_order). */
 pr_status pri_seeds_create(pr_vids nodes, uint64_t seed, uint32_t batch_size, uint64_t num_steps,
                            uint32_t max_ahead, pri_seeds **out);
 void      pri_seeds_free(pri_seeds *seeds); /* NULL is fine */
@@ -48,10 +51,7 @@ void pri_seeds_reach(pri_seeds *seeds, uint64_t step);
 /* Give the seeds of a step that is ready. Any thread, while nobody reaches. */
 pri_step_seeds pri_seeds_of(const pri_seeds *seeds, uint64_t step);
 
-/* Cut a step's seeds into consecutive parts, as even as whole seeds allow, and give one of them.
- *
- *   first   out: place of the part's first seed in the whole step
- */
-pr_vids pri_seeds_part(pr_vids seeds, uint32_t part, uint32_t num_parts, uint32_t *first);
+/* Give what a lane has of them. */
+pri_lot pri_seeds_lot(const pri_seeds *seeds, uint64_t step, uint32_t lane);
 
 #endif

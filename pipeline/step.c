@@ -6,19 +6,35 @@
 
 #include "pipeline/bring.h"
 
-/* One lane's part of a step: its slice of the seeds in, its share of the row out. */
+typedef struct step_work step_work;
+
+/* One lane's part of a step: its lot of the seeds in, its share of the row out. */
 typedef struct lane_part {
-    const pri_step_input *input;
-    pri_turn              turn;
-    pr_batch              batch;
-    uint32_t              num_waiting; /* batches drawn behind this one */
-    pr_cache_plan         plan;
-    pri_ahead_times       ahead;
-    pri_nn_times          times;
-    int64_t               place_ns, lane_ns;
-    double                loss_sum;
-    uint64_t              num_correct;
+    step_work      *work;
+    pri_turn        turn;
+    pr_batch        batch;
+    uint32_t        num_waiting; /* batches drawn behind this one */
+    pr_cache_plan   plan;
+    pri_ahead_times ahead;
+    pri_nn_times    times;
+    int64_t         rows_replicated; /* PR_NULL_INT: not counted */
+    int64_t         place_ns, lane_ns;
+    double          loss_sum;
+    uint64_t        num_correct;
 } lane_part;
+
+/* A step, for all lanes to see. */
+struct step_work {
+    const pri_step_input *input;
+    pri_lane *const      *lanes;
+    uint32_t              num_lanes;
+    lane_part             part[PR_MAX_LANES];
+    float                *gradient[PR_MAX_LANES];
+    pr_optimizer_options  optimizer;       /* with the learning rate of this step */
+    bool                  counts;          /* what lanes have twice is counted in this step */
+    int64_t               inputs_repeated; /* PR_NULL_INT: not counted */
+    const pr_cache       *cache[PR_MAX_LANES];
+};
 
 /* Batch and rows may have been got ready while earlier steps were computed; the calls are the same
  * either way. */
@@ -26,7 +42,7 @@ static pr_status lane_step(pri_lane *lane, void *argument)
 {
     pr_status             st   = PR_OK;
     lane_part            *part = argument;
-    const pri_step_input *in   = part->input;
+    const pri_step_input *in   = part->work->input;
     const pri_turn       *turn = &part->turn;
     pr_slab               slab;
 
@@ -56,8 +72,46 @@ done:
     return st;
 }
 
+/* Count what this lane has that others have too; the first counts the inputs of all. */
+static void count_twice(lane_part *part)
+{
+    step_work *work = part->work;
+    pr_vids    nodes[PR_MAX_LANES];
+
+    part->rows_replicated =
+        (int64_t)pri_replicas_rows(work->cache, work->num_lanes, part->turn.lane);
+    if (part->turn.lane != 0) return;
+    for (uint32_t i = 0; i < work->num_lanes; i++) nodes[i] = work->part[i].batch.nodes;
+    work->inputs_repeated =
+        (int64_t)pri_replicas_inputs(work->input->replicas, nodes, work->num_lanes);
+}
+
+/* The rest of a step, when all lanes have done the above: what needs the gradients, batches or
+ * caches of more than one. Nothing is placed meanwhile; rows of the next step may be on their way
+ * to staging. A lane writes what is its own: its slice of the parameters. */
+static pr_status lane_finish(pri_lane *lane, void *argument)
+{
+    lane_part *part = argument;
+    step_work *work = part->work;
+
+    (void)lane;
+    if (work->input->optimizer) {
+        pr_model          *model = work->input->model;
+        const pri_nn_slice mine  = pri_nn_slice_of(model, part->turn.lane, work->num_lanes);
+        pri_nn_update(model, mine, work->gradient, work->num_lanes, &work->optimizer, &part->times);
+    }
+    if (work->counts) count_twice(part);
+    return PR_OK;
+}
+
+/* Add a count that may be unknown, which the sum is then too. */
+static void add_known(int64_t *sum, int64_t value)
+{
+    *sum = *sum == PR_NULL_INT || value == PR_NULL_INT ? PR_NULL_INT : *sum + value;
+}
+
 /* Add one lane's counts to the row. */
-static void add_counts(pr_step *row, const lane_part *part, bool one_node)
+static void add_counts(pr_step *row, const lane_part *part)
 {
     const pr_cache_plan *plan = &part->plan;
 
@@ -74,12 +128,9 @@ static void add_counts(pr_step *row, const lane_part *part, bool one_node)
     row->rows_first += plan->rows_first;
     row->bytes_moved += plan->bytes_moved;
     row->bytes_gather += plan->bytes_gather;
-    row->bytes_local = one_node ? row->bytes_local + (int64_t)plan->bytes_moved : PR_NULL_INT;
-    if (!one_node) row->bytes_remote = PR_NULL_INT; /* not measured yet */
-    if (plan->bytes_bound == PR_NULL_INT)
-        row->bytes_bound = PR_NULL_INT;
-    else if (row->bytes_bound != PR_NULL_INT)
-        row->bytes_bound += plan->bytes_bound;
+    add_known(&row->bytes_bound, plan->bytes_bound);
+    add_known(&row->bytes_local, plan->bytes_local);
+    add_known(&row->bytes_remote, plan->bytes_remote);
     row->loss += part->loss_sum;
     row->num_correct += (int64_t)part->num_correct;
 }
@@ -97,91 +148,97 @@ static void take_times(pr_step *row, const lane_part *part)
     row->fetch_ns     = part->ahead.fetch_ns;
 }
 
-static void fill_partition(pr_step_partition *out, const pri_lane *lane, const lane_part *part,
-                           bool one_node)
+static void fill_partition(pr_step_partition *out, const pri_lane *lane, const lane_part *part)
 {
     *out = (pr_step_partition){
-        .partition     = lane->index,
-        .numa_node     = lane->numa_node,
-        .num_inputs    = part->plan.num_wanted,
-        .rows_hit      = part->plan.rows_hit,
-        .rows_added    = part->plan.rows_added,
-        .rows_bypassed = part->plan.rows_bypassed,
-        .rows_victim   = part->plan.rows_victim,
-        .bytes_moved   = part->plan.bytes_moved,
-        .bytes_bound   = part->plan.bytes_bound,
-        .bytes_local   = one_node ? (int64_t)part->plan.bytes_moved : PR_NULL_INT,
-        .bytes_remote  = one_node ? 0 : PR_NULL_INT,
-        .prepare_ns    = part->ahead.prepare_ns,
-        .place_ns      = part->place_ns,
-        .fetch_ns      = part->ahead.fetch_ns,
-        .lane_ns       = part->lane_ns,
+        .partition       = lane->index,
+        .numa_node       = lane->numa_node,
+        .num_inputs      = part->plan.num_wanted,
+        .rows_hit        = part->plan.rows_hit,
+        .rows_added      = part->plan.rows_added,
+        .rows_bypassed   = part->plan.rows_bypassed,
+        .rows_victim     = part->plan.rows_victim,
+        .rows_replicated = part->rows_replicated,
+        .bytes_moved     = part->plan.bytes_moved,
+        .bytes_bound     = part->plan.bytes_bound,
+        .bytes_local     = part->plan.bytes_local,
+        .bytes_remote    = part->plan.bytes_remote,
+        .prepare_ns      = part->ahead.prepare_ns,
+        .place_ns        = part->place_ns,
+        .fetch_ns        = part->ahead.fetch_ns,
+        .lane_ns         = part->lane_ns,
     };
 }
 
-/* Give a lane its turn; all look equally far ahead. */
-static lane_part part_of(const pri_step_input *input, uint32_t index, uint32_t num_lanes)
+/* Give each lane its turn; all look equally far ahead. */
+static void take_turns(step_work *work)
 {
-    return (lane_part){ .input = input,
-                        .turn  = { .phase     = input->phase,
-                                   .epoch     = input->epoch,
-                                   .step      = input->step,
-                                   .seeds     = input->seeds,
-                                   .order     = input->order,
-                                   .followed  = input->followed,
-                                   .part      = index,
-                                   .num_parts = num_lanes } };
+    const pri_step_input *in     = work->input;
+    uint32_t              window = 0, next_window = 0;
+
+    if (in->order)
+        pri_ahead_begin(work->lanes, work->num_lanes, in->order, in->step, &window, &next_window);
+    else if (in->split)
+        pri_split_aside(in->split, in->seeds);
+    for (uint32_t i = 0; i < work->num_lanes; i++) {
+        const pri_turn turn = { .phase       = in->phase,
+                                .epoch       = in->epoch,
+                                .step        = in->step,
+                                .order       = in->order,
+                                .window      = window,
+                                .next_window = next_window,
+                                .followed    = in->followed,
+                                .lane        = i };
+        work->part[i] =
+            (lane_part){ .work = work, .turn = turn, .rows_replicated = work->inputs_repeated };
+        work->cache[i]    = work->lanes[i]->cache;
+        work->gradient[i] = pri_nn_gradient(work->lanes[i]->tape);
+        if (!in->order)
+            work->part[i].turn.lot =
+                in->split ? pri_split_lot(in->split, i) : (pri_lot){ .seeds = in->seeds };
+    }
 }
 
-/* The gradients of all lanes, and what to do with them. */
-typedef struct update_job {
-    const pri_step_input *input;
-    float                *gradient[PR_MAX_LANES];
-    uint32_t              num_lanes;
-    pri_nn_times          times;
-} update_job;
-
-/* On a lane's thread, which has a team: one of the caller's own would have as many threads again,
- * that wait for work where lanes compute. */
-static pr_status update_model(pri_lane *lane, void *argument)
+/* Run both halves on all lanes. */
+static pr_status run_lanes(step_work *work)
 {
-    update_job           *job = argument;
-    const pri_step_input *in  = job->input;
-    pr_optimizer_options  now = *in->optimizer;
+    pr_status             st = PR_OK;
+    const pri_step_input *in = work->input;
+    void                 *argument[PR_MAX_LANES];
 
-    (void)lane;
-    now.lr = pr_learning_rate(in->optimizer, in->step, in->num_steps);
-    pri_nn_update(in->model, job->gradient, job->num_lanes, &now, &job->times);
-    return PR_OK;
+    for (uint32_t i = 0; i < work->num_lanes; i++) argument[i] = &work->part[i];
+    PR_TRY(pri_lanes_run(work->lanes, work->num_lanes, lane_step, argument));
+    if (!in->optimizer && !work->counts) goto done;
+    if (in->optimizer) {
+        work->optimizer    = *in->optimizer;
+        work->optimizer.lr = pr_learning_rate(in->optimizer, in->step, in->num_steps);
+    }
+    PR_TRY(pri_lanes_run(work->lanes, work->num_lanes, lane_finish, argument));
+    if (in->optimizer) pri_nn_updated(in->model);
+done:
+    return st;
 }
 
 pr_status pri_step_run(pri_lane *const *lanes, uint32_t num_lanes, const pri_step_input *input,
                        pr_step *row, pr_step_partition *partition)
 {
-    pr_status  st = PR_OK;
-    lane_part  part[PR_MAX_LANES];
-    void      *argument[PR_MAX_LANES];
-    update_job update  = { .input = input, .num_lanes = num_lanes };
-    uint32_t   slowest = 0, window = 0, next_window = 0;
+    pr_status        st      = PR_OK;
+    step_work        work    = { .input = input, .lanes = lanes, .num_lanes = num_lanes };
+    const lane_part *part    = work.part;
+    uint32_t         slowest = 0;
 
-    const int64_t start = pr_now_ns();
-    if (input->order)
-        pri_ahead_begin(lanes, num_lanes, input->order, input->step, &window, &next_window);
-    for (uint32_t i = 0; i < num_lanes; i++) {
-        part[i]                  = part_of(input, i, num_lanes);
-        part[i].turn.window      = window;
-        part[i].turn.next_window = next_window;
-        argument[i]              = &part[i];
-        update.gradient[i]       = pri_nn_gradient(lanes[i]->tape);
-    }
-    PR_TRY(pri_lanes_run(lanes, num_lanes, lane_step, argument));
-    if (input->optimizer) PR_TRY(pri_lane_run(lanes[0], update_model, &update));
+    PR_ASSERT(num_lanes == (input->split ? pri_split_num_lanes(input->split) : 1));
+    work.counts          = num_lanes > 1 && input->replicas && pri_replicas_due(input->step);
+    work.inputs_repeated = num_lanes > 1 ? PR_NULL_INT : 0; /* one lane has nothing twice */
+    const int64_t start  = pr_now_ns();
+    take_turns(&work);
+    PR_TRY(run_lanes(&work));
 
     *row = (pr_step){ .phase           = input->phase,
                       .step            = input->step,
                       .epoch           = input->epoch,
                       .num_seeds       = input->seeds.n,
-                      .inputs_repeated = num_lanes > 1 ? PR_NULL_INT : 0,
+                      .inputs_repeated = work.inputs_repeated,
                       .mode            = pr_cache_mode_name(lanes[0]->cache),
                       .path            = part[0].plan.path,
                       .policy          = pr_cache_policy_name(lanes[0]->cache),
@@ -191,15 +248,15 @@ pr_status pri_step_run(pri_lane *const *lanes, uint32_t num_lanes, const pri_ste
                       .instructions    = PR_NULL_INT,
                       .llc_misses      = PR_NULL_INT };
     for (uint32_t i = 0; i < num_lanes; i++) {
-        add_counts(row, &part[i], input->one_node);
-        fill_partition(&partition[i], lanes[i], &part[i], input->one_node);
+        add_counts(row, &part[i]);
+        fill_partition(&partition[i], lanes[i], &part[i]);
         if (part[i].lane_ns > part[slowest].lane_ns) slowest = i;
+        if (part[i].times.update_ns > row->update_ns) row->update_ns = part[i].times.update_ns;
     }
     take_times(row, &part[slowest]);
-    row->loss      = input->seeds.n ? row->loss / (double)input->seeds.n : (double)NAN;
-    row->update_ns = update.times.update_ns;
-    row->step_ns   = pr_now_ns() - start;
-    row->other_ns  = row->step_ns - row->wait_ns - row->prepare_ns - row->place_ns -
+    row->loss     = input->seeds.n ? row->loss / (double)input->seeds.n : (double)NAN;
+    row->step_ns  = pr_now_ns() - start;
+    row->other_ns = row->step_ns - row->wait_ns - row->prepare_ns - row->place_ns -
                     row->aggregate_ns - row->gemm_ns - row->backward_ns - row->update_ns;
 done:
     return st;

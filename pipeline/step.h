@@ -3,29 +3,32 @@
 #define PIPELINE_STEP_H
 
 #include "pipeline/lane.h"
+#include "pipeline/replicas.h"
 #include "pipeline/seeds.h"
 
 /* What a step works on; borrowed. */
 typedef struct pri_step_input {
-    pr_phase   phase;
-    uint32_t   epoch;
-    uint64_t   step;
-    pr_vids    seeds;                   /* of the whole step, distinct, labelled */
-    pri_seeds *order;                   /* steps to draw ahead from, this one next; NULL: none */
-    bool       followed;                /* with order: the next call is for the step after it, and
+    pr_phase      phase;
+    uint32_t      epoch;
+    uint64_t      step;
+    pr_vids       seeds;                /* of the whole step, distinct, labelled */
+    pri_seeds    *order;                /* steps to draw ahead from, this one next; NULL: none */
+    pri_split    *split;                /* deals seeds to lanes, in `order` too; NULL: one lane */
+    pri_replicas *replicas;             /* counts what lanes have twice; NULL: nobody does */
+    bool          followed;             /* with order: the next call is for the step after it, and
                                            the caches are left alone until then */
     const int32_t              *labels; /* [num_nodes] */
     pr_model                   *model;
     const pr_optimizer_options *optimizer; /* NULL: forward and loss only */
     uint64_t                    num_steps; /* of the run; what the learning rate goes by */
     uint64_t                    seed;      /* of dropout */
-    bool                        one_node;  /* the machine has one NUMA node: all bytes are local */
 } pri_step_input;
 
-/* Do one step on all lanes: each takes its slice of the seeds, updates its own cache partition and
- * computes; gradients are summed in lane order. A step with `order` draws batches of later steps,
- * equally far in all lanes, and those steps must follow; one without may come between any. No heap
- * call after the first steps.
+/* Do one step on all lanes: each takes its lot of the seeds, updates its own cache partition and
+ * computes; then each sums the gradients of all, in lane order, and updates its slice of the
+ * parameters. A lane may have no seeds: its gradient is zero. A step with `order` draws batches of
+ * later steps, equally far in all lanes, and those steps must follow; one without may come between
+ * any. No heap call after the first steps.
  *
  *   row         out, the step's row of the log
  *   partition   out [num_lanes]

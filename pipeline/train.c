@@ -23,6 +23,8 @@ typedef struct course {
     uint64_t         step, eval_step;
     int64_t         *step_ns; /* [KEPT_TIMES] of the latest steps, a ring */
     uint64_t         rows_moved, rows_wanted, rows_hit, rows_direct;
+    uint64_t         inputs_repeated, steps_counted; /* of the steps where they are */
+    uint64_t         verified_step; /* at which the kernel was asked where memory is */
     uint64_t         heap_calls;
     double           epoch_loss; /* sum over the epoch's seeds */
     uint64_t         epoch_seeds, epoch_correct;
@@ -59,7 +61,8 @@ static pri_step_input step_input(const course *c, uint32_t epoch)
                              .labels   = t->dataset->labels,
                              .model    = t->model,
                              .seed     = t->setup->train.seed,
-                             .one_node = t->one_node };
+                             .split    = t->seed_split,
+                             .replicas = t->replicas };
 }
 
 /* Save the model to keep if it is newer than the checkpoint and that one is old enough. What fails
@@ -89,6 +92,31 @@ static bool is_followed(const course *c, uint32_t epoch)
     return c->step + 1 < end || t->eval != PR_EVAL_SAMPLED || !is_evaluated(t, epoch, false);
 }
 
+/* Add a step's bytes and repeated inputs to the run's. */
+static void add_locality(course *c, const pr_step *row)
+{
+    pr_train_result *result = c->result;
+
+    result->bytes_moved += row->bytes_moved;
+    if (row->bytes_local == PR_NULL_INT || result->bytes_local == PR_NULL_INT) {
+        result->bytes_local = result->bytes_remote = PR_NULL_INT;
+    } else {
+        result->bytes_local += row->bytes_local;
+        result->bytes_remote += row->bytes_remote;
+    }
+    if (row->inputs_repeated == PR_NULL_INT) return;
+    c->inputs_repeated += (uint64_t)row->inputs_repeated;
+    c->steps_counted++;
+}
+
+/* Ask the kernel where memory is, unless it was asked at this step. */
+static pr_status verify(course *c)
+{
+    if (c->verified_step == c->step) return PR_OK;
+    c->verified_step = c->step;
+    return pri_placed_check(c->trainer->placed, c->step);
+}
+
 /* Do the next training step, log it and keep its figures. */
 static pr_status train_step(course *c, uint32_t epoch)
 {
@@ -116,6 +144,7 @@ static pr_status train_step(course *c, uint32_t epoch)
     c->rows_wanted += row.num_inputs;
     c->rows_hit += row.rows_hit;
     c->rows_direct += row.rows_direct;
+    add_locality(c, &row);
     c->epoch_loss += row.loss * (double)row.num_seeds;
     c->epoch_seeds += row.num_seeds;
     c->epoch_correct += (uint64_t)row.num_correct;
@@ -219,6 +248,8 @@ static pr_status train_epoch(course *c, uint32_t epoch)
         PR_CHECK(!interrupted(c), PR_E_INTERRUPTED, "interrupted after step %llu",
                  (unsigned long long)c->step);
         PR_TRY(train_step(c, epoch));
+        const uint64_t every = t->setup->placement.verify_every;
+        if (c->step == 1 || (every && c->step % every == 0)) PR_TRY(verify(c));
     }
     c->result->epochs     = epoch + 1;
     c->result->train_loss = c->epoch_loss / (double)c->epoch_seeds;
@@ -276,6 +307,8 @@ static void sum_up(course *c)
     }
     for (uint32_t i = 0; i < t->num_lanes; i++)
         result->capacity_rows += pr_cache_capacity_rows(t->lane[i]->cache);
+    if (t->num_lanes > 1 && c->steps_counted)
+        result->inputs_repeated_per_step = (double)c->inputs_repeated / (double)c->steps_counted;
     if (t->num_lanes) {
         result->policy    = pr_cache_policy_name(t->lane[0]->cache);
         result->lookahead = pri_ahead_window(t->lane, t->num_lanes);
@@ -289,11 +322,12 @@ pr_status pr_train(const pr_train_setup *setup, const pr_hooks *hooks, pr_train_
     pri_trainer trainer = { 0 };
     course      c       = { .trainer = &trainer, .hooks = hooks, .result = result };
 
-    *result    = (pr_train_result){ .train_loss        = (double)NAN,
-                                    .best_val_accuracy = (double)NAN,
-                                    .test_accuracy     = (double)NAN,
-                                    .hit_rate          = (double)NAN,
-                                    .policy            = "none" };
+    *result    = (pr_train_result){ .train_loss               = (double)NAN,
+                                    .best_val_accuracy        = (double)NAN,
+                                    .test_accuracy            = (double)NAN,
+                                    .hit_rate                 = (double)NAN,
+                                    .inputs_repeated_per_step = (double)NAN,
+                                    .policy                   = "none" };
     c.last_val = (double)NAN;
     c.start_ns = c.last_save_ns = pr_now_ns();
     PR_TRY(pri_trainer_open(&trainer, setup, hooks ? hooks->stop : NULL));
@@ -305,11 +339,17 @@ pr_status pr_train(const pr_train_setup *setup, const pr_hooks *hooks, pr_train_
         const bool stopped = st == PR_E_INTERRUPTED;
         PR_TRY(pri_trainer_save(&trainer));
         result->checkpoint_saved = setup->train.checkpoint[0] != '\0';
+        const pr_status verified = verify(&c);
+        if (!stopped) PR_TRY(verified);
         if (stopped)
             st = pri_error_set(PR_E_INTERRUPTED, __FILE__, __LINE__, __func__,
                                "interrupted after step %llu", (unsigned long long)c.step);
     }
 done:
+    if (trainer.placed) {
+        result->pages_checked   = pri_placed_pages_checked(trainer.placed);
+        result->pages_elsewhere = pri_placed_pages_elsewhere(trainer.placed);
+    }
     st = pri_runlog_close(trainer.log, st, hooks ? hooks->stop : NULL, &result->rows_lost);
     pri_free(c.step_ns);
     pri_trainer_close(&trainer);

@@ -7,7 +7,7 @@
 
 #include "base/outfile.h"
 #include "pipeline/ahead.h"
-#include "pipeline/rank.h"
+#include "pipeline/lanes_open.h"
 #include "pipeline/runlog.h"
 
 enum { AUTO_EPOCHS = 10, AUTO_STEPS = 200 };
@@ -85,6 +85,7 @@ static pr_status open_seeds(pri_trainer *t)
             .batch_size = train->batch_size,
             .num_steps  = t->max_steps,
             .max_ahead  = pri_ahead_depth(&t->setup->cache),
+            .split      = t->seed_split,
     };
     return pri_seeds_open(&plan, &t->seeds);
 }
@@ -116,100 +117,6 @@ static pr_status open_model(pri_trainer *t)
     if (t->eval == PR_EVAL_EXACT)
         PR_NEW(t->logits, (size_t)data->graph.num_nodes * data->num_classes);
 done:
-    return st;
-}
-
-static pr_status open_lanes(pri_trainer *t)
-{
-    pr_status             st    = PR_OK;
-    const pr_train_setup *setup = t->setup;
-    const pr_numa_mode    mode  = (pr_numa_mode)setup->machine.numa;
-
-    PR_TRY(pr_topo_discover(&t->topo));
-    PR_TRY(pr_topo_plan(t->topo, &(pr_plan_options){ setup->machine.threads, 0, mode }, &t->plan));
-    PR_TRY(pri_tuned_load(&setup->machine, &t->dataset->features, &t->plan, &t->tuned));
-    t->one_node = pr_topo_num_nodes(t->topo) <= 1;
-    for (; t->num_lanes < t->plan.num_lanes; t->num_lanes++)
-        PR_TRY(pri_lane_create(t->topo, &t->plan, t->num_lanes, mode, &t->lane[t->num_lanes]));
-done:
-    return st;
-}
-
-/* Open the store the cache reads from; on a lane's thread, whose team makes the copy if there is to
- * be one. */
-static pr_status open_store(pri_lane *lane, void *argument)
-{
-    pri_trainer         *t     = argument;
-    const char          *why   = "";
-    const pr_store_setup store = { .features = &t->dataset->features,
-                                   .kind     = t->setup->cache.store };
-    const pr_status      st    = pr_store_open(&store, &t->store, &why);
-
-    (void)lane;
-    if (st == PR_OK) pr_diag(PR_DEBUG, "feature rows: %s", why);
-    return st;
-}
-
-/* Score the nodes when the cache's policy asks for it; else *scores is NULL. */
-static pr_status rank_nodes(pri_trainer *t, uint32_t **scores)
-{
-    const pr_cache_options *cache = &t->setup->cache;
-    const pri_rank_input    input = { .rank       = (pr_cache_rank)cache->rank,
-                                      .graph      = &t->dataset->graph,
-                                      .fanout     = &t->fanout,
-                                      .sampling   = &t->setup->sampler,
-                                      .train      = t->split->train,
-                                      .seed       = t->setup->train.seed,
-                                      .batch_size = t->setup->train.batch_size };
-
-    *scores = NULL;
-    if (cache->policy != PR_POLICY_STATIC || cache->mode != PR_CACHE_RESIDENT) return PR_OK;
-    return pri_rank_scores(t->lane[0], &input, scores);
-}
-
-/* Waiting needs no core, so hiding it pays on any machine. Drawing does: where every core has a
- * thread that computes, one that draws beside them only takes turns with them. */
-static bool decide_pipeline(const pri_trainer *t)
-{
-    const int asked = t->setup->train.pipeline;
-
-    if (asked != PR_PIPELINE_AUTO) return asked == PR_PIPELINE_ON;
-    if (pr_store_fetches(t->store)) return true;
-    const double quota = pr_topo_cpu_quota(t->topo);
-    if (quota > 0 && t->plan.num_threads + t->plan.num_lanes > quota) return false;
-    for (uint32_t i = 0; i < t->plan.num_lanes; i++)
-        if (t->plan.lane[i].num_cores <= t->plan.lane[i].num_threads) return false;
-    return true;
-}
-
-static pr_status equip_lanes(pri_trainer *t)
-{
-    pr_status             st     = PR_OK;
-    const pr_train_setup *setup  = t->setup;
-    const uint32_t        batch  = setup->train.batch_size;
-    uint32_t             *scores = NULL;
-
-    PR_TRY(pri_lane_run(t->lane[0], open_store, t));
-    t->pipelined = decide_pipeline(t);
-    PR_TRY(rank_nodes(t, &scores));
-    pr_cache_options cache = setup->cache; /* of one lane: its share of what was asked for */
-    if (cache.rows) cache.rows = cache.rows > t->num_lanes ? cache.rows / t->num_lanes : 1;
-    if (cache.bytes) cache.bytes = cache.bytes > t->num_lanes ? cache.bytes / t->num_lanes : 1;
-    const pri_lane_kit kit = { .graph           = &t->dataset->graph,
-                               .fanout          = &t->fanout,
-                               .sampling        = &setup->sampler,
-                               .store           = t->store,
-                               .model           = t->model,
-                               .cache           = &cache,
-                               .tuning          = &t->tuned.tuning,
-                               .scores          = scores,
-                               .seed            = setup->train.seed,
-                               .max_seeds       = (batch + t->num_lanes - 1) / t->num_lanes,
-                               .sampler_threads = setup->train.sampler_threads,
-                               .pipelined       = t->pipelined };
-    for (uint32_t i = 0; i < t->num_lanes; i++) PR_TRY(pri_lane_equip(t->lane[i], &kit));
-done:
-    pri_free(scores);
     return st;
 }
 
@@ -247,6 +154,22 @@ static pr_status open_log(pri_trainer *t)
                            t->plan.num_threads, t->dataset->name, train.seed, &t->tuned, &t->log);
 }
 
+/* Open what measures locality. */
+static pr_status open_measures(pri_trainer *t)
+{
+    pr_status              st    = PR_OK;
+    const pri_placed_setup setup = { .lanes     = t->lane,
+                                     .num_lanes = t->num_lanes,
+                                     .store     = t->store,
+                                     .num_nodes = pr_topo_num_nodes(t->topo),
+                                     .strict    = t->setup->machine.numa == PR_NUMA_STRICT };
+
+    PR_TRY(pri_placed_create(&setup, &t->placed));
+    if (t->num_lanes > 1) PR_TRY(pri_replicas_create(t->dataset->graph.num_nodes, &t->replicas));
+done:
+    return st;
+}
+
 pr_status pri_trainer_open(pri_trainer *t, const pr_train_setup *setup, const volatile int *stop)
 {
     pr_status       st = PR_OK;
@@ -259,16 +182,20 @@ pr_status pri_trainer_open(pri_trainer *t, const pr_train_setup *setup, const vo
     PR_TRY(open_data(t));
     PR_TRY(open_order(t, stop));
     decide_length(t);
+    PR_TRY(pri_lanes_place(t));
     PR_TRY(open_seeds(t));
     say_bias(t);
     pr_clusters_free(t->order.clusters); /* the stream has what it needs of them */
     t->order.clusters = NULL;
     PR_TRY(open_model(t));
-    PR_TRY(open_lanes(t));
-    PR_TRY(equip_lanes(t));
+    PR_TRY(pri_lanes_open(t));
+    PR_TRY(pri_lanes_equip(t));
     pr_train_groups((pr_train_setup *)(uintptr_t)setup, groups);
     describe_run(t, groups);
-    PR_TRY(open_log(t));
+    PR_TRY(open_measures(t));
+    PR_TRY(open_log(t)); /* the last that can fail: the caller closes it */
+    pri_lanes_say(t);
+    pri_placed_log_lanes(t->placed, t->log);
 done:
     if (st != PR_OK) pri_trainer_close(t);
     return st;
@@ -276,12 +203,16 @@ done:
 
 void pri_trainer_close(pri_trainer *t)
 {
+    pri_placed_free(t->placed);
+    pri_replicas_free(t->replicas);
     for (uint32_t i = 0; i < t->num_lanes; i++) pri_lane_free(t->lane[i]);
     pr_model_free(t->best);
     pr_model_free(t->model);
     pr_store_free(t->store);
     pri_free(t->logits);
     pri_seeds_free(t->seeds);
+    pri_split_free(t->seed_split);
+    pri_placing_close(&t->placing);
     pri_order_close(&t->order);
     pr_topo_free(t->topo);
     pr_dataset_close(t->dataset);

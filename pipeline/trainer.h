@@ -6,6 +6,9 @@
 
 #include "pipeline/lane.h"
 #include "pipeline/order_open.h"
+#include "pipeline/placed.h"
+#include "pipeline/placing.h"
+#include "pipeline/replicas.h"
 #include "pipeline/tuned.h"
 
 typedef struct pri_trainer {
@@ -13,22 +16,26 @@ typedef struct pri_trainer {
     const pr_dataset     *dataset;
     const pr_split       *split;
     pr_topo              *topo;
-    pr_plan               plan;
+    pri_placing           placing;
+    pr_plan               plan; /* of the placing */
+    pri_split_rule        rule; /* who works on which seeds */
     pri_tuned             tuned;
     pr_fanout             fanout;
     pr_store             *store;
     pri_lane             *lane[PR_MAX_LANES];
     uint32_t              num_lanes;
     pr_model             *model, *best; /* best: weights at the best validation so far */
-    pr_checkpoint_info    info;   /* of `best` once there was an evaluation, else of `model` */
-    pr_steplog           *log;    /* NULL: none */
-    pri_order_source      order;  /* where seeds come from */
-    pri_seeds            *seeds;  /* of all steps */
-    float                *logits; /* [num_nodes, classes]; NULL without exact evaluation */
-    pr_eval_kind          eval;   /* never auto */
+    pr_checkpoint_info    info;       /* of `best` once there was an evaluation, else of `model` */
+    pr_steplog           *log;        /* NULL: none */
+    pri_placed           *placed;     /* asks where memory is */
+    pri_replicas         *replicas;   /* counts what lanes have twice; NULL: there is one */
+    pri_order_source      order;      /* where seeds come from */
+    pri_split            *seed_split; /* deals them to lanes; NULL: there is one */
+    pri_seeds            *seeds;      /* of all steps */
+    float                *logits;     /* [num_nodes, classes]; NULL without exact evaluation */
+    pr_eval_kind          eval;       /* never auto */
     uint32_t              epochs;
     uint64_t              max_steps;
-    bool                  one_node;
     bool                  pipelined;
 } pri_trainer;
 

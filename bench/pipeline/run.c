@@ -75,7 +75,7 @@ void bench_run_open(bench_run *run, const bench_run_plan *plan)
                                .fanout    = &fanout,
                                .store     = &run->slow.head,
                                .model     = run->model,
-                               .cache     = &cache,
+                               .cache     = cache,
                                .seed      = SEED,
                                .max_seeds = plan->batch,
                                .pipelined = plan->pipelined };
@@ -106,8 +106,7 @@ pr_step bench_run_step(bench_run *run)
                                    .labels    = run->world->labels,
                                    .model     = run->model,
                                    .optimizer = &run->optimizer,
-                                   .seed      = SEED,
-                                   .one_node  = true };
+                                   .seed      = SEED };
     BENCH_TRY(pri_step_run(&run->lane, 1, &input, &row, &partition));
     return row;
 }

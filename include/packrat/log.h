@@ -86,8 +86,8 @@ typedef struct pr_placement_row {
     uint64_t    bytes, pages, pages_checked, pages_on_node, pages_elsewhere;
 } pr_placement_row;
 
-/* The same as pr_steplog_epoch for these; a second placement row of the same step, lane and kind
- * replaces the first. */
+/* The same as pr_steplog_epoch for these; a second placement row of the same step, lane, kind and
+ * node replaces the first. */
 void pr_steplog_lane(pr_steplog *log, const pr_lane_row *lane);
 void pr_steplog_placement(pr_steplog *log, const pr_placement_row *row);
 

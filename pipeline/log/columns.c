@@ -8,22 +8,26 @@
 #define STEP(member, kind)  #member, PRI_COLUMN_##kind, offsetof(pr_step, member)
 #define PART(member, kind)  #member, PRI_COLUMN_##kind, offsetof(pri_partition_record, part.member)
 #define EPOCH(member, kind) #member, PRI_COLUMN_##kind, offsetof(pr_epoch, member)
+#define LANE(member, kind)  #member, PRI_COLUMN_##kind, offsetof(pri_lane_record, member)
+#define PLACE(member, kind) #member, PRI_COLUMN_##kind, offsetof(pr_placement_row, member)
+#define NOTE(member, kind)  #member, PRI_COLUMN_##kind, offsetof(pri_note_record, member)
 
 static const pri_column step_columns[] = {
-    { STEP(phase, PHASE) },        { STEP(step, U64) },         { STEP(epoch, U32) },
-    { STEP(num_seeds, U64) },      { STEP(num_inputs, U64) },   { STEP(num_edges, U64) },
-    { STEP(batch_hash, U64) },     { STEP(rows_hit, U64) },     { STEP(rows_added, U64) },
-    { STEP(rows_bypassed, U64) },  { STEP(rows_direct, U64) },  { STEP(rows_victim, U64) },
-    { STEP(rows_compacted, U64) }, { STEP(rows_moved, U64) },   { STEP(rows_first, U64) },
-    { STEP(bytes_moved, U64) },    { STEP(bytes_bound, I64) },  { STEP(bytes_gather, U64) },
-    { STEP(bytes_local, I64) },    { STEP(bytes_remote, I64) }, { STEP(bytes_disk, U64) },
-    { STEP(mode, TEXT) },          { STEP(path, TEXT) },        { STEP(policy, TEXT) },
-    { STEP(lookahead, U32) },      { STEP(wait_ns, I64) },      { STEP(prepare_ns, I64) },
-    { STEP(place_ns, I64) },       { STEP(aggregate_ns, I64) }, { STEP(gemm_ns, I64) },
-    { STEP(backward_ns, I64) },    { STEP(update_ns, I64) },    { STEP(other_ns, I64) },
-    { STEP(step_ns, I64) },        { STEP(sample_ns, I64) },    { STEP(fetch_ns, I64) },
-    { STEP(queue_depth, U32) },    { STEP(loss, REAL) },        { STEP(num_correct, I64) },
-    { STEP(cycles, I64) },         { STEP(instructions, I64) }, { STEP(llc_misses, I64) },
+    { STEP(phase, PHASE) },         { STEP(step, U64) },           { STEP(epoch, U32) },
+    { STEP(num_seeds, U64) },       { STEP(num_inputs, U64) },     { STEP(num_edges, U64) },
+    { STEP(inputs_repeated, I64) }, { STEP(batch_hash, U64) },     { STEP(rows_hit, U64) },
+    { STEP(rows_added, U64) },      { STEP(rows_bypassed, U64) },  { STEP(rows_direct, U64) },
+    { STEP(rows_victim, U64) },     { STEP(rows_compacted, U64) }, { STEP(rows_moved, U64) },
+    { STEP(rows_first, U64) },      { STEP(bytes_moved, U64) },    { STEP(bytes_bound, I64) },
+    { STEP(bytes_gather, U64) },    { STEP(bytes_local, I64) },    { STEP(bytes_remote, I64) },
+    { STEP(bytes_disk, U64) },      { STEP(mode, TEXT) },          { STEP(path, TEXT) },
+    { STEP(policy, TEXT) },         { STEP(lookahead, U32) },      { STEP(wait_ns, I64) },
+    { STEP(prepare_ns, I64) },      { STEP(place_ns, I64) },       { STEP(aggregate_ns, I64) },
+    { STEP(gemm_ns, I64) },         { STEP(backward_ns, I64) },    { STEP(update_ns, I64) },
+    { STEP(other_ns, I64) },        { STEP(step_ns, I64) },        { STEP(sample_ns, I64) },
+    { STEP(fetch_ns, I64) },        { STEP(queue_depth, U32) },    { STEP(loss, REAL) },
+    { STEP(num_correct, I64) },     { STEP(cycles, I64) },         { STEP(instructions, I64) },
+    { STEP(llc_misses, I64) },
 };
 
 static const pri_column partition_columns[] = {
@@ -36,7 +40,7 @@ static const pri_column partition_columns[] = {
     { PART(rows_added, U64) },
     { PART(rows_bypassed, U64) },
     { PART(rows_victim, U64) },
-    { PART(rows_replicated, U64) },
+    { PART(rows_replicated, I64) },
     { PART(bytes_moved, U64) },
     { PART(bytes_bound, I64) },
     { PART(bytes_local, I64) },
@@ -53,12 +57,29 @@ static const pri_column epoch_columns[] = {
     { EPOCH(accuracy, REAL) }, { EPOCH(micro_f1, REAL) }, { EPOCH(elapsed_ns, I64) },
 };
 
+static const pri_column lane_columns[] = {
+    { LANE(lane, U32) },           { LANE(numa_node, NODE) },    { LANE(threads, U32) },
+    { LANE(threads_bound, BOOL) }, { LANE(memory_bound, BOOL) }, { LANE(cpus, TEXT) },
+};
+
+static const pri_column placement_columns[] = {
+    { PLACE(step, U64) },          { PLACE(lane, U32) },          { PLACE(what, TEXT) },
+    { PLACE(numa_node, I32) },     { PLACE(bytes, U64) },         { PLACE(pages, U64) },
+    { PLACE(pages_checked, U64) }, { PLACE(pages_on_node, U64) }, { PLACE(pages_elsewhere, U64) },
+};
+
+static const pri_column note_columns[] = { { NOTE(note, U64) }, { NOTE(text, TEXT) } };
+
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
 
 const pri_columns pri_step_columns      = { "step", step_columns, COUNT_OF(step_columns), false };
 const pri_columns pri_partition_columns = { "step_partition", partition_columns,
                                             COUNT_OF(partition_columns), false };
 const pri_columns pri_epoch_columns     = { "epoch", epoch_columns, COUNT_OF(epoch_columns), true };
+const pri_columns pri_lane_columns      = { "lane", lane_columns, COUNT_OF(lane_columns), true };
+const pri_columns pri_placement_columns = { "placement", placement_columns,
+                                            COUNT_OF(placement_columns), true };
+const pri_columns pri_note_columns      = { "note", note_columns, COUNT_OF(note_columns), false };
 
 const char *pri_phase_name(pr_phase phase)
 {
@@ -113,6 +134,8 @@ static int bind(sqlite3_stmt *insert, int place, pri_column_kind kind, const voi
         const int32_t node = *(const int32_t *)member;
         return bind_int(insert, place, node < 0 ? PR_NULL_INT : node);
     }
+    case PRI_COLUMN_I32: return sqlite3_bind_int64(insert, place, *(const int32_t *)member);
+    case PRI_COLUMN_BOOL: return sqlite3_bind_int64(insert, place, *(const bool *)member);
     case PRI_COLUMN_REAL: return sqlite3_bind_double(insert, place, *(const double *)member);
     case PRI_COLUMN_TEXT: return bind_text(insert, place, *(const char *const *)member);
     }

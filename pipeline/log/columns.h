@@ -14,8 +14,10 @@ typedef enum pri_column_kind {
     PRI_COLUMN_U64,  /* stored bit for bit in a signed integer */
     PRI_COLUMN_I64,  /* PR_NULL_INT: NULL */
     PRI_COLUMN_NODE, /* int32_t; negative: NULL */
+    PRI_COLUMN_I32,
+    PRI_COLUMN_BOOL, /* 0 or 1 */
     PRI_COLUMN_REAL, /* NaN: NULL */
-    PRI_COLUMN_TEXT  /* a literal; NULL: NULL */
+    PRI_COLUMN_TEXT  /* stays until the row is inserted; NULL: NULL */
 } pri_column_kind;
 
 typedef struct pri_column {
@@ -38,9 +40,26 @@ typedef struct pri_partition_record {
     pr_step_partition part;
 } pri_partition_record;
 
+/* A lane's row and a note, with their texts where the writer has put them together. */
+typedef struct pri_lane_record {
+    uint32_t    lane;
+    int32_t     numa_node;
+    uint32_t    threads;
+    bool        threads_bound, memory_bound;
+    const char *cpus;
+} pri_lane_record;
+
+typedef struct pri_note_record {
+    uint64_t    note; /* 0, 1, ... within the run */
+    const char *text;
+} pri_note_record;
+
 extern const pri_columns pri_step_columns;      /* of pr_step */
 extern const pri_columns pri_partition_columns; /* of pri_partition_record */
 extern const pri_columns pri_epoch_columns;     /* of pr_epoch */
+extern const pri_columns pri_lane_columns;      /* of pri_lane_record */
+extern const pri_columns pri_placement_columns; /* of pr_placement_row */
+extern const pri_columns pri_note_columns;      /* of pri_note_record */
 
 /* Prepare INSERT INTO table (run, ...); parameter 1 is the run. */
 pr_status pri_columns_prepare(const pri_columns *columns, sqlite3 *db, const char *path,

@@ -7,10 +7,12 @@
 #define PHASE_ORDER                                                                                \
     "CASE phase WHEN 'train' THEN 0 WHEN 'eval' THEN 1 WHEN 'infer' THEN 2 ELSE 3 END"
 
-#define TABLE(key, title, note, single, sql, columns)                                              \
+#define TABLE_OF(key, title, note, form, several, sql, columns)                                    \
     {                                                                                              \
-        key, title, note, single, sql, columns, sizeof columns / sizeof *columns                   \
+        key, title, note, PRI_FORM_##form, several, sql, columns, sizeof columns / sizeof *columns \
     }
+#define TABLE(key, title, note, form, sql, columns)                                                \
+    TABLE_OF(key, title, note, form, false, sql, columns)
 
 static const pri_table_column header_columns[] = {
     { "command", "command", 0, false, PRI_SHOW_ALWAYS },
@@ -112,7 +114,7 @@ static const pri_table_column partition_columns[] = {
     { "numa_node", "node", 0, false, PRI_SHOW_ALWAYS },
     { "wanted", "wanted/step", 1, false, PRI_SHOW_ALWAYS },
     { "hit_percent", "hit %", 1, false, PRI_SHOW_ALWAYS },
-    { "replicated", "replicated/step", 1, false, PRI_SHOW_ALWAYS },
+    { "replicated", "replicated/step", 1, false, PRI_SHOW_KNOWN },
     { "mb_moved", "MB moved", 2, false, PRI_SHOW_ALWAYS },
     { "mb_remote", "MB remote", 2, false, PRI_SHOW_ALWAYS },
     { "local_percent", "local %", 1, true, PRI_SHOW_ALWAYS },
@@ -153,6 +155,56 @@ static const pri_table_column compare_columns[] = {
     { "same_batches_as", "batches of", 0, false, PRI_SHOW_KNOWN },
 };
 
+static const pri_table_column lane_columns[] = {
+    { "lane", "lane", 0, false, PRI_SHOW_ALWAYS },
+    { "numa_node", "node", 0, false, PRI_SHOW_ALWAYS },
+    { "threads", "threads", 0, false, PRI_SHOW_ALWAYS },
+    { "cpus", "may run on CPUs", 0, false, PRI_SHOW_ALWAYS },
+    { "threads_bound", "threads bound", 0, false, PRI_SHOW_ALWAYS },
+    { "memory_bound", "memory bound", 0, false, PRI_SHOW_ALWAYS },
+};
+
+static const pri_table_column locality_columns[] = {
+    { "phase", "phase", 0, false, PRI_SHOW_VARIED },
+    { "first_step", "from step", 0, false, PRI_SHOW_ALWAYS },
+    { "last_step", "to", 0, false, PRI_SHOW_ALWAYS },
+    { "mb_local", "MB local", 2, false, PRI_SHOW_ALWAYS },
+    { "mb_remote", "MB remote", 2, false, PRI_SHOW_ALWAYS },
+    { "least_percent", "least %", 1, false, PRI_SHOW_ALWAYS },
+    { "local_percent", "local %", 1, true, PRI_SHOW_ALWAYS },
+};
+
+static const pri_table_column twice_columns[] = {
+    { "phase", "phase", 0, false, PRI_SHOW_VARIED },
+    { "steps", "steps counted", 0, false, PRI_SHOW_ALWAYS },
+    { "inputs", "inputs/step", 1, false, PRI_SHOW_ALWAYS },
+    { "repeated", "repeated/step", 1, false, PRI_SHOW_ALWAYS },
+    { "repeated_percent", "% of inputs", 1, true, PRI_SHOW_ALWAYS },
+    { "replicated", "rows replicated", 1, false, PRI_SHOW_ALWAYS },
+};
+
+static const pri_table_column placement_columns[] = {
+    { "step", "after step", 0, false, PRI_SHOW_NEVER },
+    { "lane", "lane", 0, false, PRI_SHOW_ALWAYS },
+    { "what", "what", 0, false, PRI_SHOW_ALWAYS },
+    { "numa_node", "node", 0, false, PRI_SHOW_ALWAYS },
+    { "mb", "MB", 1, false, PRI_SHOW_ALWAYS },
+    { "pages", "pages", 0, false, PRI_SHOW_ALWAYS },
+    { "pages_checked", "asked about", 0, false, PRI_SHOW_ALWAYS },
+    { "pages_elsewhere", "elsewhere", 0, false, PRI_SHOW_ALWAYS },
+    { "percent_on_node", "on node %", 1, true, PRI_SHOW_ALWAYS },
+};
+
+static const pri_table_column misplaced_columns[] = {
+    { "lane", "lane", 0, false, PRI_SHOW_NEVER },
+    { "what", "what", 0, false, PRI_SHOW_NEVER },
+    { "numa_node", "node", 0, false, PRI_SHOW_NEVER },
+    { "pages_elsewhere", "elsewhere", 0, false, PRI_SHOW_NEVER },
+    { "sentence", "memory", 0, false, PRI_SHOW_ALWAYS },
+};
+
+static const pri_table_column note_columns[] = { { "text", "note", 0, false, PRI_SHOW_ALWAYS } };
+
 /* Table tune in words; NULL for a run that was not tuned. A thread_bytes of NULL is never. */
 #define TUNING                                                                                     \
     "SELECT max(CASE name WHEN 'isa' THEN CASE value WHEN 0 THEN 'portable' WHEN 1 THEN 'avx2'"    \
@@ -172,7 +224,9 @@ static const char header_sql[] =
     "   'dropout', 'optimizer', 'feature-norm', 'sampler', 'kappa', 'kappa-form', 'cache-bias',"
     "   'order', 'order.file', 'order.buffer', 'order.mix', 'echo', 'echo.pool', 'patience',"
     "   'cache.mode', 'cache.rows', 'cache.bytes', 'cache.factor', 'cache.policy', 'cache.rank',"
-    "   'lookahead', 'pipeline', 'eval', 'numa', 'threads')),"
+    "   'lookahead', 'pipeline', 'eval', 'numa', 'threads', 'lanes', 'shards', 'shards.file',"
+    "   'graph-copies') AND NOT (key = 'lanes' AND atom = 0)"
+    "   AND NOT (key IN ('shards', 'graph-copies') AND atom = 'auto')),"
     " v.host, v.cpu, v.numa_nodes, v.threads, (" TUNING "),"
     " (SELECT group_concat(key || ' ' || atom, ', ') FROM json_each(CASE WHEN"
     "   json_valid(r.versions) THEN r.versions ELSE '{}' END)),"
@@ -231,6 +285,47 @@ static const char partition_sql[] =
     " rows_replicated_per_step, mb_moved, mb_remote, local_percent, lane_ms_per_step"
     " FROM v_locality WHERE run = ?1 ORDER BY " PHASE_ORDER ", partition";
 
+static const char lane_sql[] =
+    "SELECT lane, numa_node, threads, cpus, CASE threads_bound WHEN 0 THEN 'no' ELSE 'yes' END,"
+    " CASE memory_bound WHEN 0 THEN 'no' ELSE 'yes' END FROM lane WHERE run = ?1 ORDER BY lane";
+
+/* Ten buckets a line: at most 20 lines a phase. Exact passes move nothing. */
+static const char locality_sql[] =
+    "SELECT phase, min(first_step), max(last_step), sum(mb_local), sum(mb_remote),"
+    " min(100.0 * mb_local / nullif(mb_local + mb_remote, 0)),"
+    " 100.0 * sum(mb_local) / nullif(sum(mb_local + mb_remote), 0)"
+    " FROM (SELECT phase, bucket / 10 AS line, partition, min(first_step) AS first_step,"
+    "   max(last_step) AS last_step, sum(mb_local) AS mb_local, sum(mb_remote) AS mb_remote"
+    "   FROM v_locality_time WHERE run = ?1 AND phase IN (SELECT phase FROM step"
+    "     WHERE run = ?1 GROUP BY phase HAVING sum(bytes_moved) > 0)"
+    "   GROUP BY phase, line, partition)"
+    " GROUP BY phase, line ORDER BY " PHASE_ORDER ", line";
+
+static const char twice_sql[] =
+    "SELECT phase, count(*), avg(num_inputs), avg(inputs_repeated),"
+    " 100.0 * sum(inputs_repeated) / nullif(sum(num_inputs), 0),"
+    " (SELECT 1.0 * sum(rows_replicated) / count(DISTINCT step) FROM step_partition AS p"
+    "   WHERE p.run = ?1 AND p.phase = s.phase AND rows_replicated IS NOT NULL)"
+    " FROM step AS s WHERE run = ?1 AND inputs_repeated IS NOT NULL"
+    " GROUP BY phase HAVING (SELECT max(partition) FROM step_partition AS p"
+    "   WHERE p.run = ?1 AND p.phase = s.phase) > 0 ORDER BY " PHASE_ORDER;
+
+static const char placement_sql[] =
+    "SELECT step, lane, what, numa_node, mb, pages, pages_checked, pages_elsewhere,"
+    " percent_on_node FROM v_placement WHERE run = ?1"
+    " AND step = (SELECT max(step) FROM placement WHERE run = ?1) ORDER BY lane, what, numa_node";
+
+static const char misplaced_sql[] =
+    "SELECT lane, what, numa_node, max(pages_elsewhere),"
+    " printf('lane %d, %s: up to %d of %d pages asked about were not on node %d (%d of %d times"
+    " the kernel was asked, first after step %d)', lane, what, max(pages_elsewhere),"
+    "   max(pages_checked), numa_node, sum(pages_elsewhere > 0), count(*),"
+    "   min(CASE WHEN pages_elsewhere > 0 THEN step END))"
+    " FROM placement WHERE run = ?1 GROUP BY lane, what, numa_node HAVING max(pages_elsewhere) > 0"
+    " ORDER BY lane, what, numa_node";
+
+static const char note_sql[] = "SELECT text FROM note WHERE run = ?1 ORDER BY note";
+
 /* As v_slowest_steps, but with a limit that spares the sort of all steps. */
 static const char slowest_sql[] =
     "SELECT s.phase, s.step, s.epoch, s.step_ns / 1e6, s.step_ns / nullif(p.median, 0),"
@@ -255,28 +350,44 @@ static const char compare_sql[] =
     " WHERE ?1 IN (0, c.run) ORDER BY c.run, " PHASE_ORDER;
 
 const pri_table_spec pri_report_tables[PRI_NUM_REPORT_TABLES] = {
-    TABLE("header", "run", NULL, true, header_sql, header_columns),
-    TABLE("summary", "in short", NULL, true, summary_sql, summary_columns),
-    TABLE("epochs", "accuracy", NULL, false, epoch_sql, epoch_columns),
-    TABLE("phases", "steps", NULL, false, step_sql, step_columns),
+    TABLE("header", "run", NULL, SINGLE, header_sql, header_columns),
+    TABLE("summary", "in short", NULL, SINGLE, summary_sql, summary_columns),
+    TABLE("epochs", "accuracy", NULL, ROWS, epoch_sql, epoch_columns),
+    TABLE("phases", "steps", NULL, ROWS, step_sql, step_columns),
     TABLE("stages", "where the time goes",
           "From wait to other they add up to the step; sample and fetch are work done wherever it "
           "ran, and may overlap the step.",
-          false, stage_sql, stage_columns),
-    TABLE("bottleneck", "what holds a step up", NULL, true, bottleneck_sql, bottleneck_columns),
+          ROWS, stage_sql, stage_columns),
+    TABLE("bottleneck", "what holds a step up", NULL, SINGLE, bottleneck_sql, bottleneck_columns),
     TABLE("rows", "rows per step",
           "Wanted = hit + added + bypassed + direct; moved counts every row written to the slab.",
-          false, row_sql, row_columns),
+          ROWS, row_sql, row_columns),
     TABLE("bytes", "bytes moved",
           "Bound: the least a packed slab can move (other modes have none). Gather: what copying "
           "every batch anew would move.",
-          false, byte_sql, byte_columns),
-    TABLE("partitions", "cache partitions", NULL, false, partition_sql, partition_columns),
-    TABLE("slowest", "slowest steps", NULL, false, slowest_sql, slowest_columns),
+          ROWS, byte_sql, byte_columns),
+    TABLE("partitions", "cache partitions", NULL, ROWS, partition_sql, partition_columns),
+    TABLE_OF("lanes", "lanes", "Read back from the kernel when the run began.", ROWS, true,
+             lane_sql, lane_columns),
+    TABLE_OF("locality", "local reads over time",
+             "Bytes copied to slabs from shards on the slab's own node, of all that were copied; "
+             "least: of the lane with the smallest share.",
+             ROWS, true, locality_sql, locality_columns),
+    TABLE_OF("twice", "done twice",
+             "Counted in every 16th step. Repeated: inputs that a lane before wants too; "
+             "replicated: rows that another slab holds too.",
+             ROWS, true, twice_sql, twice_columns),
+    TABLE_OF("placement", "where memory is, by the kernel",
+             "The last time it was asked. Pages that were never touched are nowhere yet.", ROWS,
+             true, placement_sql, placement_columns),
+    TABLE("misplaced", "memory that is not where it was meant to be", NULL, SENTENCES,
+          misplaced_sql, misplaced_columns),
+    TABLE("notes", "notes", NULL, SENTENCES, note_sql, note_columns),
+    TABLE("slowest", "slowest steps", NULL, ROWS, slowest_sql, slowest_columns),
 };
 
 const pri_table_spec pri_comparison_table = TABLE(
     "comparison", "runs compared",
     "Per step: rows wanted and moved, MB moved; medians of place and step. \"batches of\": the "
     "first run whose steps have the same batch_hash; exact passes have no batches.",
-    false, compare_sql, compare_columns);
+    ROWS, compare_sql, compare_columns);

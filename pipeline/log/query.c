@@ -272,6 +272,24 @@ void pri_report_clear(pri_report *report)
     *report = (pri_report){ 0 };
 }
 
+bool pri_report_shows(const pri_report_run *run, size_t table)
+{
+    const pri_table *header = &run->tables[PRI_REPORT_HEADER];
+    const pri_table *wanted = &run->tables[table];
+
+    if (wanted->num_rows == 0) return false;
+    if (!wanted->spec->several || run->tables[PRI_REPORT_LANES].num_rows > 1) return true;
+    return header->num_rows > 0 &&
+           pri_table_cell(header, 0, column_named(header, "numa_nodes"))->integer > 1;
+}
+
+size_t pri_table_sentence(const pri_table *table)
+{
+    size_t column = 0;
+    while (table->spec->columns[column].show != PRI_SHOW_ALWAYS) column++;
+    return column;
+}
+
 bool pri_table_shows(const pri_table *table, size_t column)
 {
     const pri_show show = table->spec->columns[column].show;

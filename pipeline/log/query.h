@@ -39,10 +39,17 @@ typedef struct pri_table_column {
 
 enum { PRI_MAX_COLUMNS = 32 }; /* of one table */
 
+typedef enum pri_form {
+    PRI_FORM_ROWS,
+    PRI_FORM_SINGLE,   /* one row, shown as a list of names and values */
+    PRI_FORM_SENTENCES /* the first column that is shown, a line for each row */
+} pri_form;
+
 typedef struct pri_table_spec {
     const char             *key, *title;
-    const char             *note;    /* a sentence under the table; NULL: none */
-    bool                    single;  /* one row, shown as a list of names and values */
+    const char             *note; /* a sentence under the table; NULL: none */
+    pri_form                form;
+    bool                    several; /* text and HTML: of runs with several lanes or nodes only */
     const char             *sql;     /* ?1 run, ?2 limit, ?3 path */
     const pri_table_column *columns; /* as many as the SELECT has */
     size_t                  num_columns;
@@ -65,6 +72,12 @@ enum {
     PRI_REPORT_ROWS,
     PRI_REPORT_BYTES,
     PRI_REPORT_PARTITIONS,
+    PRI_REPORT_LANES,
+    PRI_REPORT_LOCALITY,
+    PRI_REPORT_TWICE,
+    PRI_REPORT_PLACEMENT,
+    PRI_REPORT_MISPLACED,
+    PRI_REPORT_NOTES,
     PRI_REPORT_SLOWEST,
     PRI_NUM_REPORT_TABLES
 };
@@ -95,6 +108,12 @@ void      pri_report_clear(pri_report *report);
 
 /* Give a cell; row and column within the table. */
 const pri_cell *pri_table_cell(const pri_table *table, size_t row, size_t column);
+
+/* Whether the text and HTML forms show a table of a run: it has rows, and they tell something. */
+bool pri_report_shows(const pri_report_run *run, size_t table);
+
+/* Give the column that holds the sentences. */
+size_t pri_table_sentence(const pri_table *table);
 
 /* Whether the text and HTML forms show a column. */
 bool pri_table_shows(const pri_table *table, size_t column);

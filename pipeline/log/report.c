@@ -52,7 +52,7 @@ static pr_status set_table(pr_json *object, const pri_table *table)
     pr_status st    = PR_OK;
     pr_json  *array = NULL, *row = NULL;
 
-    if (table->spec->single) {
+    if (table->spec->form == PRI_FORM_SINGLE) {
         if (table->num_rows > 0) {
             PR_TRY(row_json(table, 0, &row));
             PR_TRY(pr_json_set(object, table->spec->key, row));

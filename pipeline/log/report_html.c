@@ -41,7 +41,8 @@ static const char page_style[] =
     "td.bar b { position: relative; font-weight: inherit; }\n"
     "dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1.25rem; margin: .5rem "
     "0;"
-    " }\ndt { color: var(--soft); }\ndd { margin: 0; overflow-wrap: anywhere; }\n"
+    " }\nul { margin: .25rem 0; padding-left: 1.1rem; } li { overflow-wrap: anywhere; }\n"
+    "dt { color: var(--soft); }\ndd { margin: 0; overflow-wrap: anywhere; }\n"
     ".tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(10rem, 1fr));"
     " gap: .75rem; margin: .75rem 0; }\n"
     ".tiles div { background: var(--card); border: 1px solid var(--line); border-radius: 8px;"
@@ -134,11 +135,27 @@ static void print_rows(FILE *out, const pri_table *table)
     fputs("</tbody></table></div>\n", out);
 }
 
+static void print_sentences(FILE *out, const pri_table *table)
+{
+    const size_t column = pri_table_sentence(table);
+
+    fputs("<div class=\"card\"><ul>\n", out);
+    for (size_t row = 0; row < table->num_rows; row++) {
+        fputs("<li>", out);
+        print_cell(out, pri_table_cell(table, row, column), 0);
+        fputs("</li>\n", out);
+    }
+    fputs("</ul></div>\n", out);
+}
+
 static void print_table(FILE *out, const pri_table *table)
 {
     if (table->num_rows == 0) return;
     fprintf(out, "<h3>%s</h3>\n", table->spec->title);
-    print_rows(out, table);
+    if (table->spec->form == PRI_FORM_SENTENCES)
+        print_sentences(out, table);
+    else
+        print_rows(out, table);
     if (table->spec->note) {
         fputs("<p>", out);
         print_escaped(out, table->spec->note);
@@ -174,7 +191,7 @@ static void print_run(FILE *out, const pri_report_run *run, size_t number)
     print_single(out, &run->tables[PRI_REPORT_SUMMARY], true);
     print_single(out, &run->tables[PRI_REPORT_HEADER], false);
     for (size_t i = PRI_REPORT_SUMMARY + 1; i < PRI_NUM_REPORT_TABLES; i++)
-        print_table(out, &run->tables[i]);
+        if (pri_report_shows(run, i)) print_table(out, &run->tables[i]);
     if (run->tables[PRI_REPORT_PHASES].num_rows == 0) fputs("<p>This run has no steps.</p>\n", out);
     fputs("</section>\n", out);
 }

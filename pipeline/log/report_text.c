@@ -139,14 +139,28 @@ static void print_rows(FILE *out, const pri_table *table)
     }
 }
 
+/* Print a line for each row; what does not fit is continued, a little to the right. */
+static void print_sentences(FILE *out, const pri_table *table)
+{
+    const size_t column = pri_table_sentence(table);
+
+    for (size_t row = 0; row < table->num_rows; row++) {
+        const pri_cell *cell = pri_table_cell(table, row, column);
+        if (cell->kind != PRI_CELL_TEXT) continue;
+        fputs("  - ", out);
+        print_wrapped(out, cell->text, MARGIN + 2);
+    }
+}
+
 static void print_table(FILE *out, const pri_table *table)
 {
     if (table->num_rows == 0) return;
     fprintf(out, "\n%s\n", table->spec->title);
-    if (table->spec->single)
-        print_single(out, table);
-    else
-        print_rows(out, table);
+    switch (table->spec->form) {
+    case PRI_FORM_ROWS: print_rows(out, table); break;
+    case PRI_FORM_SINGLE: print_single(out, table); break;
+    case PRI_FORM_SENTENCES: print_sentences(out, table); break;
+    }
     if (table->spec->note) {
         print_spaces(out, MARGIN);
         print_wrapped(out, table->spec->note, MARGIN);
@@ -160,7 +174,7 @@ static void print_run(FILE *out, const pri_report_run *run)
     fputc('\n', out);
     print_single(out, &run->tables[PRI_REPORT_HEADER]);
     for (size_t i = PRI_REPORT_SUMMARY; i < PRI_NUM_REPORT_TABLES; i++) {
-        print_table(out, &run->tables[i]);
+        if (pri_report_shows(run, i)) print_table(out, &run->tables[i]);
         if (i == PRI_REPORT_PHASES && run->tables[i].num_rows == 0) fprintf(out, "\nno steps\n");
     }
 }

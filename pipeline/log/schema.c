@@ -41,6 +41,7 @@ static const char step_sql[] =
     "    num_seeds      INTEGER NOT NULL,\n"
     "    num_inputs     INTEGER NOT NULL,\n"
     "    num_edges      INTEGER NOT NULL,\n"
+    "    inputs_repeated INTEGER,\n"
     "    batch_hash     INTEGER NOT NULL,\n"
     "    rows_hit       INTEGER NOT NULL,\n"
     "    rows_added     INTEGER NOT NULL,\n"
@@ -80,30 +81,31 @@ static const char step_sql[] =
     "    PRIMARY KEY (run, phase, step)\n"
     ") WITHOUT ROWID";
 
-static const char step_partition_sql[] =
-    "CREATE TABLE step_partition (\n"
-    "    run             INTEGER NOT NULL REFERENCES run (id) ON DELETE CASCADE,\n"
-    "    phase           TEXT NOT NULL CHECK (phase IN ('train', 'eval', 'infer', 'serve')),\n"
-    "    step            INTEGER NOT NULL,\n"
-    "    partition       INTEGER NOT NULL,\n"
-    "    numa_node       INTEGER,\n"
-    "    num_inputs      INTEGER NOT NULL,\n"
-    "    rows_hit        INTEGER NOT NULL,\n"
-    "    rows_added      INTEGER NOT NULL,\n"
-    "    rows_bypassed   INTEGER NOT NULL,\n"
-    "    rows_victim     INTEGER NOT NULL,\n"
-    "    rows_replicated INTEGER NOT NULL,\n"
-    "    bytes_moved     INTEGER NOT NULL,\n"
-    "    bytes_bound     INTEGER,\n"
-    "    bytes_local     INTEGER,\n"
-    "    bytes_remote    INTEGER,\n"
-    "    bytes_disk      INTEGER NOT NULL,\n"
-    "    prepare_ns      INTEGER,\n"
-    "    place_ns        INTEGER,\n"
-    "    fetch_ns        INTEGER,\n"
-    "    lane_ns         INTEGER,\n"
-    "    PRIMARY KEY (run, phase, step, partition)\n"
-    ") WITHOUT ROWID";
+#define PARTITION_COLUMNS                                                                          \
+    "    run             INTEGER NOT NULL REFERENCES run (id) ON DELETE CASCADE,\n"                \
+    "    phase           TEXT NOT NULL CHECK (phase IN ('train', 'eval', 'infer', 'serve')),\n"    \
+    "    step            INTEGER NOT NULL,\n"                                                      \
+    "    partition       INTEGER NOT NULL,\n"                                                      \
+    "    numa_node       INTEGER,\n"                                                               \
+    "    num_inputs      INTEGER NOT NULL,\n"                                                      \
+    "    rows_hit        INTEGER NOT NULL,\n"                                                      \
+    "    rows_added      INTEGER NOT NULL,\n"                                                      \
+    "    rows_bypassed   INTEGER NOT NULL,\n"                                                      \
+    "    rows_victim     INTEGER NOT NULL,\n"                                                      \
+    "    rows_replicated INTEGER,\n"                                                               \
+    "    bytes_moved     INTEGER NOT NULL,\n"                                                      \
+    "    bytes_bound     INTEGER,\n"                                                               \
+    "    bytes_local     INTEGER,\n"                                                               \
+    "    bytes_remote    INTEGER,\n"                                                               \
+    "    bytes_disk      INTEGER NOT NULL,\n"                                                      \
+    "    prepare_ns      INTEGER,\n"                                                               \
+    "    place_ns        INTEGER,\n"                                                               \
+    "    fetch_ns        INTEGER,\n"                                                               \
+    "    lane_ns         INTEGER,\n"                                                               \
+    "    PRIMARY KEY (run, phase, step, partition)\n"                                              \
+    ") WITHOUT ROWID"
+
+static const char step_partition_sql[] = "CREATE TABLE step_partition (\n" PARTITION_COLUMNS;
 
 static const char request_sql[] =
     "CREATE TABLE request (\n"
@@ -163,9 +165,55 @@ static const char bench_sql[] = "CREATE TABLE bench (\n"
 
 static const char tune_sql[] = "CREATE TABLE tune (\n" TUNE_COLUMNS;
 
+#define LANE_COLUMNS                                                                               \
+    "    run           INTEGER NOT NULL REFERENCES run (id) ON DELETE CASCADE,\n"                  \
+    "    lane          INTEGER NOT NULL,\n"                                                        \
+    "    numa_node     INTEGER,\n"                                                                 \
+    "    threads       INTEGER NOT NULL,\n"                                                        \
+    "    threads_bound INTEGER NOT NULL,\n"                                                        \
+    "    memory_bound  INTEGER NOT NULL,\n"                                                        \
+    "    cpus          TEXT NOT NULL,\n"                                                           \
+    "    PRIMARY KEY (run, lane)\n"                                                                \
+    ") WITHOUT ROWID"
+
+#define PLACEMENT_COLUMNS                                                                          \
+    "    run             INTEGER NOT NULL REFERENCES run (id) ON DELETE CASCADE,\n"                \
+    "    step            INTEGER NOT NULL,\n"                                                      \
+    "    lane            INTEGER NOT NULL,\n"                                                      \
+    "    what            TEXT NOT NULL,\n"                                                         \
+    "    numa_node       INTEGER NOT NULL,\n"                                                      \
+    "    bytes           INTEGER NOT NULL,\n"                                                      \
+    "    pages           INTEGER NOT NULL,\n"                                                      \
+    "    pages_checked   INTEGER NOT NULL,\n"                                                      \
+    "    pages_on_node   INTEGER NOT NULL,\n"                                                      \
+    "    pages_elsewhere INTEGER NOT NULL,\n"                                                      \
+    "    PRIMARY KEY (run, step, lane, what, numa_node)\n"                                         \
+    ") WITHOUT ROWID"
+
+#define NOTE_COLUMNS                                                                               \
+    "    run  INTEGER NOT NULL REFERENCES run (id) ON DELETE CASCADE,\n"                           \
+    "    note INTEGER NOT NULL,\n"                                                                 \
+    "    text TEXT NOT NULL,\n"                                                                    \
+    "    PRIMARY KEY (run, note)\n"                                                                \
+    ") WITHOUT ROWID"
+
+static const char lane_sql[]      = "CREATE TABLE lane (\n" LANE_COLUMNS;
+static const char placement_sql[] = "CREATE TABLE placement (\n" PLACEMENT_COLUMNS;
+static const char note_sql[]      = "CREATE TABLE note (\n" NOTE_COLUMNS;
+
 static const char *const table_sql[] = {
-    meta_sql, run_sql, step_sql, step_partition_sql, request_sql, epoch_sql, bench_sql, tune_sql,
+    meta_sql,  run_sql,  step_sql, step_partition_sql, request_sql, epoch_sql,
+    bench_sql, tune_sql, lane_sql, placement_sql,      note_sql,
 };
+
+/* Versions before 4 wrote 0 rows_replicated whatever there were: with several partitions that means
+ * not counted. Columns by name, for a table of another order. */
+#define PARTITIONS_OF_OLD                                                                          \
+    "SELECT run, phase, step, partition, numa_node, num_inputs, rows_hit, rows_added,"             \
+    " rows_bypassed, rows_victim, CASE WHEN run IN (SELECT run FROM main.step_partition"           \
+    " WHERE partition > 0) THEN NULL ELSE rows_replicated END AS rows_replicated,"                 \
+    " bytes_moved, bytes_bound, bytes_local, bytes_remote, bytes_disk, prepare_ns, place_ns,"      \
+    " fetch_ns, lane_ns FROM main.step_partition"
 
 int pri_schema_version(sqlite3 *db, int64_t *version)
 {
@@ -264,33 +312,62 @@ done:
     return st;
 }
 
-/* Version 1 had another table tune, which nothing wrote to; version 2 had other views. Ours are
- * made anew, all of them, and those that somebody else added stay. */
+/* Bring tables of versions before 4 to it. A column cannot lose its NOT NULL, so step_partition is
+ * copied; the old way of renaming leaves alone what refers to the name, such as a view that
+ * somebody added. Our own views are not there meanwhile. */
+static pr_status upgrade_to_4(sqlite3 *db, const char *path)
+{
+    pr_status st = PR_OK;
+
+    PR_TRY(pri_db_run(db, path, "ALTER TABLE step ADD COLUMN inputs_repeated INTEGER"));
+    PR_TRY(pri_db_run(db, path, "CREATE TABLE step_partition_4 (\n" PARTITION_COLUMNS));
+    PR_TRY(pri_db_run(db, path, "INSERT INTO step_partition_4 " PARTITIONS_OF_OLD));
+    PR_TRY(pri_db_run(db, path, "DROP TABLE step_partition"));
+    PR_TRY(pri_db_run(db, path,
+                      "PRAGMA legacy_alter_table = ON;"
+                      " ALTER TABLE step_partition_4 RENAME TO step_partition;"
+                      " PRAGMA legacy_alter_table = OFF"));
+    PR_TRY(pri_db_run(db, path, lane_sql));
+    PR_TRY(pri_db_run(db, path, placement_sql));
+    PR_TRY(pri_db_run(db, path, note_sql));
+done:
+    return st;
+}
+
+/* Change what the version lacks. Our views are made anew, all of them, and those that somebody else
+ * added stay. */
+static pr_status upgrade_from(sqlite3 *db, const char *path, int64_t version)
+{
+    pr_status st = PR_OK;
+    char      sql[256];
+
+    for (size_t i = 0; i < PRI_NUM_VIEWS; i++) {
+        snprintf(sql, sizeof sql, "DROP VIEW IF EXISTS %s", pri_views[i].name);
+        PR_TRY(pri_db_run(db, path, sql));
+    }
+    if (version < 2) { /* it had another table tune, which nothing wrote to */
+        PR_TRY(pri_db_run(db, path, "DROP TABLE IF EXISTS tune"));
+        PR_TRY(pri_db_run(db, path, tune_sql));
+    }
+    if (version < 4) PR_TRY(upgrade_to_4(db, path));
+    for (size_t i = 0; i < PRI_NUM_VIEWS; i++) PR_TRY(create_view(db, path, "VIEW", &pri_views[i]));
+    snprintf(sql, sizeof sql,
+             "UPDATE meta SET value = '%d' WHERE key = 'schema_version'; PRAGMA user_version = %d",
+             PRI_SCHEMA_VERSION, PRI_SCHEMA_VERSION);
+    PR_TRY(pri_db_run(db, path, sql));
+done:
+    return st;
+}
+
 pr_status pri_schema_upgrade(sqlite3 *db, const char *path)
 {
     pr_status st      = PR_OK;
     int64_t   version = 0;
-    char      sql[256];
 
     PR_TRY(pri_db_run(db, path, "BEGIN IMMEDIATE"));
     PR_SQL(db, path, pri_schema_version(db, &version));
     PR_TRY(pri_schema_check(path, version));
-    if (version < 2) {
-        PR_TRY(pri_db_run(db, path, "DROP TABLE IF EXISTS tune"));
-        PR_TRY(pri_db_run(db, path, tune_sql));
-    }
-    if (version < PRI_SCHEMA_VERSION) {
-        for (size_t i = 0; i < PRI_NUM_VIEWS; i++) {
-            snprintf(sql, sizeof sql, "DROP VIEW IF EXISTS %s", pri_views[i].name);
-            PR_TRY(pri_db_run(db, path, sql));
-            PR_TRY(create_view(db, path, "VIEW", &pri_views[i]));
-        }
-        snprintf(sql, sizeof sql,
-                 "UPDATE meta SET value = '%d' WHERE key = 'schema_version';"
-                 " PRAGMA user_version = %d",
-                 PRI_SCHEMA_VERSION, PRI_SCHEMA_VERSION);
-        PR_TRY(pri_db_run(db, path, sql));
-    }
+    if (version < PRI_SCHEMA_VERSION) PR_TRY(upgrade_from(db, path, version));
     PR_TRY(pri_db_run(db, path, "COMMIT"));
 done:
     pri_db_rollback(db);
@@ -299,8 +376,9 @@ done:
 
 pr_status pri_schema_check_tables(sqlite3 *db, const char *path, int64_t version)
 {
-    static const char *const tables[] = { "run", "step", "step_partition", "epoch", "tune" };
-    const size_t             num      = version < 2 ? 4 : 5;
+    static const char *const tables[] = { "run",  "step", "step_partition", "epoch",
+                                          "tune", "lane", "placement",      "note" };
+    const size_t             num      = version < 2 ? 4 : version < 4 ? 5 : 8;
     pr_status                st       = PR_OK;
 
     for (size_t i = 0; i < num; i++) {
@@ -323,6 +401,15 @@ pr_status pri_schema_temporary_views(sqlite3 *db, const char *path, int64_t vers
     pr_status st = PR_OK;
 
     if (version < 2) PR_TRY(pri_db_run(db, path, "CREATE TEMP TABLE tune (\n" TUNE_COLUMNS));
+    if (version < 4) {
+        PR_TRY(pri_db_run(db, path,
+                          "CREATE TEMP VIEW step AS SELECT *, NULL AS inputs_repeated"
+                          " FROM main.step;"
+                          " CREATE TEMP VIEW step_partition AS " PARTITIONS_OF_OLD));
+        PR_TRY(pri_db_run(db, path, "CREATE TEMP TABLE lane (\n" LANE_COLUMNS));
+        PR_TRY(pri_db_run(db, path, "CREATE TEMP TABLE placement (\n" PLACEMENT_COLUMNS));
+        PR_TRY(pri_db_run(db, path, "CREATE TEMP TABLE note (\n" NOTE_COLUMNS));
+    }
     for (size_t i = 0; i < PRI_NUM_VIEWS; i++)
         PR_TRY(create_view(db, path, "TEMP VIEW", &pri_views[i]));
 done:

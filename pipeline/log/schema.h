@@ -6,7 +6,7 @@
 
 #include "base/check.h"
 
-#define PRI_SCHEMA_VERSION 3
+#define PRI_SCHEMA_VERSION 4
 #define PRI_APPLICATION_ID 0x70726c67 /* "prlg", in the database's header */
 
 /* SQL for the longest stage of a row `s` of table step. */
@@ -30,7 +30,7 @@ typedef struct pri_view {
     const char *name, *select;
 } pri_view;
 
-enum { PRI_NUM_VIEWS = 8 };
+enum { PRI_NUM_VIEWS = 10 };
 extern const pri_view pri_views[PRI_NUM_VIEWS];
 
 /* Read meta.schema_version; *version is 0 when there is no table meta that holds one. Gives the
@@ -52,7 +52,7 @@ pr_status pri_schema_upgrade(sqlite3 *db, const char *path);
 pr_status pri_schema_check_tables(sqlite3 *db, const char *path, int64_t version);
 
 /* Create our views as temporary ones, which hide those of the file: a report runs no SQL that came
- * with its input. Tables that the version did not have yet are there, empty. */
+ * with its input. Tables that the version did not have yet are there, empty, and columns NULL. */
 pr_status pri_schema_temporary_views(sqlite3 *db, const char *path, int64_t version);
 
 #endif

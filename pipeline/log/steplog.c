@@ -9,7 +9,10 @@
  *
  * After the first batch of rows that cannot be written nothing more of this run is written but the
  * run's end: the steps in the file stay a prefix. A locked database is no failure until it has
- * been locked for 30 s; meanwhile the records wait in the ring. */
+ * been locked for 30 s; meanwhile the records wait in the ring.
+ *
+ * Records are as long as a step. Texts, which few rows have, follow their record in pieces: the
+ * ring stays small, and nothing is allocated for them. */
 #include <packrat/log.h>
 
 #include <errno.h>
@@ -32,7 +35,16 @@ enum {
 };
 static const int64_t FLUSH_NS = 50000000, LOOK_NS = 10000000, BUSY_NS = 30000000000;
 
-typedef enum record_kind { RECORD_STEP, RECORD_PARTITION, RECORD_EPOCH, NUM_KINDS } record_kind;
+typedef enum record_kind {
+    RECORD_STEP,
+    RECORD_PARTITION,
+    RECORD_EPOCH,
+    RECORD_LANE, /* its text follows */
+    RECORD_PLACEMENT,
+    RECORD_NOTE, /* its text follows */
+    NUM_KINDS,
+    RECORD_TEXT = NUM_KINDS /* a piece of the text of the record before; no row of its own */
+} record_kind;
 
 typedef struct record {
     record_kind kind;
@@ -41,13 +53,22 @@ typedef struct record {
         pr_step              step;
         pri_partition_record partition;
         pr_epoch             epoch;
+        pri_lane_record      lane;
+        pr_placement_row     placement;
+        pri_note_record      note;
+        char                 text[sizeof(pr_step)]; /* ends with a 0, or fills the record */
     } as;
 } record;
 
+enum {
+    PIECE_BYTES = sizeof(((record *)NULL)->as.text),
+    MAX_PIECES  = (PR_TEXT_BYTES + PIECE_BYTES - 1) / PIECE_BYTES
+};
+
 static const pri_columns *const columns_of[NUM_KINDS] = {
-    [RECORD_STEP]      = &pri_step_columns,
-    [RECORD_PARTITION] = &pri_partition_columns,
-    [RECORD_EPOCH]     = &pri_epoch_columns,
+    [RECORD_STEP] = &pri_step_columns,           [RECORD_PARTITION] = &pri_partition_columns,
+    [RECORD_EPOCH] = &pri_epoch_columns,         [RECORD_LANE] = &pri_lane_columns,
+    [RECORD_PLACEMENT] = &pri_placement_columns, [RECORD_NOTE] = &pri_note_columns,
 };
 
 struct pr_steplog {
@@ -56,7 +77,8 @@ struct pr_steplog {
     sqlite3_stmt *insert[NUM_KINDS];
     int64_t       run;
     pri_ring     *ring;
-    uint64_t      unsent; /* rows the producer had to drop */
+    uint64_t      unsent;    /* rows the producer had to drop */
+    uint64_t      num_notes; /* the producer's */
 
     pthread_t       writer;
     bool            writer_runs;
@@ -68,6 +90,7 @@ struct pr_steplog {
     bool     broken;    /* writer's: something was lost, write no more rows */
     uint64_t rows_lost; /* writer's */
     char     reason[512];
+    char     text[MAX_PIECES * PIECE_BYTES + 1]; /* writer's: of the row at hand */
 };
 
 static int64_t unix_ns(void)
@@ -77,16 +100,46 @@ static int64_t unix_ns(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
+/* Put the pieces of text that follow record i together, in log->text. */
+static void join_text(pr_steplog *log, uint32_t i, uint32_t followers)
+{
+    for (uint32_t k = 0; k < followers; k++) {
+        const record *piece = pri_ring_peek(log->ring, i + 1 + k);
+        memcpy(log->text + (size_t)k * PIECE_BYTES, piece->as.text, PIECE_BYTES);
+    }
+    log->text[(size_t)followers * PIECE_BYTES] = '\0';
+}
+
+/* Insert the row that record i is; gives the SQLite code. */
+static int insert_record(pr_steplog *log, uint32_t i)
+{
+    const record   *r   = pri_ring_peek(log->ring, i);
+    const void     *row = &r->as;
+    pri_lane_record lane;
+    pri_note_record note;
+
+    if (r->kind == RECORD_TEXT) return SQLITE_OK;
+    if (r->kind == RECORD_LANE) {
+        lane = r->as.lane;
+        join_text(log, i, r->followers);
+        lane.cpus = log->text;
+        row       = &lane;
+    } else if (r->kind == RECORD_NOTE) {
+        note = r->as.note;
+        join_text(log, i, r->followers);
+        note.text = log->text;
+        row       = &note;
+    }
+    return pri_columns_insert(columns_of[r->kind], log->insert[r->kind], log->run, row);
+}
+
 /* Write the first n records in one transaction; gives the SQLite code. On failure nothing of it
  * stays. */
 static int write_once(pr_steplog *log, uint32_t n)
 {
     int rc = sqlite3_exec(log->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
 
-    for (uint32_t i = 0; i < n && rc == SQLITE_OK; i++) {
-        const record *r = pri_ring_peek(log->ring, i);
-        rc = pri_columns_insert(columns_of[r->kind], log->insert[r->kind], log->run, &r->as);
-    }
+    for (uint32_t i = 0; i < n && rc == SQLITE_OK; i++) rc = insert_record(log, i);
     if (rc == SQLITE_OK) rc = sqlite3_exec(log->db, "COMMIT", NULL, NULL, NULL);
     if (rc != SQLITE_OK) {
         snprintf(log->reason, sizeof log->reason, "%s (SQLite %d)", sqlite3_errmsg(log->db), rc);
@@ -95,7 +148,17 @@ static int write_once(pr_steplog *log, uint32_t n)
     return rc;
 }
 
-/* Write n records, or count them as lost. */
+/* How many of the first n records are rows. */
+static uint64_t count_rows(const pr_steplog *log, uint32_t n)
+{
+    uint64_t rows = 0;
+
+    for (uint32_t i = 0; i < n; i++)
+        rows += ((const record *)pri_ring_peek(log->ring, i))->kind != RECORD_TEXT;
+    return rows;
+}
+
+/* Write n records, or count their rows as lost. */
 static void write_records(pr_steplog *log, uint32_t n)
 {
     if (!log->broken) {
@@ -111,7 +174,7 @@ static void write_records(pr_steplog *log, uint32_t n)
                     log->path, log->reason);
         }
     }
-    if (log->broken) log->rows_lost += n;
+    if (log->broken) log->rows_lost += count_rows(log, n);
     pri_ring_release(log->ring, n);
 }
 
@@ -365,6 +428,61 @@ void pr_steplog_epoch(pr_steplog *log, const pr_epoch *epoch)
     r->followers = 0;
     r->as.epoch  = *epoch;
     pri_ring_publish(log->ring, 1);
+}
+
+/* Publish a record whose text follows it in pieces; room for all of them is there. */
+static void publish_with_text(pr_steplog *log, record *r, const char *text)
+{
+    size_t   left   = strnlen(text, PR_TEXT_BYTES - 1);
+    uint32_t pieces = 0;
+
+    while (left > 0) {
+        record      *piece = pri_ring_next(log->ring, ++pieces);
+        const size_t n     = left < PIECE_BYTES ? left : PIECE_BYTES;
+        piece->kind        = RECORD_TEXT;
+        piece->followers   = 0;
+        memcpy(piece->as.text, text, n);
+        if (n < PIECE_BYTES) piece->as.text[n] = '\0';
+        text += n;
+        left -= n;
+    }
+    r->followers = pieces;
+    pri_ring_publish(log->ring, 1 + pieces);
+}
+
+void pr_steplog_lane(pr_steplog *log, const pr_lane_row *lane)
+{
+    if (!log) return;
+    wait_for_room(log, 1 + MAX_PIECES);
+    record *r  = pri_ring_next(log->ring, 0);
+    r->kind    = RECORD_LANE;
+    r->as.lane = (pri_lane_record){ .lane          = lane->lane,
+                                    .numa_node     = lane->numa_node,
+                                    .threads       = lane->threads,
+                                    .threads_bound = lane->threads_bound,
+                                    .memory_bound  = lane->memory_bound };
+    publish_with_text(log, r, lane->cpus);
+}
+
+void pr_steplog_placement(pr_steplog *log, const pr_placement_row *row)
+{
+    if (!log) return;
+    wait_for_room(log, 1);
+    record *r       = pri_ring_next(log->ring, 0);
+    r->kind         = RECORD_PLACEMENT;
+    r->followers    = 0;
+    r->as.placement = *row;
+    pri_ring_publish(log->ring, 1);
+}
+
+void pr_steplog_note(pr_steplog *log, const char *text)
+{
+    if (!log) return;
+    wait_for_room(log, 1 + MAX_PIECES);
+    record *r  = pri_ring_next(log->ring, 0);
+    r->kind    = RECORD_NOTE;
+    r->as.note = (pri_note_record){ .note = log->num_notes++ };
+    publish_with_text(log, r, text);
 }
 
 static int run_while_busy(pr_steplog *log, const char *sql)

@@ -15,6 +15,11 @@
 #define MB_LOCAL  KNOWN_MB("bytes_local") " AS mb_local"
 #define MB_REMOTE KNOWN_MB("bytes_remote") " AS mb_remote"
 
+/* Share of a group's bytes that came from the node they were for; NULL unless all are known. */
+#define LOCAL_PERCENT                                                                              \
+    "CASE WHEN count(bytes_local + bytes_remote) = count(*) THEN 100.0 * sum(bytes_local)"         \
+    " / nullif(sum(bytes_local + bytes_remote), 0) END"
+
 #define ONE_MODE   PRI_ONE_OF("mode")
 #define ONE_POLICY PRI_ONE_OF("policy")
 
@@ -51,6 +56,9 @@ static const char v_run[] =
     "        ORDER BY v.accuracy DESC, /* the first of equal ones; the last without validation */\n"
     "            CASE WHEN v.accuracy IS NULL THEN -t.epoch ELSE t.epoch END LIMIT 1)\n"
     "        AS test_accuracy,\n"
+    "    (SELECT sum(pages_checked) FROM placement AS p WHERE p.run = r.id) AS pages_checked,\n"
+    "    (SELECT sum(pages_elsewhere) FROM placement AS p WHERE p.run = r.id)\n"
+    "        AS pages_elsewhere,\n"
     "    rows_lost\n"
     "FROM run AS r";
 
@@ -111,17 +119,36 @@ static const char v_locality[] =
     "SELECT run, phase, partition, max(numa_node) AS numa_node, count(*) AS steps,\n"
     "    1.0 * sum(num_inputs) / count(*) AS rows_wanted_per_step,\n"
     "    " HIT_PERCENT " AS hit_percent,\n"
-    "    1.0 * sum(rows_replicated) / count(*) AS rows_replicated_per_step,\n"
+    "    count(rows_replicated) AS steps_counted,\n"
+    "    avg(rows_replicated) AS rows_replicated_per_step, /* of the steps counted */\n"
     "    sum(bytes_moved) / 1e6 AS mb_moved,\n"
     "    " MB_LOCAL ",\n"
     "    " MB_REMOTE ",\n"
     "    sum(bytes_disk) / 1e6 AS mb_disk,\n"
-    "    CASE WHEN count(bytes_local + bytes_remote) = count(*)\n"
-    "        THEN 100.0 * sum(bytes_local) / nullif(sum(bytes_local + bytes_remote), 0) END\n"
-    "        AS local_percent,\n"
+    "    " LOCAL_PERCENT " AS local_percent,\n"
     "    sum(place_ns) / 1e6 / count(*) AS place_ms_per_step,\n"
     "    sum(lane_ns) / 1e6 / count(*) AS lane_ms_per_step\n"
     "FROM step_partition GROUP BY run, phase, partition";
+
+/* At most 200 buckets of a run's phase, equally long but for the last one. The last step is looked
+ * up for every row, one step down the key: a join would not pass a filter on the run on. */
+static const char v_locality_time[] =
+    "SELECT run, phase, step / width AS bucket, min(step) AS first_step, max(step) AS last_step,\n"
+    "    partition, max(numa_node) AS numa_node,\n"
+    "    " MB_LOCAL ",\n"
+    "    " MB_REMOTE ",\n"
+    "    " LOCAL_PERCENT " AS local_percent,\n"
+    "    avg(rows_replicated) AS rows_replicated /* of the steps counted */\n"
+    "FROM (SELECT *, ((SELECT max(step) FROM step_partition AS last WHERE last.run = p.run\n"
+    "            AND last.phase = p.phase) + 200) / 200 AS width FROM step_partition AS p)\n"
+    "GROUP BY run, phase, bucket, partition";
+
+/* Pages never touched are neither here nor there. */
+static const char v_placement[] =
+    "SELECT run, step, lane, what, CASE WHEN numa_node >= 0 THEN numa_node END AS numa_node,\n"
+    "    bytes / 1e6 AS mb, pages, pages_checked, pages_elsewhere,\n"
+    "    100.0 * pages_on_node / nullif(pages_on_node + pages_elsewhere, 0) AS percent_on_node\n"
+    "FROM placement";
 
 /* Options that mean nothing where others are as they are give NULL; a log from before there was an
  * option has the only thing there was then. */
@@ -255,8 +282,14 @@ static const char v_bottleneck[] =
     "            FROM step AS s GROUP BY s.run, s.phase HAVING sum(step_ns) > 0)))";
 
 const pri_view pri_views[PRI_NUM_VIEWS] = {
-    { "v_run", v_run },           { "v_stage_share", v_stage_share },
-    { "v_bytes", v_bytes },       { "v_slowest_steps", v_slowest_steps },
-    { "v_locality", v_locality }, { "v_compare", v_compare },
-    { "v_tradeoff", v_tradeoff }, { "v_bottleneck", v_bottleneck },
+    { "v_run", v_run },
+    { "v_stage_share", v_stage_share },
+    { "v_bytes", v_bytes },
+    { "v_slowest_steps", v_slowest_steps },
+    { "v_locality", v_locality },
+    { "v_compare", v_compare },
+    { "v_tradeoff", v_tradeoff },
+    { "v_bottleneck", v_bottleneck },
+    { "v_locality_time", v_locality_time },
+    { "v_placement", v_placement },
 };

@@ -76,11 +76,24 @@ pr_status pri_nn_backward(const pr_model *model, pri_tape *tape, const pr_batch 
 float *pri_nn_gradient(pri_tape *tape);
 float *pri_nn_parameters(pr_model *model);
 
+/* A run of the parameters, for one lane to update. */
+typedef struct pri_nn_slice {
+    size_t begin, end; /* begin at whole cache lines, so that no two lanes write to one */
+} pri_nn_slice;
+
+/* Give one of num_parts slices that are as even as lines allow and make up all parameters. */
+pri_nn_slice pri_nn_slice_of(const pr_model *model, uint32_t part, uint32_t num_parts);
+
 /* Sum the lanes' gradients in lane order and take one Adam step (Kingma and Ba, ICLR 2015) with
- * L2 weight decay added to the gradient. options->lr is the rate of this very step
- * (pr_learning_rate). Time goes to update_ns. */
-void pri_nn_update(pr_model *model, float *const *gradients, uint32_t num_gradients,
-                   const pr_optimizer_options *options, pri_nn_times *times);
+ * L2 weight decay added to the gradient, in one slice. options->lr is the rate of this very step
+ * (pr_learning_rate). Several threads may be in it, each with its slice; the bits do not depend on
+ * how the parameters are cut. Once all are done, pri_nn_updated. Time goes to update_ns. */
+void pri_nn_update(pr_model *model, pri_nn_slice slice, float *const *gradients,
+                   uint32_t num_gradients, const pr_optimizer_options *options,
+                   pri_nn_times *times);
+
+/* Count an update: what Adam's corrections of the next one go by. */
+void pri_nn_updated(pr_model *model);
 
 /* Copy parameters and optimiser state: keep the best model in memory. Shapes must agree. */
 void pri_model_copy(pr_model *to, const pr_model *from);

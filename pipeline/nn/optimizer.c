@@ -92,28 +92,42 @@ PRI_CLONES static void nn_adam(float *restrict p, float *restrict m, float *rest
 
 /* Update one chunk of parameters. */
 static void update_chunk(pr_model *model, float *const *gradients, uint32_t num_gradients,
-                         size_t at, const adam *a)
+                         size_t at, size_t n, const adam *a)
 {
-    const size_t left = (size_t)model->shape.num_parameters - at;
-    const size_t n    = left < CHUNK ? left : CHUNK;
-    float        sum[CHUNK];
+    float sum[CHUNK];
 
     for (size_t i = 0; i < n; i++) sum[i] = gradients[0][at + i];
     for (uint32_t lane = 1; lane < num_gradients; lane++) nn_add(sum, gradients[lane] + at, n);
     nn_adam(model->parameters + at, model->adam_m + at, model->adam_v + at, sum, n, a);
 }
 
-void pri_nn_update(pr_model *model, float *const *gradients, uint32_t num_gradients,
-                   const pr_optimizer_options *options, pri_nn_times *times)
+pri_nn_slice pri_nn_slice_of(const pr_model *model, uint32_t part, uint32_t num_parts)
+{
+    const size_t line  = 64 / sizeof(float);
+    const size_t count = (size_t)model->shape.num_parameters;
+    const size_t lines = (count + line - 1) / line;
+    const size_t end   = lines * (part + 1) / num_parts * line;
+
+    return (pri_nn_slice){ .begin = lines * part / num_parts * line,
+                           .end   = end < count ? end : count };
+}
+
+void pri_nn_update(pr_model *model, pri_nn_slice slice, float *const *gradients,
+                   uint32_t num_gradients, const pr_optimizer_options *options, pri_nn_times *times)
 {
     const int64_t begin = pr_now_ns();
-    const size_t  count = (size_t)model->shape.num_parameters;
+    const size_t  count = slice.end - slice.begin;
     const adam    a     = adam_at(options, model->adam_steps + 1);
 
-    PR_ASSERT(num_gradients > 0);
+    PR_ASSERT(num_gradients > 0 && slice.begin <= slice.end);
 #pragma omp parallel for schedule(static) if (count > CHUNK)
     for (size_t at = 0; at < count; at += CHUNK)
-        update_chunk(model, gradients, num_gradients, at, &a);
-    model->adam_steps++;
+        update_chunk(model, gradients, num_gradients, slice.begin + at,
+                     count - at < CHUNK ? count - at : CHUNK, &a);
     times->update_ns += pr_now_ns() - begin;
+}
+
+void pri_nn_updated(pr_model *model)
+{
+    model->adam_steps++;
 }

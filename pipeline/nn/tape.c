@@ -186,6 +186,11 @@ void pri_tape_free(pri_tape *tape)
     pri_free(tape);
 }
 
+void pri_tape_ranges(const pri_tape *tape, pr_ranges *ranges)
+{
+    pr_ranges_add(ranges, "tape", tape->pages, tape->pages_bytes);
+}
+
 float *pri_nn_gradient(pri_tape *tape)
 {
     return tape->gradient;

@@ -118,8 +118,13 @@ static pr_status note_gaps(pri_alias *alias, const pr_graph *graph)
 {
     pr_status st = PR_OK;
 
-    PR_NEW(alias->gaps, (size_t)graph->num_nodes / 64 + 1);
-    PR_NEW(alias->positive, graph->num_nodes);
+    alias->gaps_bytes     = ((size_t)graph->num_nodes / 64 + 1) * sizeof *alias->gaps;
+    alias->positive_bytes = graph->num_nodes * sizeof *alias->positive;
+    alias->gaps           = pri_pages_map(alias->gaps_bytes, 1);
+    alias->positive       = pri_pages_map(alias->positive_bytes, 1);
+    PR_CHECK(alias->gaps && alias->positive, PR_E_NOMEM,
+             "cannot map %zu bytes to count the arcs of positive weight",
+             alias->gaps_bytes + alias->positive_bytes);
     for (pr_vid v = 0; v < graph->num_nodes; v++) {
         const pr_eid begin = graph->indptr[v], end = graph->indptr[v + 1];
         uint32_t     num = 0;
@@ -160,7 +165,14 @@ done:
 void pri_alias_clear(pri_alias *alias)
 {
     pri_pages_unmap(alias->entry, alias->bytes ? alias->bytes : 1);
-    pri_free(alias->gaps);
-    pri_free(alias->positive);
+    pri_pages_unmap(alias->gaps, alias->gaps_bytes);
+    pri_pages_unmap(alias->positive, alias->positive_bytes);
     *alias = (pri_alias){ 0 };
+}
+
+void pri_alias_ranges(const pri_alias *alias, pr_ranges *ranges)
+{
+    pr_ranges_add(ranges, "sampler", alias->entry, alias->bytes);
+    pr_ranges_add(ranges, "sampler", alias->gaps, alias->gaps_bytes);
+    pr_ranges_add(ranges, "sampler", alias->positive, alias->positive_bytes);
 }

@@ -14,6 +14,7 @@
 #define PIPELINE_SAMPLER_ALIAS_H
 
 #include <packrat/nouns.h>
+#include <packrat/numa.h>
 
 #include "base/check.h"
 
@@ -27,6 +28,7 @@ typedef struct pri_alias {
     size_t           bytes;    /* of `entry` */
     uint64_t        *gaps;     /* bit v: vertex v has arcs of weight 0; NULL: no vertex has */
     uint32_t        *positive; /* [num_nodes] arcs of positive weight; NULL like gaps */
+    size_t           gaps_bytes, positive_bytes;
 } pri_alias;
 
 /* Build the slots of all rows; takes 8 bytes an arc, and 4 a vertex where there are weights of 0.
@@ -34,6 +36,9 @@ typedef struct pri_alias {
  * finite. Deterministic. O(num_edges). */
 pr_status pri_alias_init(pri_alias *alias, const pr_graph *graph, uint32_t threads);
 void      pri_alias_clear(pri_alias *alias);
+
+/* Append the memory it holds. */
+void pri_alias_ranges(const pri_alias *alias, pr_ranges *ranges);
 
 /* Give the arcs of positive weight of a vertex of this degree. */
 static inline uint32_t pri_alias_positive(const pri_alias *alias, pr_vid v, uint32_t degree)

@@ -56,6 +56,8 @@ typedef struct pri_kind {
      * are set; *own may stay NULL. Only here may it allocate or reserve. */
     pr_status (*create)(const pr_sampler *sampler, void **own);
     void (*free)(void *own); /* NULL is fine */
+    /* Append what it holds in pages of its own; NULL: nothing. */
+    void (*ranges)(const void *own, pr_ranges *ranges);
 
     /* Most neighbours a row keeps; NULL: min(longest row, fanout). */
     uint32_t (*most)(const pr_sampler *sampler, uint32_t fanout, uint32_t longest);

@@ -37,6 +37,13 @@ static void free_labor(void *own)
     pri_free(labor);
 }
 
+static void ranges_of(const void *own, pr_ranges *ranges)
+{
+    const pri_labor *labor = own;
+
+    if (labor->bias > 1) pri_labor_recent_ranges(&labor->recent, ranges);
+}
+
 /* Give the most neighbours that a row keeps without keeping all. */
 static uint32_t most_kept(const pr_sampler *sampler)
 {
@@ -108,6 +115,7 @@ static void read_rows(void *own, const pri_hop *hop, uint32_t begin, uint32_t en
 const pri_kind pri_kind_labor = {
     .create = create,
     .free   = free_labor,
+    .ranges = ranges_of,
     .begin  = begin,
     .read   = read_rows,
     .end    = end,

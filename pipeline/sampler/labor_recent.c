@@ -37,6 +37,14 @@ void pri_labor_recent_clear(pri_labor_recent *recent)
     *recent = (pri_labor_recent){ 0 };
 }
 
+void pri_labor_recent_ranges(const pri_labor_recent *recent, pr_ranges *ranges)
+{
+    pr_ranges_add(ranges, "sampler", recent->count, recent->num_nodes);
+    pr_ranges_add(ranges, "sampler", recent->bits, recent->num_nodes / 8 + 1);
+    pr_ranges_add(ranges, "sampler", recent->list,
+                  recent->window * recent->list_room * sizeof *recent->list);
+}
+
 /* Add to the counts of a list: 1, or -1 as 255. */
 static void count_list(pri_labor_recent *recent, const pr_vid *list, uint32_t n, uint8_t add)
 {

@@ -33,6 +33,9 @@ pr_status pri_labor_recent_init(pri_labor_recent *recent, pr_vid num_nodes, uint
                                 uint32_t window);
 void      pri_labor_recent_clear(pri_labor_recent *recent); /* zeroed and cleared ones are fine */
 
+/* Append the memory it holds. */
+void pri_labor_recent_ranges(const pri_labor_recent *recent, pr_ranges *ranges);
+
 /* Forget what is not recent for a batch of this step. Cannot fail. */
 void pri_labor_recent_begin(pri_labor_recent *recent, uint64_t step);
 

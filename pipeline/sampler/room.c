@@ -37,6 +37,11 @@ done:
     return st;
 }
 
+void pr_batch_room_ranges(const pr_batch_room *room, pr_ranges *ranges)
+{
+    pr_ranges_add(ranges, "batch", room->arena.base, room->arena.bytes);
+}
+
 void pr_batch_room_free(pr_batch_room *room)
 {
     if (!room) return;

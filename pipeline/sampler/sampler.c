@@ -220,6 +220,15 @@ void pr_sampler_free(pr_sampler *sampler)
     pri_free(sampler);
 }
 
+void pr_sampler_ranges(const pr_sampler *sampler, pr_ranges *ranges)
+{
+    const pri_relabel *relabel = &sampler->relabel;
+
+    pr_ranges_add(ranges, "sampler", relabel->entry, relabel->num_nodes * sizeof *relabel->entry);
+    pr_ranges_add(ranges, "sampler", sampler->arena.base, sampler->arena.bytes);
+    if (sampler->kind->ranges) sampler->kind->ranges(sampler->own, ranges);
+}
+
 uint32_t pr_sampler_max_inputs(const pr_sampler *sampler)
 {
     return sampler->max_nodes[sampler->fanout.num_layers];

@@ -67,6 +67,14 @@ static void free_weighted(void *own)
     pri_free(w);
 }
 
+static void ranges_of(const void *own, pr_ranges *ranges)
+{
+    const weighted *w = own;
+
+    pri_alias_ranges(&w->alias, ranges);
+    pr_ranges_add(ranges, "sampler", w->desks, w->threads * sizeof *w->desks);
+}
+
 static pr_status create(const pr_sampler *sampler, void **own)
 {
     pr_status    st       = PR_OK;
@@ -298,6 +306,7 @@ const pri_kind pri_kind_weighted = {
     .arcs   = true,
     .create = create,
     .free   = free_weighted,
+    .ranges = ranges_of,
     .count  = count,
     .begin  = begin_batch,
     .choose = choose,

@@ -109,6 +109,10 @@ identities() {
     none "no more rows are new than are wanted" "rows_first > num_inputs"
     none "hits and victims stay within the wanted and the resident" \
         "rows_victim > rows_added AND mode = 'resident'"
+    none "bytes moved are local or remote" \
+        "bytes_local + bytes_remote <> bytes_moved"
+    none "what is known of one is known of the other" \
+        "(bytes_local IS NULL) <> (bytes_remote IS NULL)"
     none "times add up to the step within 2 %" \
         "abs(wait_ns + prepare_ns + place_ns + aggregate_ns + gemm_ns + backward_ns + update_ns
              + other_ns - step_ns) > 0.02 * step_ns"
@@ -121,11 +125,34 @@ identities() {
 }
 identities run.db $((16 * 4))
 
+# sums DATABASE: what holds across tables.
+sums() {
+    local unequal="" column
+    for column in num_inputs rows_victim bytes_moved bytes_local bytes_remote bytes_disk; do
+        unequal+=" OR sum(p.$column) <> s.$column"
+    done
+    equal "partitions of $1 add up to their step" "$(sql "$1" "SELECT count(*) FROM (SELECT s.run
+        FROM step s JOIN step_partition p USING (run, phase, step) GROUP BY s.run, s.phase, s.step
+        HAVING (s.rows_direct = 0 AND sum(p.rows_hit + p.rows_added + p.rows_bypassed)
+            <> s.num_inputs)$unequal)")" 0
+    equal "rows replicated and inputs repeated are counted in the same steps of $1" "$(sql "$1" "
+        SELECT count(*) FROM step s JOIN step_partition p USING (run, phase, step)
+        WHERE (s.inputs_repeated IS NULL) <> (p.rows_replicated IS NULL)")" 0
+    equal "a row for every lane of every run of $1" "$(sql "$1" "SELECT count(*) FROM run r WHERE
+        (SELECT count(*) FROM lane l WHERE l.run = r.id) <> (SELECT max(partition) + 1
+            FROM step_partition p WHERE p.run = r.id)")" 0
+    equal "the kernel was asked after the first step and at the end, in $1" "$(sql "$1" "SELECT
+        count(*) FROM run r WHERE NOT EXISTS (SELECT * FROM note n WHERE n.run = r.id
+            AND text LIKE '%not verified%') AND (SELECT min(step) || ',' || max(step)
+            FROM placement p WHERE p.run = r.id) IS NOT (SELECT '1,' || count(*) FROM step s
+            WHERE s.run = r.id AND phase = 'train')")" 0
+    equal "pages are on a node, elsewhere or nowhere in $1" "$(sql "$1" "SELECT count(*)
+        FROM placement WHERE pages_on_node + pages_elsewhere > pages_checked
+            OR pages_checked > pages")" 0
+}
+
 say "-- across tables and runs"
-equal "partitions add up to their step" "$(sql run.db "SELECT count(*) FROM (SELECT s.run FROM step s
-    JOIN step_partition p USING (run, phase, step) GROUP BY s.run, s.phase, s.step
-    HAVING sum(p.num_inputs) <> s.num_inputs OR sum(p.bytes_moved) <> s.bytes_moved
-        OR (s.rows_direct = 0 AND sum(p.rows_hit + p.rows_added + p.rows_bypassed) <> s.num_inputs))")" 0
+sums run.db
 equal "every step has a partition" "$(sql run.db "SELECT count(*) FROM step s LEFT JOIN step_partition p
     USING (run, phase, step) WHERE p.run IS NULL")" 0
 equal "one row a step, none missing" "$(sql run.db "SELECT count(*) FROM (SELECT run FROM step
@@ -193,6 +220,44 @@ equal "all rows resident: none is added twice" "$(sql run.db "SELECT sum(rows_ad
     FROM step WHERE phase = 'train' AND run = $(run_of 'all rows')")" 1
 equal "losses do not depend on the mode" "$(sql run.db "SELECT count(*) FROM (SELECT step FROM step
     WHERE phase = 'train' GROUP BY step HAVING max(loss) - min(loss) > 1e-3 * max(loss))")" 0
+say "-- several lanes"
+lanes='one|
+two|--lanes 2
+three, hash|--lanes 3 --shards hash
+two, pipelined|--lanes 2 --pipeline on
+two, packed|--lanes 2 --cache.mode packed
+two, off|--lanes 2 --cache.mode off --graph-copies on
+two, sampled evaluation|--lanes 2 --eval sampled --verify-every 7'
+while IFS='|' read -r name options; do
+    read -ra words <<< "$options"
+    must "${train[@]}" ${words[@]+"${words[@]}"} --log lanes.db --json
+    equal "batch_hash: lanes: $name" "$(json batch_hash)" "$hash"
+    equal "calls of the heap in a step: lanes: $name" "$(json heap_calls)" 0
+    equal "bytes in the results: lanes: $name" "$(json bytes_moved) $(json bytes_local)" "$(sql \
+        lanes.db "SELECT sum(bytes_moved) || ' ' || coalesce(sum(bytes_local), '') FROM step
+            WHERE phase = 'train' AND run = $(json run)")"
+    equal "pages in the results: lanes: $name" "$(json pages_checked) $(json pages_elsewhere)" \
+        "$(sql lanes.db "SELECT coalesce(sum(pages_checked), 0) || ' ' ||
+            coalesce(sum(pages_elsewhere), 0) FROM placement WHERE run = $(json run)")"
+done <<< "$lanes"
+identities lanes.db $((16 * 4))
+sums lanes.db
+equal "lanes as asked for" "$(sql lanes.db "SELECT group_concat(n) FROM (SELECT count(*) AS n
+    FROM lane GROUP BY run ORDER BY run)")" 1,2,3,2,2,2,2
+equal "inputs beyond those of one lane are counted as repeated" "$(sql lanes.db "SELECT count(*)
+    FROM step s JOIN step one USING (phase, step) WHERE phase = 'train' AND one.run = 1
+    AND s.inputs_repeated <> s.num_inputs - one.num_inputs")" 0
+equal "and that in every 16th step" "$(sql lanes.db "SELECT count(*) FROM step
+    WHERE phase = 'train' AND run > 1 AND (inputs_repeated IS NULL) = (step % 16 = 0)")" 0
+equal "one lane repeats nothing" "$(sql lanes.db "SELECT max(inputs_repeated) FROM step
+    WHERE run = 1")" 0
+equal "losses do not depend on lanes" "$(sql lanes.db "SELECT count(*) FROM (SELECT step FROM step
+    WHERE phase = 'train' GROUP BY step HAVING max(loss) - min(loss) > 1e-3 * max(loss))")" 0
+equal "the kernel is asked every so many steps" "$(sql lanes.db "SELECT group_concat(step) FROM
+    (SELECT DISTINCT step FROM placement WHERE run = 7 ORDER BY step) WHERE step % 7 = 0")" \
+    "$(sql lanes.db "SELECT group_concat(step) FROM step WHERE run = 7 AND phase = 'train'
+        AND step > 0 AND step % 7 = 0")"
+
 say "-- a real graph with sparse features"
 cora=${PACKRAT_TEST_DATA:-}/cora
 if [[ -e $cora/meta.json ]]; then

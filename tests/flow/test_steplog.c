@@ -11,7 +11,8 @@ static void the_tables_have_the_columns_of_the_contract(void **state)
         { "run", "id,started_at,command,options,host,cpu,numa_nodes,threads,versions,dataset,seed,"
                  "rows_lost,ended_at,exit_status" },
         { "step",
-          "run,phase,step,epoch,num_seeds,num_inputs,num_edges,batch_hash,rows_hit,rows_added,"
+          "run,phase,step,epoch,num_seeds,num_inputs,num_edges,inputs_repeated,batch_hash,rows_hit,"
+          "rows_added,"
           "rows_bypassed,rows_direct,rows_victim,rows_compacted,rows_moved,rows_first,bytes_moved,"
           "bytes_bound,bytes_gather,bytes_local,bytes_remote,bytes_disk,mode,path,policy,lookahead,"
           "wait_ns,prepare_ns,place_ns,aggregate_ns,gemm_ns,backward_ns,update_ns,other_ns,step_ns,"
@@ -26,6 +27,10 @@ static void the_tables_have_the_columns_of_the_contract(void **state)
         { "bench", "id,measured_at,host,cpu,threads,versions,bench,options,metric,unit,repeats,"
                    "value,min,max" },
         { "tune", "run,name,value,unit,row_bytes,threads,source" },
+        { "lane", "run,lane,numa_node,threads,threads_bound,memory_bound,cpus" },
+        { "placement", "run,step,lane,what,numa_node,bytes,pages,pages_checked,pages_on_node,"
+                       "pages_elsewhere" },
+        { "note", "run,note,text" },
         { "meta", "key,value" },
     };
     const char *path = path_in(test_directory(), "a.db");
@@ -40,11 +45,12 @@ static void the_tables_have_the_columns_of_the_contract(void **state)
     assert_string_equal(
         sql_text(db, "SELECT group_concat(name) FROM (SELECT name FROM"
                      " sqlite_master WHERE type = 'view' ORDER BY name)"),
-        "v_bottleneck,v_bytes,v_compare,v_locality,v_run,v_slowest_steps,v_stage_share,v_tradeoff");
-    assert_string_equal(sql_text(db, "SELECT value FROM meta WHERE key = 'schema_version'"), "3");
+        "v_bottleneck,v_bytes,v_compare,v_locality,v_locality_time,v_placement,v_run,"
+        "v_slowest_steps,v_stage_share,v_tradeoff");
+    assert_string_equal(sql_text(db, "SELECT value FROM meta WHERE key = 'schema_version'"), "4");
     assert_string_equal(sql_text(db, "PRAGMA journal_mode"), "wal");
     assert_int_equal(sql_int(db, "PRAGMA auto_vacuum"), 2);
-    assert_int_equal(sql_int(db, "PRAGMA user_version"), 3);
+    assert_int_equal(sql_int(db, "PRAGMA user_version"), 4);
     assert_int_equal(sql_int(db, "PRAGMA application_id"), 0x70726c67);
     (void)sqlite3_close(db);
 }
@@ -108,11 +114,12 @@ static void every_column_of_a_step_comes_back_as_it_was_given(void **state)
     assert_string_equal(
         sql_text(db,
                  "SELECT phase||' '||step||' '||epoch||' '||num_seeds||' '||num_inputs||' '||"
-                 "num_edges||' '||batch_hash||' '||rows_hit||' '||rows_added||' '||"
+                 "num_edges||' '||inputs_repeated||' '||batch_hash||' '||rows_hit||' "
+                 "'||rows_added||' '||"
                  "rows_bypassed||' '||rows_direct||' '||rows_victim||' '||rows_compacted||' '||"
                  "rows_moved||' '||rows_first||' '||bytes_moved||' '||bytes_bound||' '||"
                  "bytes_gather||' '||bytes_local||' '||bytes_remote||' '||bytes_disk FROM step"),
-        "infer 1 2 3 4 5 -7 7 8 9 10 11 12 13 14 15 16 17 18 19 20");
+        "infer 1 2 3 4 5 55 -7 7 8 9 10 11 12 13 14 15 16 17 18 19 20");
     assert_string_equal(
         sql_text(db, "SELECT mode||' '||path||' '||policy||' '||lookahead||' '||wait_ns||' '||"
                      "prepare_ns||' '||place_ns||' '||aggregate_ns||' '||gemm_ns||' '||"
@@ -146,6 +153,7 @@ static void what_is_not_known_is_null(void **state)
     fixture_partitions(&s, &part, 1);
     part.numa_node   = -1;
     part.bytes_local = part.bytes_remote = s.bytes_local = s.bytes_remote = PR_NULL_INT;
+    part.rows_replicated = s.inputs_repeated = PR_NULL_INT;
     pr_steplog_step(log, &s, &part, 1);
     pr_steplog_epoch(log, &(pr_epoch){ .split      = "val",
                                        .loss       = (double)NAN,
@@ -164,9 +172,10 @@ static void what_is_not_known_is_null(void **state)
                                  " NULL AND policy IS NULL AND fetch_ns IS NULL AND bytes_bound IS"
                                  " NULL AND cycles IS NULL AND instructions IS NULL AND llc_misses"
                                  " IS NULL AND mode IS NOT NULL AND bytes_local IS NULL AND"
-                                 " bytes_remote IS NULL"),
+                                 " bytes_remote IS NULL AND inputs_repeated IS NULL"),
                      1);
-    assert_int_equal(sql_int(db, "SELECT count(*) FROM step_partition WHERE numa_node IS NULL AND"
+    assert_int_equal(sql_int(db, "SELECT count(*) FROM step_partition WHERE rows_replicated IS NULL"
+                                 " AND numa_node IS NULL AND"
                                  " bytes_bound IS NULL AND bytes_local IS NULL AND bytes_remote IS"
                                  " NULL"),
                      1);
@@ -240,6 +249,9 @@ static void the_identities_hold_by_sql(void **state)
                                  " step_partition AS p WHERE p.run = s.run AND p.phase = s.phase"
                                  " AND p.step = s.step)"),
                      0);
+    assert_int_equal(
+        sql_int(db, "SELECT count(*) FROM step WHERE bytes_local + bytes_remote <> bytes_moved"),
+        0);
     /* the views agree with the tables */
     assert_int_equal(sql_int(db, "SELECT round(sum(percent) * 100) FROM v_stage_share WHERE run = 1"
                                  " AND in_step"),
@@ -376,8 +388,8 @@ static void bytes_and_accuracy_of_a_run_stand_side_by_side(void **state)
 static void a_view_of_one_run_reads_only_that_run(void **state)
 {
     (void)state;
-    static const char *const views[] = { "v_stage_share", "v_bytes", "v_slowest_steps",
-                                         "v_locality", "v_tradeoff" };
+    static const char *const views[] = { "v_stage_share", "v_bytes",    "v_slowest_steps",
+                                         "v_locality",    "v_tradeoff", "v_locality_time" };
     const char              *path    = path_in(test_directory(), "a.db");
     fixture_log(path, &fixture_run, 10, "packed");
     sqlite3 *db = sql_open(path);
@@ -433,6 +445,9 @@ static void no_log_takes_steps_and_closes(void **state)
     uint64_t      lost = 5;
     pr_steplog_step(NULL, &s, NULL, 0);
     pr_steplog_epoch(NULL, &(pr_epoch){ .split = "val" });
+    pr_steplog_lane(NULL, &(pr_lane_row){ .lane = 0 });
+    pr_steplog_placement(NULL, &(pr_placement_row){ .what = "slab" });
+    pr_steplog_note(NULL, "nobody hears");
     assert_int_equal(pr_steplog_run(NULL), 0);
     assert_ok(pr_steplog_close(NULL, 0, &lost));
     assert_int_equal(lost, 0);

@@ -8,22 +8,48 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-enum { LOSE_STEPS = 8000 };
+enum { LOSE_STEPS = 8000, NOTE_EVERY = 50, NOTE_BYTES = 1000 };
+
+/* Hand over a step with its partitions, and now and then a note that takes several records. */
+static void write_step(pr_steplog *log, uint64_t i)
+{
+    pr_step_partition parts[2];
+    char              note[NOTE_BYTES + 1];
+
+    const pr_step s = fixture_step(i, "packed");
+    fixture_partitions(&s, parts, 2);
+    pr_steplog_step(log, &s, parts, 2);
+    if (i % NOTE_EVERY != 0) return;
+    snprintf(note, sizeof note, "%0*llu", NOTE_BYTES, (unsigned long long)(i / NOTE_EVERY));
+    pr_steplog_note(log, note);
+}
+
+/* Notes are whole, and a prefix too, with the steps they came behind. */
+static void check_notes(sqlite3 *db)
+{
+    assert_int_equal(sql_int(db, "SELECT count(*) FROM note WHERE length(text) <> 1000 OR"
+                                 " CAST(text AS INTEGER) <> note"),
+                     0);
+    assert_int_equal(sql_int(db, "SELECT count(*) FROM (SELECT run, max(note) AS n FROM note"
+                                 " GROUP BY run HAVING count(*) <> max(note) + 1) AS x"),
+                     0);
+    assert_int_equal(sql_int(db, "SELECT count(*) FROM (SELECT run, max(note) AS n FROM note GROUP"
+                                 " BY run) AS x WHERE 50 * n > (SELECT max(step) FROM step AS s"
+                                 " WHERE s.run = x.run)"),
+                     0);
+}
 
 /* In a child: one run of at most `steps` steps with two partitions each. */
 static void child_run(const char *path, uint64_t steps, int pause_us)
 {
-    pr_steplog       *log = NULL;
-    pr_step_partition parts[2];
+    pr_steplog *log = NULL;
 
     if (pr_steplog_open(path, &fixture_run, &log) != PR_OK) {
         fprintf(stderr, "child: %s\n", pr_error_message());
         _exit(9);
     }
     for (uint64_t i = 0; i < steps; i++) {
-        const pr_step s = fixture_step(i, "packed");
-        fixture_partitions(&s, parts, 2);
-        pr_steplog_step(log, &s, parts, 2);
+        write_step(log, i);
         if (pause_us && i % 16 == 0) (void)usleep((useconds_t)pause_us);
     }
     _exit(pr_steplog_close(log, 0, NULL) == PR_OK ? 0 : 1);
@@ -48,7 +74,10 @@ static void kill_9_leaves_a_whole_file_with_a_prefix_of_the_steps(void **state)
         assert_int_equal(waitpid(child, NULL, 0), child);
         if (!is_there(path, "")) continue;
         sqlite3 *db = sql_open(path);
-        if (sql_int(db, "SELECT count(*) FROM sqlite_master") > 0) check_prefixes(db);
+        if (sql_int(db, "SELECT count(*) FROM sqlite_master") > 0) {
+            check_prefixes(db);
+            check_notes(db);
+        }
         if (round % 5 == 4) kept += sql_int(db, "SELECT count(*) FROM step");
         (void)sqlite3_close(db);
     }
@@ -137,8 +166,7 @@ static void a_locked_database_delays_rows_and_loses_none(void **state)
  * `limit_bytes` no file may grow beyond it. Exit status 0 when closing said what was lost. */
 static void child_loses_rows(const char *path, rlim_t limit_bytes, uint64_t *lost)
 {
-    pr_steplog       *log = NULL;
-    pr_step_partition parts[2];
+    pr_steplog *log = NULL;
 
     if (pr_steplog_open(path, &fixture_run, &log) != PR_OK) _exit(9);
     if (limit_bytes) {
@@ -147,9 +175,7 @@ static void child_loses_rows(const char *path, rlim_t limit_bytes, uint64_t *los
         if (setrlimit(RLIMIT_FSIZE, &limit) != 0) _exit(8);
     }
     for (uint64_t i = 0; i < LOSE_STEPS; i++) {
-        const pr_step s = fixture_step(i, "packed");
-        fixture_partitions(&s, parts, 2);
-        pr_steplog_step(log, &s, parts, 2);
+        write_step(log, i);
         if (i % 100 == 0) (void)usleep(1000);
     }
     const pr_status st = pr_steplog_close(log, 0, lost); /* the row says 1 */
@@ -174,10 +200,12 @@ static void lose_rows(const char *path, rlim_t limit_bytes)
 
     sqlite3 *db = sql_open(path);
     check_prefixes(db);
-    const int64_t kept = sql_int(db, "SELECT count(*) FROM step");
+    check_notes(db);
+    const int64_t kept  = sql_int(db, "SELECT count(*) FROM step");
+    const int64_t notes = sql_int(db, "SELECT count(*) FROM note");
     printf("%lld steps kept, %llu rows lost\n", (long long)kept, (unsigned long long)*lost);
     assert_true(kept > 0 && *lost > 0);
-    assert_int_equal(3 * kept + (int64_t)*lost, 3 * LOSE_STEPS);
+    assert_int_equal(3 * kept + notes + (int64_t)*lost, 3 * LOSE_STEPS + LOSE_STEPS / NOTE_EVERY);
     /* the end was written, in the space the rolled back rows had taken */
     assert_int_equal(sql_int(db, "SELECT rows_lost FROM run"), (int64_t)*lost);
     assert_int_equal(sql_int(db, "SELECT exit_status FROM run"), 1);

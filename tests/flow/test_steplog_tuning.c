@@ -1,5 +1,5 @@
-/* test_steplog_tuning.c: table tune says what a run was tuned with, the report shows it in a line,
- * and logs of schema version 1, which had another table of that name, go on working. */
+/* test_steplog_tuning.c: table tune says what a run was tuned with, and the report shows it in a
+ * line. */
 #include "flow/log_fixture.h"
 
 #include "base/json.h"
@@ -101,84 +101,6 @@ static void a_report_shows_the_tuning_in_one_line(void **state)
     pr_json_free(json);
 }
 
-/* Give a log the table tune and the version it had before there was a version 2. */
-static void make_old(const char *path)
-{
-    sqlite3 *db = sql_open(path);
-    sql_run(db,
-            "DROP TABLE tune;"
-            "CREATE TABLE tune (host TEXT NOT NULL, row_bytes INTEGER NOT NULL, threads INTEGER"
-            " NOT NULL, name TEXT NOT NULL, value REAL, unit TEXT NOT NULL, measured_at INTEGER"
-            " NOT NULL, versions TEXT, PRIMARY KEY (host, row_bytes, threads, name))"
-            " WITHOUT ROWID;"
-            "UPDATE meta SET value = '1' WHERE key = 'schema_version'; PRAGMA user_version = 1");
-    (void)sqlite3_close(db);
-}
-
-static void a_log_of_version_1_is_read_and_stays_as_it_is(void **state)
-{
-    (void)state;
-    const char *path = path_in(test_directory(), "a.db");
-    char       *before, *after;
-    size_t      n, m;
-
-    (void)fixture_log(path, &fixture_run, 20, "packed");
-    make_old(path);
-    assert_ok(pri_file_read(path, 1 << 24, &before, &n));
-    char *text = report_of(path, NULL);
-    assert_non_null(strstr(text, "run 1 of"));
-    assert_null(strstr(text, "tuning"));
-    free(text);
-    assert_ok(pri_file_read(path, 1 << 24, &after, &m));
-    assert_int_equal(n, m);
-    assert_memory_equal(before, after, n);
-    pri_free(before);
-    pri_free(after);
-}
-
-static void a_log_of_version_1_is_brought_to_the_present_by_the_next_run(void **state)
-{
-    (void)state;
-    const char *path = path_in(test_directory(), "a.db");
-    pr_run_info info = fixture_run;
-
-    (void)fixture_log(path, &fixture_run, 20, "packed");
-    make_old(path);
-    info.tuning = &tuning;
-    assert_int_equal(fixture_log(path, &info, 20, "packed"), 2);
-    sqlite3 *db = sql_open(path);
-    check_prefixes(db);
-    assert_int_equal(sql_int(db, "SELECT count(*) FROM step"), 40);
-    assert_int_equal(sql_int(db, "SELECT count(*) FROM tune WHERE run = 2"), 6);
-    assert_string_equal(sql_text(db, "SELECT value FROM meta WHERE key = 'schema_version'"), "3");
-    assert_int_equal(sql_int(db, "PRAGMA user_version"), 3);
-    assert_int_equal(sql_int(db, "SELECT count(*) FROM v_tradeoff"), 2);
-    (void)sqlite3_close(db);
-}
-
-/* Version 2 lacked two views; views that somebody added stay. */
-static void a_log_of_version_2_gets_the_views_it_lacks(void **state)
-{
-    (void)state;
-    const char *path = path_in(test_directory(), "a.db");
-
-    (void)fixture_log(path, &fixture_run, 20, "packed");
-    sqlite3 *db = sql_open(path);
-    sql_run(db,
-            "DROP VIEW v_tradeoff; DROP VIEW v_bottleneck; CREATE VIEW mine AS SELECT 1;"
-            "UPDATE meta SET value = '2' WHERE key = 'schema_version'; PRAGMA user_version = 2");
-    (void)sqlite3_close(db);
-    char *text = report_of(path, NULL);
-    assert_non_null(strstr(text, "run 1 of"));
-    free(text);
-    assert_int_equal(fixture_log(path, &fixture_run, 20, "packed"), 2);
-    db = sql_open(path);
-    assert_int_equal(sql_int(db, "SELECT count(*) FROM v_tradeoff"), 2);
-    assert_int_equal(sql_int(db, "SELECT count(*) FROM sqlite_master WHERE type = 'view'"), 9);
-    assert_int_equal(sql_int(db, "PRAGMA user_version"), 3);
-    (void)sqlite3_close(db);
-}
-
 /* A view in place of the table would be SQL that came with the file. */
 static void a_table_tune_that_is_a_view_is_refused(void **state)
 {
@@ -199,9 +121,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_runs_tuning_is_in_its_rows_of_table_tune),
         cmocka_unit_test(a_report_shows_the_tuning_in_one_line),
-        cmocka_unit_test(a_log_of_version_1_is_read_and_stays_as_it_is),
-        cmocka_unit_test(a_log_of_version_1_is_brought_to_the_present_by_the_next_run),
-        cmocka_unit_test(a_log_of_version_2_gets_the_views_it_lacks),
         cmocka_unit_test(a_table_tune_that_is_a_view_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

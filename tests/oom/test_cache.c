@@ -35,6 +35,40 @@ static pr_status make_transposed(void *context, void **out)
     return st;
 }
 
+/* Deals of 40 rows of 5 columns, dense or sparse, to two shards. */
+typedef struct shard_case {
+    const pr_features *features;
+    pr_shards          shards;
+} shard_case;
+
+static const pr_eid      indptr[41];
+static const pr_features sparse = {
+    .kind = PR_FEATURES_CSR, .num_rows = 40, .num_cols = 5, .indptr = indptr
+};
+static const uint8_t of_row[40] = { 1, 0, 1 };
+
+static pr_status make_sharded(void *context, void **out)
+{
+    const shard_case *c     = context;
+    pr_store         *store = NULL;
+    const pr_status   st    = pr_store_sharded(c->features, &c->shards, NULL, PR_NUMA_AUTO, &store);
+    *out                    = store;
+    return st;
+}
+
+/* With one shard: it is opened, filled, and known where it is. */
+static pr_status make_opened(void *context, void **out)
+{
+    const shard_case    *c     = context;
+    const pr_store_setup setup = { .features = c->features,
+                                   .kind     = PR_STORE_IN_PLACE,
+                                   .shards   = &c->shards };
+    pr_store            *store = NULL;
+    const pr_status      st    = pr_store_open(&setup, &store, NULL);
+    *out                       = store;
+    return st;
+}
+
 typedef struct cache_case {
     pr_cache_options options;
     const pr_store  *stores[2];
@@ -68,6 +102,26 @@ static void a_store_is_created_whole_or_not_at_all(void **state)
     test_oom("pr_store_transposed", make_transposed, free_store, (void *)(uintptr_t)rows);
 }
 
+static void a_store_of_shards_is_created_whole_or_not_at_all(void **state)
+{
+    (void)state;
+    const pr_shards ranges = { .num_shards = 2, .node = { 0, 1 }, .first = { 0, 0, 40 } };
+    const pr_shards whole  = { .num_shards = 1, .first = { 0, 40 } };
+    pr_shards       table  = ranges;
+    shard_case      c      = { .features = &features, .shards = ranges };
+
+    table.of_row = of_row;
+    test_oom("ranges, dense", make_sharded, free_store, &c);
+    c.features = &sparse;
+    test_oom("ranges, csr", make_sharded, free_store, &c);
+    c.shards = table;
+    test_oom("table, csr", make_sharded, free_store, &c);
+    c.features = &features;
+    test_oom("table, dense", make_sharded, free_store, &c);
+    c.shards = whole;
+    test_oom("pr_store_open", make_opened, free_store, &c);
+}
+
 static void a_cache_is_created_whole_or_not_at_all_in_every_mode_and_policy(void **state)
 {
     (void)state;
@@ -92,6 +146,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_store_is_created_whole_or_not_at_all),
+        cmocka_unit_test(a_store_of_shards_is_created_whole_or_not_at_all),
         cmocka_unit_test(a_cache_is_created_whole_or_not_at_all_in_every_mode_and_policy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -34,8 +34,17 @@ static void a_run_that_cannot_open_leaves_nothing(void **state)
     snprintf(setup.train.log, sizeof setup.train.log, "none");
     setup.train.pipeline = PR_PIPELINE_ON;
     test_oom("trainer with threads that draw", open_trainer, close_trainer, &trainer);
-    setup.cache.policy = PR_POLICY_STATIC;
-    setup.cache.rank   = PR_RANK_PRESAMPLED;
+    setup.cache.lookahead        = 1; /* few rooms */
+    setup.placement.lanes        = 2;
+    setup.placement.graph_copies = 1;
+    setup.placement.shards       = PR_SHARDS_HASH;
+    setup.cache.store            = PR_STORE_COPIED;
+    test_oom("trainer with two lanes", open_trainer, close_trainer, &trainer);
+    setup.placement       = (pr_placement_options){ 0 };
+    setup.cache.store     = PR_STORE_AUTO;
+    setup.cache.lookahead = PR_WINDOW_AUTO;
+    setup.cache.policy    = PR_POLICY_STATIC;
+    setup.cache.rank      = PR_RANK_PRESAMPLED;
     test_oom("trainer with scores", open_trainer, close_trainer, &trainer);
     setup.cache.policy = PR_POLICY_LRU;
     setup.order.kind   = PR_ORDER_COMMUNITY;

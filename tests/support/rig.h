@@ -8,13 +8,25 @@
 
 #include "pipeline/step.h"
 
-enum { RIG_MAX_LANES = 3 };
+enum { RIG_MAX_LANES = 5 };
+
+/* Whose the rows are: nobody's, runs of ids, dealt by id, or the first rows lane 0's. */
+typedef enum test_rig_shards {
+    RIG_SHARDS_NONE,
+    RIG_SHARDS_RANGE,
+    RIG_SHARDS_HASH,
+    RIG_SHARDS_PART
+} test_rig_shards;
 
 /* What to open; zeroes are fine but for batch_size and num_steps. */
 typedef struct test_rig_plan {
     const char      *path;
     uint32_t         num_lanes;
     uint32_t         threads; /* of each lane; 0: 1 */
+    bool             uneven;  /* lane i has i more */
+    test_rig_shards  shards;
+    bool             graph_copies;
+    bool             counted; /* what lanes have twice, in every 16th step */
     uint32_t         batch_size;
     uint64_t         num_steps;
     pr_cache_options cache; /* see test_cache_options */
@@ -22,11 +34,12 @@ typedef struct test_rig_plan {
     bool     pipelined;
     uint64_t pause_every; /* steps after which something else may come; 0: after each, so that no
                              step is begun before its turn */
-    bool    far;          /* rows must be fetched: see far_store */
-    int64_t latency_ns;
-    int64_t fetches_left; /* with far: fetches before one fails; 0: none fails */
-    bool    bad_seed;     /* one of the training nodes is not in the graph */
-    bool    weighted;     /* arcs have weights */
+    bool     far;         /* rows must be fetched: see far_store */
+    int64_t  latency_ns;
+    int64_t  fetches_left; /* with far: fetches before one fails; 0: none fails */
+    uint32_t failing_lane; /* whose fetch that is, from 1; 0: lanes share the count */
+    bool     bad_seed;     /* one of the training nodes is not in the graph */
+    bool     weighted;     /* arcs have weights */
 
     const pr_sampler_options *sampling; /* NULL: default */
 } test_rig_plan;
@@ -39,12 +52,18 @@ typedef struct test_rig {
     float            *weights;
     pr_vid           *train; /* the seeds' nodes */
     pr_store         *store;
-    far_store         far;
+    far_store         far, failing; /* failing: of the lane that is to fail alone */
+    pr_shards         shards;
+    uint8_t          *of_row;
+    pri_split_rule    rule;
+    pri_split        *split; /* NULL: one lane */
     pr_model         *model;
+    pri_replicas     *replicas; /* NULL: nobody counts */
     pri_seeds        *seeds;
     pri_lane         *lane[RIG_MAX_LANES];
     uint64_t          num_steps, pause_every;
     bool              far_rows;
+    bool              knows_nodes; /* the store says where its rows are */
 } test_rig;
 
 /* Give the default options of a cache. */
@@ -55,6 +74,9 @@ void test_rig_close(test_rig *rig);
 
 /* Train on the next step of the rig's seeds; steps count from 0. Checks what holds in every row. */
 pr_step test_rig_train(test_rig *rig, uint64_t step);
+
+/* The same, and give the partitions: out [num_lanes]. */
+pr_step test_rig_train_parts(test_rig *rig, uint64_t step, pr_step_partition *partition);
 
 /* The same for a step that may fail; gives what it gives, and nothing is checked. */
 pr_status test_rig_try(test_rig *rig, uint64_t step, pr_step *row);

@@ -100,21 +100,33 @@ static void run(rig *r, const pr_cache_options *options, bool pipelined, double 
 {
     pri_lane *lanes[LANES];
 
+    const pr_shards shards    = { .num_shards = LANES, .lane = { 0, 1 }, .first = { 0, N / 3, N } };
+    const pri_split_rule rule = {
+        .num_lanes = LANES, .threads = { TEAM, TEAM }, .num_nodes = N, .shards = &shards
+    };
+    pri_split *split;
+
     r->far = far_store_of(&r->rows.store[0].head, pipelined ? 50000 : 0, -1);
-    assert_ok(pri_seeds_create((pr_vids){ r->train, N / 2 }, 3, BATCH, STEPS,
-                               pri_ahead_depth(options), &r->seeds));
+    assert_ok(pri_split_create(&rule, BATCH, &split));
+    const pri_seeds_plan plan = {
+        .order      = { .kind = PR_ORDER_RANDOM, .nodes = { r->train, N / 2 }, .seed = 3 },
+        .echo       = { 1, 1 },
+        .batch_size = BATCH,
+        .num_steps  = STEPS,
+        .max_ahead  = pri_ahead_depth(options),
+        .split      = split,
+    };
+    assert_ok(pri_seeds_open(&plan, &r->seeds));
     for (int i = 0; i < LANES; i++) {
         open_lane(r, &r->lane[i], options, pipelined);
         lanes[i] = r->lane[i].self;
     }
     for (uint64_t s = 0; s < STEPS; s++) {
-        pri_turn turn = {
-            .order = r->seeds, .step = s, .followed = s % 7 != 6, .num_parts = LANES
-        };
+        pri_turn turn = { .order = r->seeds, .step = s, .followed = s % 7 != 6 };
         pri_ahead_begin(lanes, LANES, r->seeds, s, &turn.window, &turn.next_window);
         for (uint32_t i = 0; i < LANES; i++) {
             r->lane[i].turn      = turn;
-            r->lane[i].turn.part = i;
+            r->lane[i].turn.lane = i;
             pri_worker_post(r->lane[i].thread, step, &r->lane[i]);
         }
         for (int i = 0; i < LANES; i++) {
@@ -124,6 +136,7 @@ static void run(rig *r, const pr_cache_options *options, bool pipelined, double 
     }
     for (int i = 0; i < LANES; i++) close_lane(&r->lane[i]);
     pri_seeds_free(r->seeds);
+    pri_split_free(split);
 }
 
 static void lanes_that_draw_and_fetch_beside_their_steps_do_not_race(void **state)

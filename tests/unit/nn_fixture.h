@@ -43,6 +43,14 @@ static inline float fix_real(test_rng *rng)
     return (float)((double)test_random(rng) * 0x1p-31 - 1.0);
 }
 
+/* Update all parameters at once. */
+static inline void fix_update(pr_model *model, float *const *gradients, uint32_t num_gradients,
+                              const pr_optimizer_options *options, pri_nn_times *times)
+{
+    pri_nn_update(model, pri_nn_slice_of(model, 0, 1), gradients, num_gradients, options, times);
+    pri_nn_updated(model);
+}
+
 static inline void fix_features(fixture *f, test_rng *rng)
 {
     const uint32_t F = f->num_cols;

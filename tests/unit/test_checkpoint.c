@@ -27,7 +27,7 @@ static pr_model *trained_model(uint32_t layers)
     assert_non_null(gradient);
     for (int t = 0; t < 3; t++) {
         for (size_t i = 0; i < count; i++) gradient[i] = fix_real(&rng);
-        pri_nn_update(model, &gradient, 1, &adam, &times);
+        fix_update(model, &gradient, 1, &adam, &times);
     }
     free(gradient);
     return model;
@@ -112,8 +112,8 @@ static void training_goes_on_as_if_it_had_not_stopped(void **state)
     assert_ok(pr_checkpoint_save(path, a, &info));
     assert_ok(pr_checkpoint_load(path, &b, &got));
     for (int t = 0; t < 4; t++) {
-        pri_nn_update(a, &lane, 1, &adam, &times);
-        pri_nn_update(b, &lane, 1, &adam, &times);
+        fix_update(a, &lane, 1, &adam, &times);
+        fix_update(b, &lane, 1, &adam, &times);
     }
     check_same(a, b);
     pr_model_free(a);

@@ -57,25 +57,54 @@ static void a_stream_ends_where_the_run_does(void **state)
     pri_seeds_free(NULL);
 }
 
-static void parts_are_even_and_join_to_the_whole(void **state)
+/* A dealt stream has the seeds that it has for one lane, and every lane knows their places. */
+static void a_dealt_stream_gives_lanes_what_one_lane_would_have(void **state)
 {
     (void)state;
-    pr_vid ids[40];
+    enum { N = 41, BATCH = 9, STEPS = 25, AHEAD = 6, LANES = 4 };
+    const pri_split_rule rule = { .num_lanes = LANES, .threads = { 1, 2, 1, 1 }, .num_nodes = 90 };
+    pr_vid               nodes[N];
+    pri_seeds           *one, *dealt;
+    pri_split           *split;
 
-    for (pr_vid i = 0; i < 40; i++) ids[i] = 7 * i;
-    for (uint32_t n = 0; n <= 40; n++)
-        for (uint32_t parts = 1; parts <= 9; parts++) {
-            uint32_t next = 0;
-            for (uint32_t p = 0; p < parts; p++) {
-                uint32_t      first;
-                const pr_vids part = pri_seeds_part((pr_vids){ ids, n }, p, parts, &first);
-                assert_int_equal(first, next);
-                assert_ptr_equal(part.at, ids + first);
-                assert_true(part.n == n / parts || part.n == n / parts + 1);
-                next += (uint32_t)part.n;
+    for (uint32_t i = 0; i < N; i++) nodes[i] = 2 * i;
+    assert_ok(pri_split_create(&rule, BATCH, &split));
+    pri_seeds_plan plan = { .order = { .kind = PR_ORDER_RANDOM, .nodes = { nodes, N }, .seed = 5 },
+                            .echo  = { 2, 2 },
+                            .batch_size = BATCH,
+                            .num_steps  = STEPS,
+                            .max_ahead  = AHEAD };
+    assert_ok(pri_seeds_open(&plan, &one));
+    plan.split = split;
+    assert_ok(pri_seeds_open(&plan, &dealt));
+    for (uint64_t step = 0; step < STEPS; step++) {
+        pri_seeds_reach(one, step + AHEAD);
+        pri_seeds_reach(dealt, step + AHEAD);
+        for (uint64_t at = step; at <= step + AHEAD && at < STEPS; at++) {
+            const pri_step_seeds want = pri_seeds_of(one, at), got = pri_seeds_of(dealt, at);
+            const pri_lot        all   = pri_seeds_lot(one, at, 0);
+            uint64_t             found = 0;
+            size_t               total = 0;
+            assert_int_equal(got.epoch, want.epoch);
+            assert_int_equal(got.ids.n, want.ids.n);
+            assert_true(all.seeds.at == want.ids.at && all.seeds.n == want.ids.n && !all.positions);
+            for (uint32_t l = 0; l < LANES; l++) {
+                const pri_lot lot = pri_seeds_lot(dealt, at, l);
+                assert_true(lot.seeds.n <= pri_split_most(&rule, l, BATCH));
+                assert_ptr_equal(lot.seeds.at, got.ids.at + total);
+                for (size_t i = 0; i < lot.seeds.n; i++) {
+                    assert_int_equal(lot.seeds.at[i], want.ids.at[lot.positions[i]]);
+                    found |= UINT64_C(1) << lot.positions[i];
+                }
+                total += lot.seeds.n;
             }
-            assert_int_equal(next, n);
+            assert_int_equal(total, want.ids.n);
+            assert_int_equal(found, (UINT64_C(1) << total) - 1);
         }
+    }
+    pri_seeds_free(one);
+    pri_seeds_free(dealt);
+    pri_split_free(split);
 }
 
 int main(void)
@@ -83,7 +112,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(steps_of_all_epochs_are_one_stream),
         cmocka_unit_test(a_stream_ends_where_the_run_does),
-        cmocka_unit_test(parts_are_even_and_join_to_the_whole),
+        cmocka_unit_test(a_dealt_stream_gives_lanes_what_one_lane_would_have),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

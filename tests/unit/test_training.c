@@ -182,7 +182,7 @@ static void updates_equal_adam_in_double(void **state)
                     (sqrt(v[i] / (1.0 - pow(o.beta2, t))) + o.epsilon);
         }
         omp_set_num_threads(1 + t % 3);
-        pri_nn_update(model, lane, 2, &o, &times);
+        fix_update(model, lane, 2, &o, &times);
     }
     for (size_t i = 0; i < count; i++) /* 25 steps of 0.02, each good to some 1e-6 of it */
         assert_true(fabs((double)model->parameters[i] - p[i]) < 5e-6);
@@ -193,6 +193,44 @@ static void updates_equal_adam_in_double(void **state)
     free(m);
     free(v);
     pr_model_free(model);
+}
+
+/* Slices of any number make up all parameters, each from a line of its own, and leave what one
+ * update leaves, to the bit. */
+static void slices_of_the_parameters_are_updated_to_the_same_bits(void **state)
+{
+    (void)state;
+    enum { STEPS = 4, MOST = 70 };
+    const pr_optimizer_options o     = { 0.02, 0.01, 0.9, 0.999, 1e-8, PR_LR_CONSTANT };
+    test_rng                   rng   = { .key = test_seed() };
+    pri_nn_times               times = { 0 };
+
+    for (uint32_t parts = 1; parts <= MOST; parts = parts < 9 ? parts + 1 : parts * 2 - 3)
+        for (uint32_t hidden = 1; hidden <= 1000; hidden *= 20) { /* 13 parameters, 222, 4402 */
+            pr_model *whole = new_model(2, 3, hidden, 2, 8), *cut = new_model(2, 3, hidden, 2, 8);
+            const size_t count = (size_t)whole->shape.num_parameters;
+            float       *lane[3];
+            for (int k = 0; k < 3; k++) lane[k] = malloc(count * sizeof(float));
+            for (int t = 0; t < STEPS; t++) {
+                for (size_t i = 0; i < 3 * count; i++) lane[i % 3][i / 3] = fix_real(&rng);
+                fix_update(whole, lane, 3, &o, &times);
+                size_t end = 0;
+                for (uint32_t part = 0; part < parts; part++) {
+                    const pri_nn_slice slice = pri_nn_slice_of(cut, part, parts);
+                    assert_int_equal(slice.begin, end);
+                    assert_int_equal((uintptr_t)(cut->parameters + slice.begin) % 64, 0);
+                    end = slice.end;
+                    pri_nn_update(cut, slice, lane, 3, &o, &times);
+                }
+                assert_int_equal(end, count);
+                pri_nn_updated(cut);
+            }
+            assert_memory_equal(cut->parameters, whole->parameters, 3 * cut->padded * 4);
+            assert_int_equal(cut->adam_steps, STEPS);
+            for (int k = 0; k < 3; k++) free(lane[k]);
+            pr_model_free(whole);
+            pr_model_free(cut);
+        }
 }
 
 static void a_constant_learning_rate_is_the_one_asked_for(void **state)
@@ -235,11 +273,11 @@ static void a_copy_takes_weights_and_optimiser_state(void **state)
 
     assert_non_null(gradient);
     for (size_t i = 0; i < count; i++) gradient[i] = 1.0f;
-    pri_nn_update(a, &gradient, 1, &o, &times);
+    fix_update(a, &gradient, 1, &o, &times);
     pri_model_copy(b, a);
     for (int t = 0; t < 3; t++) {
-        pri_nn_update(a, &gradient, 1, &o, &times);
-        pri_nn_update(b, &gradient, 1, &o, &times);
+        fix_update(a, &gradient, 1, &o, &times);
+        fix_update(b, &gradient, 1, &o, &times);
     }
     assert_memory_equal(a->parameters, b->parameters, count * sizeof(float));
     free(gradient);
@@ -354,7 +392,7 @@ static void training_drives_the_loss_down(void **state)
             pri_nn_loss(tape, &b->batch, f->labels, FIX_NODES, &loss, &correct);
             if (step == 0) first = loss;
             assert_ok(pri_nn_backward(model, tape, &b->batch, &times));
-            pri_nn_update(model, &gradient, 1, &o, &times);
+            fix_update(model, &gradient, 1, &o, &times);
         }
         assert_true(loss < 0.2 * first);
         assert_true(correct > FIX_NODES * 9 / 10);
@@ -374,6 +412,7 @@ int main(void)
         cmocka_unit_test(defaults_of_the_option_tables_are_what_the_manual_says),
         cmocka_unit_test(the_loss_is_stable_and_nan_stays_nan),
         cmocka_unit_test(updates_equal_adam_in_double),
+        cmocka_unit_test(slices_of_the_parameters_are_updated_to_the_same_bits),
         cmocka_unit_test(a_constant_learning_rate_is_the_one_asked_for),
         cmocka_unit_test(a_linear_learning_rate_falls_from_lr_to_nothing_behind_the_last_step),
         cmocka_unit_test(a_copy_takes_weights_and_optimiser_state),
