@@ -13,10 +13,17 @@
 #include "cli/interrupt.h"
 #include "cli/man.h"
 
-const command *const all_commands[] = {
-    &command_import, &command_gen,    &command_reorder, &command_train, &command_eval,
-    &command_infer,  &command_report, &command_topo,    &command_tune,  NULL
-};
+const command *const all_commands[] = { &command_import,
+                                        &command_gen,
+                                        &command_reorder,
+                                        &command_partition,
+                                        &command_train,
+                                        &command_eval,
+                                        &command_infer,
+                                        &command_report,
+                                        &command_topo,
+                                        &command_tune,
+                                        NULL };
 
 static const command *find_command(const char *name)
 {
@@ -78,7 +85,7 @@ static void print_commands(void)
 {
     printf("usage: packrat COMMAND [options]\n\ncommands:\n");
     for (size_t i = 0; all_commands[i]; i++)
-        printf("  %-8s %s\n", all_commands[i]->name, all_commands[i]->summary);
+        printf("  %-9s %s\n", all_commands[i]->name, all_commands[i]->summary);
     printf("\npackrat COMMAND --help lists a command's options; packrat --version.\n");
 }
 

@@ -3,14 +3,12 @@
 
 #include <string.h>
 
-#include <packrat/numa.h>
-
 #include "partition/adjacency.h"
 #include "partition/kway.h"
+#include "partition/method.h"
 #include "partition/propagation.h"
 
 enum { MEAN_SIZE = 512, LEAST_CLUSTERS = 2, MOST_CLUSTERS = 20000 };
-static const double metis_share = 0.7; /* of the memory that is free, at most */
 
 /* What is looked for. */
 typedef struct search {
@@ -22,13 +20,6 @@ typedef struct search {
     uint32_t                  num_labels;             /* bound of what of_node holds */
     uint64_t                  work_bytes;
 } search;
-
-const char *pr_clusters_method_name(int method)
-{
-    return method == PR_CLUSTERS_METIS         ? "METIS"
-           : method == PR_CLUSTERS_PROPAGATION ? "label propagation"
-                                               : "auto";
-}
 
 static void decide_sizes(search *s)
 {
@@ -56,42 +47,6 @@ static void cut_by_id(search *s, const char *why)
     snprintf(s->found->why, sizeof s->found->why, "%s", why);
 }
 
-static double gib(uint64_t bytes)
-{
-    return (double)bytes * 0x1p-30;
-}
-
-/* Decide between the two; METIS that was asked for need not fit into memory. */
-static int choose_method(search *s)
-{
-    const pr_graph *g          = &s->adjacency.graph;
-    const uint64_t  needs      = pri_kway_bytes(g->num_nodes, g->num_edges);
-    const uint64_t  free_bytes = pr_memory_available();
-    char           *why        = s->found->why;
-    const size_t    room       = sizeof s->found->why;
-
-    if (s->options->method != PR_CLUSTERS_AUTO) {
-        snprintf(why, room, "asked for");
-        return s->options->method;
-    }
-    if (!pri_kway_fits(&s->adjacency)) {
-        snprintf(why, room, "%llu arcs in both directions are more than METIS can number",
-                 (unsigned long long)g->num_edges);
-        return PR_CLUSTERS_PROPAGATION;
-    }
-    if (s->wanted > g->num_nodes / 2) {
-        snprintf(why, room, "METIS wants two vertices a cluster or more");
-        return PR_CLUSTERS_PROPAGATION;
-    }
-    if (free_bytes > 0 && (double)needs > metis_share * (double)free_bytes) {
-        snprintf(why, room, "METIS would take about %.1f GiB, and %.1f GiB are free", gib(needs),
-                 gib(free_bytes));
-        return PR_CLUSTERS_PROPAGATION;
-    }
-    snprintf(why, room, "it takes about %.1f GiB, which fits", gib(needs));
-    return PR_CLUSTERS_METIS;
-}
-
 static pr_status propagate(search *s)
 {
     const pri_propagation_plan plan = { .num_clusters = s->wanted,
@@ -111,18 +66,17 @@ static pr_status use_metis(search *s)
     const uint32_t N     = s->found->num_nodes;
     const uint32_t parts = s->wanted <= N / 2 ? s->wanted : N / 2;
 
-    PR_CHECK(pri_kway_fits(&s->adjacency), PR_E_UNSUPPORTED,
-             "METIS: %llu arcs in both directions and %u vertices, at most 2147483646 of each "
-             "can be numbered",
-             (unsigned long long)s->adjacency.graph.num_edges, N);
+    PR_TRY(pri_method_check(&s->adjacency));
     s->found->method = PR_CLUSTERS_METIS;
     s->num_labels    = parts > 1 ? parts : 1;
     if (parts < 2) {
         memset(s->of_node, 0, N * sizeof *s->of_node);
         return PR_OK;
     }
-    st = pri_kway(&s->adjacency, parts, s->options->seed, s->options->stop, s->of_node,
-                  &s->work_bytes);
+    const pri_kway_plan plan = { .num_parts = parts,
+                                 .seed      = s->options->seed,
+                                 .stop      = s->options->stop };
+    st                       = pri_kway(&s->adjacency, &plan, s->of_node, &s->work_bytes);
     if (st == PR_OK || st == PR_E_INTERRUPTED || s->options->method == PR_CLUSTERS_METIS) return st;
     snprintf(s->found->why, sizeof s->found->why, "METIS failed: %.200s", pr_error_message());
     st = propagate(s);
@@ -226,7 +180,10 @@ pr_status pr_clusters_find(const pr_graph *graph, const pr_cluster_options *opti
     else if (s.wanted < 2)
         cut_by_id(&s, "one cluster is all vertices");
     else
-        PR_TRY(choose_method(&s) == PR_CLUSTERS_METIS ? use_metis(&s) : propagate(&s));
+        PR_TRY(pri_method_choose(&s.adjacency, options->method, s.wanted, s.found->why) ==
+                       PR_CLUSTERS_METIS
+                   ? use_metis(&s)
+                   : propagate(&s));
     PR_TRY(settle(&s));
     PR_TRY(describe(&s, start));
     *out    = s.found;

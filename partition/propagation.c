@@ -9,18 +9,9 @@
 #include <string.h>
 
 #include "base/rng.h"
-#include "partition/label_sweep.h"
+#include "partition/coarse.h"
 
 enum { MAX_LEVELS = 24, SWEEPS = 6, LAST_SWEEPS = 3, FIRST_SHARE = 16, GROWTH = 4 };
-
-/* A level with its arrays; those of the given graph are borrowed. */
-typedef struct floor_of {
-    pri_level level;
-    pr_eid   *start;
-    pr_vid   *to;
-    uint32_t *weight, *size;
-    uint64_t  bytes;
-} floor_of;
 
 /* Everything one call holds. */
 typedef struct work {
@@ -32,15 +23,6 @@ typedef struct work {
     uint64_t                    bytes, peak_bytes;
 } work;
 
-static void floor_clear(floor_of *f)
-{
-    pri_free(f->start);
-    pri_free(f->to);
-    pri_free(f->weight);
-    pri_free(f->size);
-    *f = (floor_of){ 0 };
-}
-
 static void note_bytes(work *w, uint64_t more)
 {
     if (w->bytes + more > w->peak_bytes) w->peak_bytes = w->bytes + more;
@@ -49,108 +31,6 @@ static void note_bytes(work *w, uint64_t more)
 static bool stopped(const work *w)
 {
     return w->plan->stop && *w->plan->stop;
-}
-
-/* Number the labels in use 0, 1, ... as vertices bear them first; gives how many there are.
- *
- *   number   [n] scratch */
-static uint32_t compact(uint32_t *label, uint32_t n, uint32_t *number)
-{
-    uint32_t num_labels = 0;
-
-    memset(number, 0xff, n * sizeof *number);
-    for (uint32_t v = 0; v < n; v++) {
-        uint32_t *mine = &number[label[v]];
-        if (*mine == UINT32_MAX) *mine = num_labels++;
-        label[v] = *mine;
-    }
-    return num_labels;
-}
-
-/* Order vertices by label: those of label c are member[first[c] .. first[c + 1]). */
-static void list_members(const uint32_t *label, uint32_t n, uint32_t num_labels, uint32_t *first,
-                         uint32_t *member)
-{
-    memset(first, 0, ((size_t)num_labels + 1) * sizeof *first);
-    for (uint32_t v = 0; v < n; v++) first[label[v] + 1]++;
-    for (uint32_t c = 0; c < num_labels; c++) first[c + 1] += first[c];
-    for (uint32_t v = n; v-- > 0;) member[--first[label[v] + 1]] = v;
-    memmove(first, first + 1, (size_t)num_labels * sizeof *first);
-    first[num_labels] = n;
-}
-
-static uint64_t count_cut(const pri_level *level, const uint32_t *label, int team)
-{
-    uint64_t cut = 0;
-
-#pragma omp parallel for num_threads(team) reduction(+ : cut) schedule(dynamic, 1024)
-    for (uint64_t v = 0; v < level->num_nodes; v++)
-        for (pr_eid e = level->start[v]; e < level->start[v + 1]; e++)
-            cut += label[level->to[e]] != label[v];
-    return cut;
-}
-
-/* Join the arcs of each label's members: one to every other label, with their weights' sum.
- *
- *   place   [num_labels] scratch
- */
-static void join_arcs(const pri_level *level, const uint32_t *label, const uint32_t *first,
-                      const uint32_t *member, uint64_t *place, floor_of *up)
-{
-    pr_eid used = 0;
-
-    for (uint32_t c = 0; c < up->level.num_nodes; c++) {
-        const pr_eid begin = used;
-        uint32_t     size  = 0;
-        for (uint32_t m = first[c]; m < first[c + 1]; m++) {
-            const uint32_t v = member[m];
-            size += level->size ? level->size[v] : 1;
-            for (pr_eid e = level->start[v]; e < level->start[v + 1]; e++) {
-                const uint32_t d      = label[level->to[e]];
-                const uint32_t weight = level->weight ? level->weight[e] : 1;
-                if (d == c) continue;
-                if (place[d] == UINT64_MAX || place[d] < begin) {
-                    place[d]           = used;
-                    up->to[used]       = d;
-                    up->weight[used++] = weight;
-                } else if (up->weight[place[d]] <= UINT32_MAX - weight) {
-                    up->weight[place[d]] += weight;
-                }
-            }
-        }
-        up->size[c]      = size;
-        up->start[c + 1] = used;
-    }
-}
-
-/* Make the graph of the labels. */
-static pr_status contract(work *w, const pri_level *level, uint32_t num_labels, floor_of *up)
-{
-    pr_status      st    = PR_OK;
-    const uint32_t n     = level->num_nodes;
-    const uint64_t arcs  = count_cut(level, w->label, w->team);
-    uint32_t      *first = NULL, *member = NULL;
-    uint64_t      *place = NULL;
-
-    *up = (floor_of){ .bytes = (uint64_t)num_labels * 16 + arcs * 8 };
-    note_bytes(w, up->bytes + (uint64_t)n * 4 + (uint64_t)num_labels * 12);
-    PR_NEW(first, (size_t)num_labels + 1);
-    PR_NEW(member, n);
-    PR_NEW(place, num_labels);
-    PR_NEW(up->start, (size_t)num_labels + 1);
-    PR_NEW(up->to, arcs);
-    PR_NEW(up->weight, arcs);
-    PR_NEW(up->size, num_labels);
-    up->level = (pri_level){ num_labels, up->start, up->to, up->weight, up->size };
-    memset(place, 0xff, num_labels * sizeof *place);
-    list_members(w->label, n, num_labels, first, member);
-    join_arcs(level, w->label, first, member, place, up);
-done:
-    pri_free(place);
-    pri_free(member);
-    pri_free(first);
-    if (st != PR_OK) floor_clear(up);
-    return st;
 }
 
 static void sweep(work *w, const pri_level *level, uint32_t max_size, uint32_t num_sweeps,
@@ -169,7 +49,7 @@ static pr_status climb(work *w, const pri_level *ground)
 {
     pr_status      st = PR_OK;
     const uint32_t N  = ground->num_nodes;
-    floor_of       at = { .level = *ground }, up = { 0 };
+    pri_coarse     at = { .level = *ground }, up = { 0 };
     uint64_t       most = w->plan->max_size / FIRST_SHARE;
 
     for (uint32_t i = 0; i < MAX_LEVELS; i++) {
@@ -182,20 +62,22 @@ static pr_status climb(work *w, const pri_level *ground)
         }
         sweep(w, &at.level, (uint32_t)most, SWEEPS, i, w->label);
         PR_CHECK(!stopped(w), PR_E_INTERRUPTED, "label propagation: interrupted");
-        const uint32_t num_labels = compact(w->label, n, w->size_of);
+        const uint32_t num_labels = pri_labels_compact(w->label, n, w->size_of, n);
         for (uint32_t v = 0; v < N; v++) w->of_node[v] = w->label[w->of_node[v]];
         const bool last = most == w->plan->max_size;
         if (last && (num_labels <= w->plan->num_clusters || num_labels > n - n / 20)) break;
         most *= GROWTH;
-        PR_TRY(contract(w, &at.level, num_labels, &up));
+        uint64_t bytes = 0;
+        PR_TRY(pri_coarse_make(&at.level, w->label, num_labels, w->team, &up, &bytes));
+        note_bytes(w, bytes);
         w->bytes += up.bytes - at.bytes;
-        floor_clear(&at);
+        pri_coarse_clear(&at);
         at = up;
-        up = (floor_of){ 0 };
+        up = (pri_coarse){ 0 };
     }
 done:
     w->bytes -= at.bytes;
-    floor_clear(&at);
+    pri_coarse_clear(&at);
     return st;
 }
 

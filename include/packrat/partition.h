@@ -1,5 +1,5 @@
 /* packrat/partition.h: which vertices belong together: clusters, orders in which neighbours lie
- * close, and datasets rewritten in such an order. */
+ * close, datasets rewritten in such an order, and parts of equal size for lanes. */
 #ifndef PACKRAT_PARTITION_H
 #define PACKRAT_PARTITION_H
 
@@ -103,6 +103,85 @@ typedef struct pr_reordered {
  */
 pr_status pr_reorder(const pr_reorder_options *options, const volatile int *stop,
                      pr_reordered *reordered);
+
+/* What parts share evenly besides nodes. */
+typedef enum pr_part_balance {
+    PR_BALANCE_AUTO,  /* training nodes where there are some, else nothing more */
+    PR_BALANCE_NODES, /* nothing more */
+    PR_BALANCE_TRAIN, /* training nodes, so that lanes have as much to do */
+    PR_BALANCE_EDGES  /* arcs into the nodes, so that shards of the graph are as large */
+} pr_part_balance;
+
+#define PR_MAX_PARTS 128u /* as many as there can be shards */
+
+typedef struct pr_parts_options {
+    uint32_t            parts;   /* 1 .. PR_MAX_PARTS, at most as many as nodes */
+    int                 method;  /* pr_cluster_method */
+    int                 balance; /* pr_part_balance */
+    uint64_t            seed;
+    uint32_t            threads; /* 0: as many as OpenMP gives */
+    const volatile int *stop;    /* NULL, or non-zero to give up: PR_E_INTERRUPTED */
+} pr_parts_options;
+
+/* A part for every node, and what it took to find them. Shares are of the arcs as they are stored,
+ * self loops aside; 0 without arcs. */
+typedef struct pr_parts {
+    pr_vid         num_nodes;
+    uint32_t       num_parts;
+    const uint8_t *of_node; /* [num_nodes] below num_parts; every part has a node */
+    pr_vid         min_nodes, max_nodes;
+    uint64_t       min_train, max_train; /* training nodes of a part; 0 without any */
+    uint64_t       min_arcs, max_arcs;   /* into the nodes of a part */
+    double         cut_share;            /* between two parts */
+    double         hash_share;           /* within parts that hashing would give: 1 / num_parts */
+    double         range_share;          /* within parts that are runs of ids */
+    int            method;               /* the one that was used, never auto */
+    int            balance;              /* the one that was used, never auto */
+    char           why[256];             /* of the method: half a sentence */
+    int64_t        elapsed_ns;
+    uint64_t       peak_bytes; /* of memory, the graph itself aside */
+} pr_parts;
+
+/* Divide the nodes into parts that are even and have few arcs between them. Directions, weights,
+ * self loops and repeated arcs play no part.
+ *
+ *   train   training nodes, distinct; none is fine unless they are to be balanced
+ *   out     free with pr_parts_free; NULL on failure
+ *
+ * Parts keep within 3 % of even, whole numbers permitting: in nodes, and in training nodes where
+ * those are balanced; in arcs as far as single nodes do not have too many. Parts with near numbers
+ * share more arcs than others, so that runs of parts are good parts. The same for any number of
+ * threads.
+ *
+ * METIS, in a process of its own, where it fits into memory, with a constraint for each of what is
+ * balanced; else, and where it fails while method is auto, clusters by label propagation, some 64 a
+ * part, are packed into parts by the arcs they share. PR_E_ARG for more parts than nodes and for
+ * balance without what is to be balanced; PR_E_LIBRARY and PR_E_UNSUPPORTED as pr_clusters_find.
+ * Takes memory as pr_clusters_find does, and 10 bytes a vertex. */
+pr_status pr_parts_find(const pr_graph *graph, pr_vids train, const pr_parts_options *options,
+                        pr_parts **out);
+void      pr_parts_free(pr_parts *parts); /* NULL is fine */
+
+/* "nodes", "train", "edges"; never NULL. */
+const char *pr_part_balance_name(int balance);
+
+/* packrat partition: a part for every node of a dataset, as a file. */
+typedef struct pr_partition_options {
+    char     data[PR_TEXT_BYTES], out[PR_TEXT_BYTES]; /* out: .npy */
+    uint32_t parts;
+    int      method, balance, split; /* split: PR_SPLIT_MAIN or PR_SPLIT_ALT, who trains */
+    uint64_t seed;
+    uint32_t threads;
+} pr_partition_options;
+
+extern const pr_option_table pr_partition_option_table;
+
+/* Find parts and write them, one <u1 a node, whole or not at all. Non-zero `stop` ends it with
+ * PR_E_INTERRUPTED.
+ *
+ *   out   what was written, free with pr_parts_free; NULL on failure */
+pr_status pr_partition(const pr_partition_options *options, const volatile int *stop,
+                       pr_parts **out);
 
 #ifdef __cplusplus
 }

@@ -249,6 +249,38 @@ for word in "--order community: METIS .* clusters in .* MiB" "--echo 2: an epoch
 done
 rm -rf sorted
 
+say "-- partition"
+partition=("${program[@]}" partition)
+refused 2 "no_such_dir" "${partition[@]}" --data no_such_dir --out new.npy
+refused 2 "--out is 'new.txt', must end in .npy" "${partition[@]}" --data demo --out new.txt
+refused 1 "no_such_dir/new.npy" "${partition[@]}" --data demo --out no_such_dir/new.npy
+mkdir -p taken.npy
+refused 2 "taken.npy" "${partition[@]}" --data demo --out taken.npy
+rm -rf bad
+cp -r demo bad
+poke_item bad/indices.npy 17 1200
+refused 2 "indices.npy.*1200" "${partition[@]}" --data bad --out new.npy
+refused 2 "--balance train: demo has no training nodes in split alt" "${partition[@]}" --data demo \
+    --out new.npy --split alt --balance train
+must "${program[@]}" gen --nodes 6 --edges 20 --classes 2 --out tiny
+refused 2 "--parts is 8, and tiny has 6 nodes: at most one a node" "${partition[@]}" --data tiny \
+    --out new.npy
+refused 2 "--method metis: 4 parts of 6 nodes" "${partition[@]}" --data tiny --out new.npy \
+    --parts 4 --method metis
+rm -r tiny
+for method in metis propagation; do
+    must "${partition[@]}" --data demo --out parts.npy --parts 4 --method $method --json
+    equal "every node has a part" "$(json nodes)" 1200
+    equal "header and a byte a node" "$(stat -c %s parts.npy)" 1328
+    grep -Eq '"cut_share":0\.' "$OUT" || fail "no share of arcs between parts: $(cat "$OUT")"
+    grep -Eq '"within_share_hash":0\.25' "$OUT" || fail "no share by hashing: $(cat "$OUT")"
+done
+must "${partition[@]}" --data demo --out parts.npy --parts 2
+for word in "2 by METIS" "arcs stay in their part; 50\.0 % would by hashing"; do
+    grep -q -- "$word" "$OUT" || fail "partition does not say '$word'"
+done
+rm parts.npy
+
 say "-- infer"
 infer=("${program[@]}" infer --data demo --checkpoint good.prc)
 cp demo/test_idx.npy ids.npy

@@ -106,6 +106,23 @@ equal "exit status" "$STATUS" 143
 grep -q "interrupted by SIGTERM; nothing was written" "$ERR" || fail "reorder does not say so"
 [[ -z $(find . -name 'web-sorted*') ]] || fail "reorder left $(find . -name 'web-sorted*')"
 
+say "-- partition, interrupted while METIS works in its process, leaves nothing and nobody"
+"$PACKRAT" partition --data web --out web-parts.npy --method metis > "$OUT" 2> "$ERR" &
+CHILD=$!
+worker=
+for ((i = 0; i < 3000; i++)); do
+    worker=$(pgrep -P "$CHILD") && break
+    kill -0 "$CHILD" 2> /dev/null || break
+    sleep 0.02
+done
+kill -TERM "$CHILD"
+end_child
+equal "exit status" "$STATUS" 143
+[[ -n $worker ]] || fail "METIS had no process of its own"
+! kill -0 "$worker" 2> /dev/null || fail "METIS outlives packrat"
+grep -q "interrupted by SIGTERM; nothing was written" "$ERR" || fail "partition does not say so"
+[[ -z $(find . -name 'web-parts*') ]] || fail "partition left $(find . -name 'web-parts*')"
+
 say "-- train, interrupted while it looks for clusters, has no log and names none"
 for json in "" --json; do
     # shellcheck disable=SC2086  # no word when there is none

@@ -22,7 +22,7 @@ prints '^commands:' "$PACKRAT"
 prints '^commands:' "$PACKRAT" --help
 prints '^commands:' "$PACKRAT" help
 prints '^\.TH PACKRAT 1 "[0-9]{4}-[0-9]{2}-[0-9]{2}"' "$PACKRAT" man
-for command in import gen reorder train eval infer report topo tune; do
+for command in import gen reorder partition train eval infer report topo tune; do
     prints "^usage: packrat $command" "$PACKRAT" help "$command"
     prints "^  --config" "$PACKRAT" "$command" --help
     prints "^  --json" "$PACKRAT" "$command" --help
@@ -61,6 +61,15 @@ expect 2 "--order.clusters.*0 \.\. 1000000" "$PACKRAT" reorder --data d --out e 
 expect 2 "--order.method.*auto\|metis\|propagation" "$PACKRAT" reorder --data d --out e \
     --order.method metal
 expect 2 "unexpected argument 'x'" "$PACKRAT" reorder x --data d --out e
+expect 2 "partition: --data is missing" "$PACKRAT" partition --out p.npy
+expect 2 "partition: --out is missing" "$PACKRAT" partition --data d
+expect 2 "--parts is 129, must be in 1 \.\. 128" "$PACKRAT" partition --data d --out p.npy --parts 129
+expect 2 "--parts is 0, must be in 1 \.\. 128" "$PACKRAT" partition --data d --out p.npy --parts 0
+expect 2 "--method.*auto\|metis\|propagation" "$PACKRAT" partition --data d --out p.npy --method kway
+expect 2 "--balance.*auto\|nodes\|train\|edges" "$PACKRAT" partition --data d --out p.npy \
+    --balance arcs
+expect 2 "--split.*main\|alt" "$PACKRAT" partition --data d --out p.npy --split both
+expect 2 "unexpected argument 'x'" "$PACKRAT" partition x --data d --out p.npy
 expect 2 "unexpected argument 'x'" "$PACKRAT" train x --data d
 expect 2 "unexpected argument 'x'" "$PACKRAT" topo x
 expect 2 "tune: --data and --row-bytes both" "$PACKRAT" tune --data d --row-bytes 64
