@@ -17,8 +17,9 @@ void *pri_realloc(void *old, size_t count, size_t size);
 void pri_free(void *ptr);
 
 /* Reserve zeroed address space; pages are committed when first touched. `huge` asks the kernel for
- * huge pages (a wish). 2 MiB aligned when bytes >= 2 MiB. NULL when refused. Counts as a call
- * through the door. */
+ * huge pages (a wish). 2 MiB aligned when bytes >= 2 MiB, and no huge page reaches over its end, so
+ * that neighbours may be on different NUMA nodes. NULL when refused. Counts as a call through the
+ * door. */
 void *pri_pages_map(size_t bytes, int huge);
 void  pri_pages_unmap(void *ptr, size_t bytes); /* the same bytes; NULL is fine */
 

@@ -2,6 +2,8 @@
 #include "support/support.h"
 
 #include <pthread.h>
+#include <string.h>
+#include <sys/mman.h>
 
 enum { HUGE_PAGE = 2 << 20 };
 
@@ -167,6 +169,51 @@ static void large_page_ranges_start_on_two_megabytes(void **state)
     assert_int_equal(pri_mem_live(), live);
 }
 
+/* Whether the kernel may take huge pages for the mapping that has this byte: 1, 0, or -1 when it
+ * does not say. */
+static int may_be_huge(const char *byte)
+{
+    const uintptr_t at = (uintptr_t)byte;
+    char            line[512];
+    bool            here  = false;
+    int             found = -1;
+    FILE           *maps  = fopen("/proc/self/smaps", "re");
+
+    while (maps && fgets(line, sizeof line, maps)) {
+        unsigned long begin, end;
+        if (sscanf(line, "%lx-%lx ", &begin, &end) == 2)
+            here = at >= begin && at < end;
+        else if (here && !strncmp(line, "VmFlags:", 8))
+            found = strstr(line, " nh") == NULL;
+    }
+    if (maps) (void)fclose(maps);
+    return found;
+}
+
+/* A neighbour may belong to another NUMA node, and a huge page is on one. */
+static void no_huge_page_reaches_over_the_end_of_a_range(void **state)
+{
+    (void)state;
+    char *one = mmap(NULL, HUGE_PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    assert_true(one != MAP_FAILED);
+    const bool says = madvise(one, HUGE_PAGE, MADV_NOHUGEPAGE) == 0 && may_be_huge(one) == 0;
+    munmap(one, HUGE_PAGE);
+    if (!says) skip();
+    for (int huge = 0; huge <= 1; huge++) {
+        const size_t large = 2 * HUGE_PAGE + 5000, small = 300000;
+        char        *a = pri_pages_map(large, huge), *b = pri_pages_map(small, huge);
+        assert_non_null(a);
+        assert_non_null(b);
+        assert_int_equal(may_be_huge(a), 1);
+        assert_int_equal(may_be_huge(a + 2 * HUGE_PAGE - 1), 1);
+        assert_int_equal(may_be_huge(a + 2 * HUGE_PAGE), 0);
+        assert_int_equal(may_be_huge(b), 0);
+        pri_pages_unmap(a, large);
+        pri_pages_unmap(b, small);
+    }
+}
+
 /* Far more than the machine has: only address space is taken, and all of it comes back. */
 static void reserving_is_not_committing(void **state)
 {
@@ -213,6 +260,7 @@ int main(void)
         cmocka_unit_test(a_failed_growth_leaves_the_old_block),
         cmocka_unit_test(PR_NEW_names_the_array_and_its_size),
         cmocka_unit_test(large_page_ranges_start_on_two_megabytes),
+        cmocka_unit_test(no_huge_page_reaches_over_the_end_of_a_range),
         cmocka_unit_test(reserving_is_not_committing),
         cmocka_unit_test(counts_are_right_with_several_threads),
     };
