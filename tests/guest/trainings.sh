@@ -70,7 +70,8 @@ watch() {
             "$(($(awk '{ print $14 + $15 }' "$task/stat") -
                 $(awk -v id="$id" '$1 == id { t = $2 } END { print t + 0 }' before)))"
     done > /out/threads.tsv
-    awk '{ policy = $2; sub(/^(bind|prefer)[^:]*:/, "node ", policy); n = ""
+    awk '{ sub(/prefer \(many\)/, "prefer"); policy = $2; n = ""
+           sub(/^(bind|prefer)[^:]*:/, "node ", policy)
            for (i = 3; i <= NF; i++) if ($i ~ /^N[0-9]+=/) n = n " " $i
            if (n != "" && $0 !~ / file=/) print policy "\t" n }' "/proc/$pid/numa_maps" \
         > /out/maps.tsv
@@ -87,8 +88,8 @@ unit() {
     name=${1##*/} status=0
     "$1" > stdout 2>&1 || status=$?
     printf '%s\t%s\t%s\t%s\n' "$name" "$status" "$(grep -c '\[       OK \]' stdout)" \
-        "$(grep -c '\[  SKIPPED \] [a-z]' stdout)" >> /out/unit.tsv
-    grep -E '^\[  (FAILED |SKIPPED) \] [a-z]|ERROR' stdout | sed "s/^/$name: /" >> /out/unit.err
+        "$(grep '\[  SKIPPED \] [a-z]' stdout | sort -u | wc -l)" >> /out/unit.tsv
+    grep -E '^\[  (FAILED |SKIPPED) \] [a-z]|ERROR' stdout | sort -u | sed "s/^/$name: /" >> /out/unit.err
 }
 
 cut -d' ' -f1 /proc/uptime > /out/start
