@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "cache/keys.h"
 #include "cache/partition.h"
 
 /* Slots beyond this cannot be told from the words of an index entry. */
@@ -27,27 +28,6 @@ uint32_t pri_cache_rows_for(const pr_cache_options *o, uint64_t num_rows, size_t
 uint32_t pri_cache_capacity_for(const pr_cache *c, uint64_t m)
 {
     return pri_cache_rows_for(&c->options, c->store[0]->num_rows, c->slot_bytes, m);
-}
-
-void pri_cache_measure(const pr_cache_options *options, pr_vid num_rows, uint32_t num_cols,
-                       uint32_t max_wanted, pri_cache_bytes *out)
-{
-    const size_t   slot_bytes = pri_slab_ld(num_cols) * sizeof(float);
-    const uint64_t max_batch  = least(least(max_wanted, num_rows), max_slots);
-    const uint64_t most       = pri_cache_rows_for(options, num_rows, slot_bytes, max_batch);
-    const uint64_t slots      = options->mode == PR_CACHE_PACKED ? least(most, max_batch) : most;
-    const bool     looks      = options->mode == PR_CACHE_RESIDENT &&
-                       options->policy == PR_POLICY_LOOKAHEAD; /* two words an entry */
-    const uint64_t lists = 2 * sizeof(pr_slot) * (max_batch + PRI_PLAN_SLACK);
-
-    if (options->mode == PR_CACHE_OFF) {
-        *out = (pri_cache_bytes){ .index = lists + num_rows / 8 };
-        return;
-    }
-    out->slab  = ((slots > max_batch ? slots : max_batch) + 1) * slot_bytes;
-    out->index = lists + (uint64_t)num_rows * sizeof(uint32_t) * (looks ? 2 : 1) +
-                 slots * (sizeof(pr_vid) + 1 + sizeof(uint64_t)) +
-                 max_batch * (4 * sizeof(uint32_t) + sizeof(pri_write) + sizeof(pri_move));
 }
 
 /* Prepare the planes whose rows the cache copies itself. */
@@ -93,6 +73,42 @@ static size_t lay_out(pr_cache *c, size_t n, char *room)
     c->plan.fill    = part(room, &at, n, sizeof *c->plan.fill);
     c->plan.move    = part(room, &at, n, sizeof *c->plan.move);
     return at;
+}
+
+/* Give about what a policy keeps. */
+static uint64_t policy_bytes(int policy, uint64_t slots, uint64_t num_rows, uint64_t max_batch)
+{
+    const uint64_t keys = slots * sizeof(uint16_t) + PRI_KEYS_COUNTS_BYTES;
+
+    switch (policy) {
+    case PR_POLICY_SIEVE: return slots * (2 * sizeof(pr_slot) + sizeof(uint64_t) + 1);
+    case PR_POLICY_STATIC: return keys + num_rows * sizeof(uint16_t);
+    case PR_POLICY_LOOKAHEAD: return keys + max_batch * (sizeof(uint16_t) + sizeof(pr_slot));
+    default: return keys;
+    }
+}
+
+void pri_cache_measure(const pr_cache_options *options, pr_vid num_rows, uint32_t num_cols,
+                       uint32_t max_wanted, pri_cache_bytes *out)
+{
+    enum { SLACK = 4096 }; /* ends of arrays */
+    const size_t   slot_bytes = pri_slab_ld(num_cols) * sizeof(float);
+    const uint64_t max_batch  = least(least(max_wanted, num_rows), max_slots);
+    const uint64_t most       = pri_cache_rows_for(options, num_rows, slot_bytes, max_batch);
+    const uint64_t slots      = options->mode == PR_CACHE_PACKED ? least(most, max_batch) : most;
+    const bool     resident   = options->mode == PR_CACHE_RESIDENT;
+    const uint64_t words      = resident ? pri_policy_of(options->policy)->stride : 1;
+    pr_cache       none       = { .options = *options };
+
+    *out       = (pri_cache_bytes){ 0 };
+    out->index = lay_out(&none, max_batch + PRI_PLAN_SLACK, NULL) + SLACK;
+    if (options->mode == PR_CACHE_OFF) {
+        out->index += num_rows / 8;
+        return;
+    }
+    out->slab = ((slots > max_batch ? slots : max_batch) + 1) * slot_bytes;
+    out->index += num_rows * words * sizeof(uint32_t) + slots * (sizeof(pr_vid) + 1);
+    if (resident) out->index += policy_bytes(options->policy, slots, num_rows, max_batch);
 }
 
 static pr_status reserve_room(pr_cache *c, size_t n)

@@ -67,8 +67,7 @@ static pr_status threads_of(const pr_machine_options *machine, uint32_t *threads
 
     pr_status st = pr_topo_discover(&topo);
     if (st == PR_OK)
-        st = pr_topo_plan(
-            topo, &(pr_plan_options){ machine->threads, 0, (pr_numa_mode)machine->numa }, &plan);
+        st = pr_topo_plan(topo, &(pr_plan_options){ machine->threads, 0, machine->numa }, &plan);
     if (st == PR_OK) *threads = plan.lane[0].num_threads;
     pr_topo_free(topo);
     return st;

@@ -2,10 +2,9 @@
  *
  *   lanes' own memory   on the lane's node
  *   the graph           a copy for each lane on its node, or one wherever it is
- *   rows                each lane's range on its node, as far as there is room behind what the
- *                       lanes keep there for the whole run: copies of the graph, slabs and indices.
- *                       What samplers and tapes may take at most drives no rows away, as hardly any
- *                       batch comes near it; it does count where the plan says whether all fits.
+ *   rows                each lane's range on its node, as far as there is room behind what is
+ *                       expected of everything else there. What samplers, tapes and slabs may take
+ *                       at most drives no rows away, as hardly any batch comes near it.
  *
  * Rows without room go, from the end of a lane's range, to the nearest nodes that have some. */
 #include "numa/placement.h"
@@ -44,8 +43,9 @@ typedef struct draft {
     const pr_topo   *topo;
     const pr_demand *demand;
     pr_placement    *p;
-    uint64_t         room[PR_MAX_NUMA_NODES]; /* bytes left for rows, by topo->node */
-    uint64_t         spilled, homeless;       /* rows */
+    uint64_t         kept[PR_MAX_NUMA_NODES + 1]; /* bytes expected but for rows, by p->node */
+    uint64_t         room[PR_MAX_NUMA_NODES];     /* bytes left for rows */
+    uint64_t         spilled, homeless;           /* rows */
 } draft;
 
 static void say(pr_placement *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -88,6 +88,7 @@ static pr_status check_demand(const pr_plan *plan, const pr_demand *d)
     for (uint32_t l = 0; l < plan->num_lanes; l++) {
         PR_CHECK(plan->lane[l].num_threads > 0, PR_E_ARG, "lane %u has no threads", l);
         PR_TRY(add(&sum, d->graph_bytes));
+        PR_TRY(add(&sum, d->lane_kept_bytes));
         for (int i = 0; i < PR_NUM_ITEMS; i++) PR_TRY(add(&sum, d->lane_bytes[i]));
         if (d->part_rows) PR_TRY(add(&rows, d->part_rows[l]));
     }
@@ -143,19 +144,29 @@ static bool wants_copies(const draft *w)
     return true;
 }
 
+static void put_graph(draft *w, uint32_t place)
+{
+    put(w, place, PR_ITEM_GRAPH, w->demand->graph_bytes);
+    w->kept[place] += w->demand->graph_bytes;
+}
+
 /* Put what lanes keep for themselves, and the graph. */
 static void put_lanes(draft *w)
 {
     const pr_plan   *plan = &w->p->plan;
     const pr_demand *d    = w->demand;
+    const uint64_t   kept = d->lane_kept_bytes
+                                ? d->lane_kept_bytes
+                                : d->lane_bytes[PR_ITEM_SLAB] + d->lane_bytes[PR_ITEM_INDEX];
 
     w->p->graph_copied = wants_copies(w);
     for (uint32_t l = 0; l < plan->num_lanes; l++) {
         const uint32_t at = place_of(w, plan->lane[l].numa_node);
         for (int i = 0; i < PR_NUM_ITEMS; i++) put(w, at, (pr_item)i, d->lane_bytes[i]);
-        if (w->p->graph_copied) put(w, at, PR_ITEM_GRAPH, d->graph_bytes);
+        w->kept[at] += kept;
+        if (w->p->graph_copied) put_graph(w, at);
     }
-    if (!w->p->graph_copied) put(w, place_of(w, -1), PR_ITEM_GRAPH, d->graph_bytes);
+    if (!w->p->graph_copied) put_graph(w, place_of(w, -1));
 }
 
 /* ---- rows ---- */
@@ -164,14 +175,11 @@ static void put_lanes(draft *w)
 static void find_room(draft *w)
 {
     for (uint32_t i = 0; i < w->topo->num_nodes; i++) {
-        const pri_node     *node = &w->topo->node[i];
-        const pr_node_plan *n    = &w->p->node[i];
-        const uint64_t      kept =
-            n->bytes[PR_ITEM_GRAPH] + n->bytes[PR_ITEM_SLAB] + n->bytes[PR_ITEM_INDEX];
+        const pri_node *node = &w->topo->node[i];
         if (node->memory_bytes == 0)
             w->room[i] = pri_topo_has_memory(w->topo, node) ? UINT64_MAX : 0;
         else
-            w->room[i] = node->memory_bytes > kept ? node->memory_bytes - kept : 0;
+            w->room[i] = node->memory_bytes > w->kept[i] ? node->memory_bytes - w->kept[i] : 0;
     }
 }
 
@@ -297,25 +305,23 @@ static void judge(draft *w)
             (unsigned long long)w->homeless,
             (double)w->homeless * (double)w->demand->row_bytes / 0x1p30);
     for (uint32_t i = 0; i <= w->topo->num_nodes; i++) {
-        pr_node_plan *n = &p->node[i];
-        total += n->total_bytes;
+        pr_node_plan  *n       = &p->node[i];
+        const uint64_t expects = w->kept[i] + n->bytes[PR_ITEM_STORE];
+        total += expects;
         memory += n->memory_bytes;
         if (i == w->topo->num_nodes) break;
         known = known && (n->memory_bytes || !pri_topo_has_memory(w->topo, &w->topo->node[i]));
-        const bool over = n->memory_bytes > 0 && n->total_bytes > n->memory_bytes;
-        if (!over) continue;
+        if (n->memory_bytes == 0 || expects <= n->memory_bytes) continue;
         p->fits = false;
-        say(p, "%snode %d is asked for up to %.2f GiB, it has %.2f", p->why[0] ? "; " : "",
-            n->numa_node, (double)n->total_bytes / 0x1p30, (double)n->memory_bytes / 0x1p30);
+        say(p, "%snode %d is asked for %.2f GiB, it has %.2f", p->why[0] ? "; " : "", n->numa_node,
+            (double)expects / 0x1p30, (double)n->memory_bytes / 0x1p30);
     }
-    if (p->node[w->topo->num_nodes].total_bytes > 0) {
-        p->node[p->num_nodes++].memory_bytes = memory;
-        if (known && memory > 0 && total > memory && p->fits) {
-            p->fits = false;
-            say(p, "%sthe machine is asked for up to %.2f GiB, it has %.2f", p->why[0] ? "; " : "",
-                (double)total / 0x1p30, (double)memory / 0x1p30);
-        }
-    }
+    if (p->node[w->topo->num_nodes].total_bytes == 0) return;
+    p->node[p->num_nodes++].memory_bytes = memory;
+    if (!known || total <= memory || !p->fits) return;
+    p->fits = false;
+    say(p, "%sthe machine is asked for %.2f GiB, it has %.2f", p->why[0] ? "; " : "",
+        (double)total / 0x1p30, (double)memory / 0x1p30);
 }
 
 pr_status pr_placement_make(const pr_topo *topo, const pr_plan *plan, const pr_demand *demand,

@@ -91,13 +91,13 @@ void pr_placement_print(const pr_placement *placement, FILE *out)
         fprintf(out, "rows are read where they are");
     else
         fprintf(out, "rows in %u shard%s, %s", p->num_shards, plural(p->num_shards),
-                p->ranges ? "by range of ids" : "by part");
+                p->ranges ? "by range of ids" : "dealt row by row");
     fprintf(out, "; %u partition%s; %s\n", p->plan.num_lanes, plural(p->plan.num_lanes),
             p->graph_copied ? "a copy of the graph for each lane" : "one graph");
     for (uint32_t n = 0; n < p->num_nodes; n++) print_node(p, &p->node[n], out);
     print_bytes(p, out);
-    fprintf(out, "            sampler and tape at most, as address space: batches take what they "
-                 "need\n");
+    fprintf(out, "            slab, sampler and tape at most, as address space: batches take what "
+                 "they need\n");
     fprintf(out, "fits        %s%s%s\n", p->fits ? "yes" : "no", p->why[0] ? ": " : "", p->why);
 }
 

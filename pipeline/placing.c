@@ -2,6 +2,7 @@
  * its parts, so that the plan and the run cannot drift apart. */
 #include "pipeline/placing.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "cache/partition.h"
@@ -95,65 +96,86 @@ static uint64_t bytes_of_graph(const pr_graph *g)
     return ((uint64_t)g->num_nodes + 1) * sizeof(pr_eid) + g->num_edges * per_arc;
 }
 
-/* Tell whether the store shall be shards: when there are lanes to share it, and a copy is wanted,
- * or allowed and not larger than half of what the nodes have. */
-static bool wants_shards(const draft *w)
+/* Tell whether the store may be shards: when there are lanes to share it, and a copy is wanted or
+ * allowed. Kernels that read rows in place cannot look up which part has them. */
+static bool may_shard(const draft *w)
 {
-    const int kind   = w->setup->cache.store;
-    uint64_t  memory = 0;
-
-    if (w->plan.num_lanes < 2 || kind == PR_STORE_IN_PLACE) return false;
-    if (kind == PR_STORE_COPIED) return true;
-    const bool direct = w->setup->cache.mode == PR_CACHE_OFF; /* kernels read one matrix in place */
-    if (direct && (w->out->of_row || w->data->features.kind != PR_FEATURES_DENSE)) return false;
-    for (uint32_t l = 0; l < w->plan.num_lanes; l++) memory += w->plan.lane[l].memory_bytes;
-    return memory == 0 || w->data->features.num_rows * bytes_of_row(&w->data->features) <= memory;
+    if (w->plan.num_lanes < 2 || w->setup->cache.store == PR_STORE_IN_PLACE) return false;
+    return w->setup->cache.mode != PR_CACHE_OFF || !w->out->of_row;
 }
 
-/* Fill in what each lane takes at most. */
+/* Give about how many distinct vertices a batch has: neighbours anywhere among the others, as balls
+ * in bins. At most those of the worst batch. */
+static uint64_t expected_inputs(const draft *w, uint32_t num_seeds, uint32_t max_inputs)
+{
+    const double nodes  = w->data->graph.num_nodes;
+    const double degree = (double)w->data->graph.num_edges / nodes;
+    double       inputs = num_seeds;
+
+    for (uint32_t h = 0; h < w->fanout.num_layers; h++) {
+        const double drawn = w->fanout.hop[h] < degree ? w->fanout.hop[h] : degree;
+        inputs += (nodes - inputs) * (1 - exp(-inputs * drawn / nodes));
+    }
+    return inputs < max_inputs ? (uint64_t)inputs : max_inputs;
+}
+
+/* Give the slots of a slab that a run is expected to use, in bytes. */
+static uint64_t expected_slab(const draft *w, const pr_cache_options *cache, uint64_t inputs)
+{
+    const size_t   slot_bytes = bytes_of_dense_row(&w->data->features);
+    const uint64_t kept = pri_cache_rows_for(cache, w->data->features.num_rows, slot_bytes, inputs);
+
+    if (cache->mode == PR_CACHE_OFF) return 0;
+    return (cache->mode == PR_CACHE_PACKED || kept < inputs ? inputs : kept) * slot_bytes;
+}
+
+/* Fill in what each lane takes, the largest one: its share of seeds and of what the caches were
+ * asked to keep is that of threads. */
 static pr_status measure_lanes(const draft *w, pr_demand *d)
 {
     pr_status             st      = PR_OK;
     const pr_train_setup *setup   = w->setup;
+    const uint64_t        all     = w->plan.num_threads;
     uint32_t              threads = 0;
     pri_sampler_bounds    bounds;
     pri_cache_bytes       bytes = { 0 };
+    pr_cache_options      cache = setup->cache;
 
     for (uint32_t l = 0; l < w->plan.num_lanes; l++)
         if (w->plan.lane[l].num_threads > threads) threads = w->plan.lane[l].num_threads;
-    const uint64_t batch = setup->train.batch_size, all = w->plan.num_threads;
-    const uint64_t share = w->plan.num_lanes > 1 ? (batch * threads + all - 1) / all : batch;
-    PR_TRY(pri_sampler_measure(&w->data->graph, &w->fanout, &setup->sampler, (uint32_t)share,
-                               threads, &bounds));
-    pr_cache_options cache = setup->cache; /* of one lane: its share of what was asked for */
-    pri_placing_share(&cache, w->plan.num_lanes);
+    const uint32_t seeds =
+        (uint32_t)(((uint64_t)setup->train.batch_size * threads + all - 1) / all);
+    PR_TRY(
+        pri_sampler_measure(&w->data->graph, &w->fanout, &setup->sampler, seeds, threads, &bounds));
+    const double part = (double)threads / (double)all;
+    if (cache.rows) cache.rows = (uint64_t)ceil((double)cache.rows * part);
+    if (cache.bytes) cache.bytes = (uint64_t)ceil((double)cache.bytes * part);
     pri_cache_measure(&cache, w->data->features.num_rows, w->data->features.num_cols,
                       bounds.max_inputs, &bytes);
     /* One room for each batch that may be drawn ahead, the one in work, and one out of order. */
     const uint64_t rooms           = (uint64_t)pri_ahead_depth(&cache) + 2;
+    const uint64_t inputs          = expected_inputs(w, seeds, bounds.max_inputs);
     d->lane_bytes[PR_ITEM_SLAB]    = bytes.slab;
     d->lane_bytes[PR_ITEM_INDEX]   = bytes.index;
     d->lane_bytes[PR_ITEM_SAMPLER] = bounds.sampler_bytes + rooms * bounds.room_bytes;
     d->lane_bytes[PR_ITEM_TAPE] =
         pri_tape_bytes(&w->shape, bounds.max_dst, bounds.max_edges, bounds.max_inputs);
+    d->lane_kept_bytes = expected_slab(w, &cache, inputs) + bytes.index + bounds.sampler_bytes;
 done:
     return st;
 }
 
-void pri_placing_share(pr_cache_options *cache, uint32_t num_lanes)
-{
-    if (cache->rows) cache->rows = cache->rows > num_lanes ? cache->rows / num_lanes : 1;
-    if (cache->bytes) cache->bytes = cache->bytes > num_lanes ? cache->bytes / num_lanes : 1;
-}
-
+/* Place everything; where a copy of the rows was not asked for and has no room, they stay where
+ * they are. */
 static pr_status make_placement(draft *w)
 {
     static const int   copies[] = { -1, 1, 0 }; /* auto, on, off */
     pr_status          st       = PR_OK;
     const pr_features *x        = &w->data->features;
+    pr_placement      *p        = &w->out->placement;
     pr_demand          d        = { .num_rows     = x->num_rows,
                                     .row_bytes    = bytes_of_row(x),
-                                    .sharded      = wants_shards(w),
+                                    .sharded      = may_shard(w),
                                     .graph_bytes  = bytes_of_graph(&w->data->graph),
                                     .graph_copies = copies[w->setup->placement.graph_copies] };
 
@@ -163,7 +185,14 @@ static pr_status make_placement(draft *w)
         d.part_rows = w->part_rows;
     }
     PR_TRY(measure_lanes(w, &d));
-    PR_TRY(pr_placement_make(w->topo, &w->plan, &d, &w->out->placement));
+    PR_TRY(pr_placement_make(w->topo, &w->plan, &d, p));
+    if (!d.sharded || p->fits || w->setup->cache.store == PR_STORE_COPIED) goto done;
+    d.sharded = false;
+    PR_TRY(pr_placement_make(w->topo, &w->plan, &d, p));
+    if (p->fits)
+        (void)snprintf(p->why, sizeof p->why,
+                       "a copy of the rows has no room: they are read where "
+                       "they are");
 done:
     return st;
 }
@@ -233,7 +262,12 @@ pr_status pr_train_place(const pr_train_setup *setup, const pr_dataset *dataset,
     pr_status    st      = PR_OK;
     pri_placing *placing = NULL;
 
-    PR_CHECK(out, PR_E_ARG, "out is NULL");
+    pr_option_group groups[PR_TRAIN_GROUPS];
+
+    PR_CHECK(setup && dataset && topo && out, PR_E_ARG, "setup, dataset, topo or out is NULL");
+    pr_train_groups((pr_train_setup *)(uintptr_t)setup, groups);
+    for (int i = 0; i < PR_TRAIN_GROUPS; i++)
+        PR_TRY(pr_options_check(groups[i].table, groups[i].target));
     PR_NEW(placing, 1);
     PR_TRY(pri_placing_open(setup, dataset, topo, placing));
     *out = placing->placement;

@@ -27,7 +27,4 @@ pr_status pri_placing_open(const pr_train_setup *setup, const pr_dataset *datase
                            const pr_topo *topo, pri_placing *out);
 void      pri_placing_close(pri_placing *placing); /* zeroed and closed ones are fine */
 
-/* Turn what a cache was asked to keep into what one of num_lanes keeps of it. */
-void pri_placing_share(pr_cache_options *cache, uint32_t num_lanes);
-
 #endif

@@ -56,9 +56,11 @@ void      pr_topo_free(pr_topo *topo); /* NULL is fine */
 
 /* What a plan may be told. */
 typedef struct pr_plan_options {
-    uint32_t threads; /* 0: as many as cpuset and CPU quota allow, one a core */
+    uint32_t threads; /* 0: as many as cpuset and CPU quota allow, one a core of the nodes that are
+                         used, and at least one a lane that is asked for */
     uint32_t lanes;   /* 0: one a NUMA node that has cores; more than such nodes: nodes are cut into
-                         runs of cores, the largest first; fewer: the largest nodes are used */
+                         runs of cores, the largest first (lanes share cores only when there are
+                         more of them than cores); fewer: the largest nodes are used */
     int numa;         /* pr_numa_mode */
 } pr_plan_options;
 
@@ -93,6 +95,8 @@ typedef struct pr_demand {
     int      graph_copies; /* 1: each lane has a copy; 0: one, where it is; -1: copies where
                               they take at most an eighth of each lane's node */
     uint64_t lane_bytes[PR_NUM_ITEMS]; /* of each lane, at most: slab, index, sampler, tape */
+    uint64_t lane_kept_bytes; /* what is expected of that, for which rows leave room; 0: slab and
+                                 index as stated */
 } pr_demand;
 
 #define PR_MAX_SHARDS     128u
@@ -120,7 +124,7 @@ typedef struct pr_placement {
     uint32_t      num_shards, num_nodes; /* num_shards 0: not sharded */
     pr_shard_plan shard[PR_MAX_SHARDS];
     pr_node_plan  node[PR_MAX_NUMA_NODES + 1]; /* by OS index; the last may be -1 */
-    bool          fits;                        /* no node is asked for more than it has */
+    bool          fits; /* no node is asked for more than it has, as far as is expected */
     char          why[PR_TEXT_BYTES]; /* what does not fit, or was moved; "" when nothing */
 } pr_placement;
 

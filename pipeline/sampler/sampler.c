@@ -181,7 +181,7 @@ static uint64_t kind_bytes(const pr_sampler *s)
     case PR_SAMPLER_WALK: return s->threads * (UINT64_C(100000) + 32 * visits);
     case PR_SAMPLER_LABOR:
         return o->cache_bias > 1
-                   ? nodes + nodes / 8 +
+                   ? nodes + nodes / 8 + 1 +
                          4 * (uint64_t)o->bias_window * s->max_nodes[s->fanout.num_layers]
                    : 0;
     default: return 0;

@@ -4,6 +4,7 @@
 #include "support/support.h"
 
 #include <hwloc.h>
+#include <hwloc/distances.h>
 
 char *test_read(const char *path, size_t *bytes)
 {
@@ -36,17 +37,24 @@ static char *edited(char *text, const test_edit *edit)
     return out;
 }
 
-const char *test_machine_xml(const char *synthetic, const test_edit *edits, size_t num_edits)
+static hwloc_topology_t made(const char *synthetic)
 {
-    static const char *directory;
-    static int         number;
-    hwloc_topology_t   hw;
-    char              *xml, name[32];
-    int                bytes;
+    hwloc_topology_t hw;
 
     assert_int_equal(hwloc_topology_init(&hw), 0);
     assert_int_equal(hwloc_topology_set_synthetic(hw, synthetic), 0);
     assert_int_equal(hwloc_topology_load(hw), 0);
+    return hw;
+}
+
+/* Write a topology, edited, to a file of its own; frees the topology. */
+static const char *written(hwloc_topology_t hw, const test_edit *edits, size_t num_edits)
+{
+    static const char *directory;
+    static int         number;
+    char              *xml, name[32];
+    int                bytes;
+
     assert_int_equal(hwloc_topology_export_xmlbuffer(hw, &xml, &bytes, 0), 0);
     char *text = strdup(xml);
     assert_non_null(text);
@@ -58,4 +66,28 @@ const char *test_machine_xml(const char *synthetic, const test_edit *edits, size
     const char *path = test_file(directory, name, text, strlen(text));
     free(text);
     return path;
+}
+
+const char *test_machine_xml(const char *synthetic, const test_edit *edits, size_t num_edits)
+{
+    return written(made(synthetic), edits, num_edits);
+}
+
+const char *test_machine_far_xml(const char *synthetic, const uint64_t *latency)
+{
+    enum { MOST = 16 };
+    hwloc_topology_t hw = made(synthetic);
+    const int        n  = hwloc_get_nbobjs_by_type(hw, HWLOC_OBJ_NUMANODE);
+    hwloc_obj_t      node[MOST];
+    hwloc_uint64_t   value[MOST * MOST];
+
+    assert_true(n <= MOST);
+    for (int i = 0; i < n; i++) node[i] = hwloc_get_numanode_obj_by_os_index(hw, (unsigned)i);
+    for (int i = 0; i < n * n; i++) value[i] = latency[i];
+    hwloc_distances_add_handle_t handle = hwloc_distances_add_create(
+        hw, "NUMALatency", HWLOC_DISTANCES_KIND_FROM_OS | HWLOC_DISTANCES_KIND_MEANS_LATENCY, 0);
+    assert_non_null(handle);
+    assert_int_equal(hwloc_distances_add_values(hw, handle, (unsigned)n, node, value, 0), 0);
+    assert_int_equal(hwloc_distances_add_commit(hw, handle, 0), 0);
+    return written(hw, NULL, 0);
 }

@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "numa/placement.h"
+#include "support/machines.h"
 
 /* Make one up: packages with memory and cores, perhaps a memory beside all of them, perhaps without
  * memory somewhere, perhaps cut by a list of CPUs or a quota. */
@@ -127,20 +128,26 @@ static void more_than_64_nodes_have_64_lanes_and_the_rows_of_all(void **state)
     pr_topo_free(topo);
 }
 
-static void distances_decide_which_node_is_near(void **state)
+/* A ring of four: node 3 is beside node 0, node 2 is not. */
+static void latencies_decide_which_node_is_near(void **state)
 {
     (void)state;
-    static pr_placement  p;
-    const pr_topo_source source = { .synthetic = "numa:4 core:2 pu:1", .cpus = "0-1" };
-    pr_topo             *topo   = test_machine(source, NULL);
-    const pr_demand      d      = { .num_rows = 2000, .row_bytes = MiB, .sharded = true };
+    static const uint64_t ring[16] = { 10, 16, 22, 14, 16, 10, 16, 22,
+                                       22, 16, 10, 16, 14, 22, 16, 10 };
+    static pr_placement   p;
+    const char *const     machine  = "numa:4 core:2 pu:1";
+    const pr_demand       d        = { .num_rows = 3500, .row_bytes = MiB, .sharded = true };
+    const pr_topo_source  blind    = { .synthetic = machine, .cpus = "0-1" };
+    const pr_topo_source  measured = { .xml = test_machine_far_xml(machine, ring), .cpus = "0-1" };
 
+    pr_topo *topo = test_machine(blind, NULL); /* the next one, where nothing is known */
     test_place(topo, &(pr_plan_options){ 0 }, &d, &p);
-    assert_int_equal(p.shard[1].numa_node, 1); /* the next one, where nothing is known */
-    topo->apart[1] = topo->apart[2] = 20;
-    topo->apart[3]                  = 10;
+    for (int32_t s = 0; s < 4; s++) assert_int_equal(p.shard[s].numa_node, s);
+    pr_topo_free(topo);
+    topo = test_machine(measured, NULL);
     test_place(topo, &(pr_plan_options){ 0 }, &d, &p);
-    assert_int_equal(p.shard[1].numa_node, 3);
+    static const int32_t order[] = { 0, 3, 1, 2 };
+    for (int s = 0; s < 4; s++) assert_int_equal(p.shard[s].numa_node, order[s]);
     pr_topo_free(topo);
 }
 
@@ -208,8 +215,8 @@ static void a_placement_is_drawn_for_people(void **state)
         "bytes           graph      store       slab      index    sampler       tape        sum\n",
         "  node 1          0 B  750.0 MiB  512.0 MiB        0 B        0 B        0 B    1.2 GiB\n",
         "  sum         3.0 MiB    1.5 GiB    1.0 GiB        0 B        0 B        0 B    2.5 GiB\n",
-        "fits        no: 480 rows (0.47 GiB) have no room on any node; node 0 is asked for up to "
-        "1.23 GiB, it has 1.00; node 1 is asked for up to 1.23 GiB, it has 1.00\n",
+        "fits        no: 480 rows (0.47 GiB) have no room on any node; node 0 is asked for ",
+        " 1.23 GiB, it has 1.00; node 1 is asked for 1.23 GiB, it has 1.00\n",
     };
     for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++)
         if (!strstr(text, wanted[i])) fail_msg("no '%s' in\n%s", wanted[i], text);
@@ -251,7 +258,7 @@ int main(void)
         cmocka_unit_test(any_machine_has_a_plan_for_any_demand),
         cmocka_unit_test(ranges_are_in_proportion_to_threads),
         cmocka_unit_test(more_than_64_nodes_have_64_lanes_and_the_rows_of_all),
-        cmocka_unit_test(distances_decide_which_node_is_near),
+        cmocka_unit_test(latencies_decide_which_node_is_near),
         cmocka_unit_test(bad_demands_are_named),
         cmocka_unit_test(a_placement_is_drawn_for_people),
         cmocka_unit_test(the_json_accounts_for_every_byte),

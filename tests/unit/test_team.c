@@ -70,7 +70,7 @@ static int open_team(uint32_t threads, pr_numa_mode mode, pr_topo **topo, pr_pla
                      pri_team **team)
 {
     EXPECT(pr_topo_discover(topo) == PR_OK);
-    EXPECT(pr_topo_plan(*topo, &(pr_plan_options){ threads, 0, mode }, plan) == PR_OK);
+    EXPECT(pr_topo_plan(*topo, &(pr_plan_options){ threads, 0, (int)mode }, plan) == PR_OK);
     EXPECT(pri_team_create(*topo, plan, 0, mode, team) == PR_OK);
     return 0;
 }
@@ -476,6 +476,54 @@ static void threads_beside_a_team_may_use_all_its_cpus(void **state)
     in_child(help_beside_the_team);
 }
 
+/* Two lanes on one node, one after the other: each is seen on its own run of cores. */
+static int enter_two_on_a_node(void)
+{
+    pr_topo  *topo;
+    pr_plan   plan;
+    cpu_set_t seen[2], both;
+
+    EXPECT(pr_topo_discover(&topo) == PR_OK);
+    EXPECT(pr_topo_plan(topo, &(pr_plan_options){ .threads = 2, .lanes = 2 }, &plan) == PR_OK);
+    EXPECT(plan.num_lanes == 2);
+    if (!plan.can_bind || topo->num_nodes > 1 || topo->num_cores < 2) return SKIPPED;
+    for (uint32_t l = 0; l < 2; l++) {
+        pri_team   *team;
+        pri_binding binding;
+        EXPECT(pri_team_create(topo, &plan, l, PR_NUMA_STRICT, &team) == PR_OK);
+        EXPECT(pri_team_enter(team, &binding) == PR_OK);
+        EXPECT(binding.threads_bound);
+        seen[l] = look().may;
+        pri_team_free(team);
+    }
+    CPU_AND(&both, &seen[0], &seen[1]);
+    EXPECT(CPU_COUNT(&both) == 0 && CPU_COUNT(&seen[0]) > 0 && CPU_COUNT(&seen[1]) > 0);
+    pr_topo_free(topo);
+    return 0;
+}
+
+static void lanes_on_one_node_have_cores_of_their_own(void **state)
+{
+    (void)state;
+    in_child(enter_two_on_a_node);
+}
+
+static void a_lane_beyond_the_cores_is_named(void **state)
+{
+    (void)state;
+    pr_topo  *topo;
+    pri_team *team;
+    pr_plan   plan;
+
+    assert_ok(pr_topo_synthetic("numa:2 core:4 pu:1", &topo));
+    assert_ok(pr_topo_plan(topo, &(pr_plan_options){ .lanes = 4 }, &plan));
+    plan.lane[1].first_core = 4;
+    assert_fails(PR_E_ARG, "lane 1: it is planned for 2 cores from number 4 on, there are 4 here",
+                 pri_team_create(topo, &plan, 1, PR_NUMA_AUTO, &team));
+    assert_null(team);
+    pr_topo_free(topo);
+}
+
 int main(void)
 {
     if (getenv("TEST_TEAM_AGAIN")) return see_all_cpus(atoi(getenv("TEST_TEAM_CPUS")));
@@ -490,6 +538,8 @@ int main(void)
         cmocka_unit_test(threads_beside_a_team_may_use_all_its_cpus),
         cmocka_unit_test(bad_lanes_are_named),
         cmocka_unit_test(memory_is_on_the_node_of_the_lane),
+        cmocka_unit_test(lanes_on_one_node_have_cores_of_their_own),
+        cmocka_unit_test(a_lane_beyond_the_cores_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -77,10 +77,10 @@ static void made_up_machines_become_the_lanes_one_expects(void **state)
 {
     (void)state;
     static const struct {
-        const char  *machine;
-        uint32_t     threads;
-        pr_numa_mode mode;
-        uint32_t     nodes, lanes, total;
+        const char *machine;
+        uint32_t    threads;
+        int         mode;
+        uint32_t    nodes, lanes, total;
         struct {
             int32_t  node;
             uint32_t threads, cores;
