@@ -49,21 +49,31 @@ void pri_free(void *ptr)
     free(ptr);
 }
 
+/* Bytes of the mapping behind a range. Neighbouring mappings are one to the kernel, which puts a
+ * huge page wherever 2 MiB of it are free: a page that another thread touches first, on its own
+ * node. So a large range has whole 2 MiB windows to itself, and a small one takes no huge page. */
+static size_t mapped(size_t bytes)
+{
+    const size_t unit = bytes >= HUGE_BYTES ? HUGE_BYTES : 4096;
+    return (bytes + unit - 1) / unit * unit;
+}
+
 void *pri_pages_map(size_t bytes, int huge)
 {
     if (refused() || bytes == 0 || bytes > SIZE_MAX / 2) return NULL;
-    const size_t slack = bytes >= HUGE_BYTES ? HUGE_BYTES : 0;
-    char        *raw   = mmap(NULL, bytes + slack, PROT_READ | PROT_WRITE,
-                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    const size_t whole = mapped(bytes), slack = bytes >= HUGE_BYTES ? HUGE_BYTES : 0;
+    char        *raw = mmap(NULL, whole + slack, PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (raw == MAP_FAILED) return NULL;
     char *at = raw;
-    if (slack) { /* cut to an aligned range of exactly `bytes` */
-        const size_t page = 4096, whole = (bytes + page - 1) / page * page;
+    if (slack) { /* cut to aligned windows */
         at = (char *)(((uintptr_t)raw + HUGE_BYTES - 1) / HUGE_BYTES * HUGE_BYTES);
         if (at > raw) munmap(raw, (size_t)(at - raw));
-        char *end = raw + (bytes + slack + page - 1) / page * page;
+        char *end = raw + whole + slack;
         if (end > at + whole) munmap(at + whole, (size_t)(end - (at + whole)));
         if (huge) (void)madvise(at, whole, MADV_HUGEPAGE);
+    } else {
+        (void)madvise(at, whole, MADV_NOHUGEPAGE);
     }
     return counted(at);
 }
@@ -72,7 +82,7 @@ void pri_pages_unmap(void *ptr, size_t bytes)
 {
     if (!ptr) return;
     atomic_fetch_sub_explicit(&num_live, 1, memory_order_relaxed);
-    (void)munmap(ptr, bytes);
+    (void)munmap(ptr, mapped(bytes));
 }
 
 /* The kernel lists mappings by their first and last byte; neighbours that look alike are one

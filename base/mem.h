@@ -17,13 +17,14 @@ void *pri_realloc(void *old, size_t count, size_t size);
 void pri_free(void *ptr);
 
 /* Reserve zeroed address space; pages are committed when first touched. `huge` asks the kernel for
- * huge pages (a wish). 2 MiB aligned when bytes >= 2 MiB. NULL when refused. Counts as a call
- * through the door. */
+ * huge pages (a wish). From 2 MiB on the range is aligned to 2 MiB and nothing else lies in its
+ * last 2 MiB; smaller ones have no huge pages. So none is shared with a neighbour, who may be of
+ * another NUMA node. NULL when refused. Counts as a call through the door. */
 void *pri_pages_map(size_t bytes, int huge);
 void  pri_pages_unmap(void *ptr, size_t bytes); /* the same bytes; NULL is fine */
 
-/* Give how many bytes of a mapping lie on huge pages now, read back from the kernel; 0 where it does
- * not say. Slow: for reports. */
+/* Give how many bytes of a mapping lie on huge pages now, read back from the kernel; 0 where it
+ * does not say. Slow: for reports. */
 size_t pri_pages_huge(const void *ptr, size_t bytes);
 
 /* What went through the door so far, all threads together. */

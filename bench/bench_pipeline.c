@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/pipeline/run.h"
+#include "bench/support/run.h"
 #include "bench/support/output.h"
 
 enum { BLOCK = 24, SETTLE = 6, PROBE = 16, MAX_BLOCKS = 1000 };
@@ -183,12 +183,15 @@ static void run_case(bench_output *out, const bench_options *o, const bench_worl
     bench_run       *run[2] = { &in_line, &pipelined };
     const uint32_t   blocks = o->quick ? 2 : o->blocks;
     const uint64_t   steps  = (uint64_t)blocks * BLOCK + PROBE + SETTLE;
-    bench_run_plan   plan   = { .world     = world,
-                                .fanout    = which->fanout,
-                                .hidden    = hidden_of(o, which),
-                                .batch     = o->quick ? 64 : 512,
-                                .threads   = o->threads,
-                                .num_steps = steps };
+    bench_run_plan   plan   = { .world        = world,
+                                .fanout       = which->fanout,
+                                .hidden       = hidden_of(o, which),
+                                .batch        = o->quick ? 64 : 512,
+                                .threads      = o->threads,
+                                .num_steps    = steps,
+                                .slow         = true,
+                                .cache_factor = 1.2 }; /* less than the graph, or nothing would be
+                                                          left to fetch */
 
     for (int i = 0; i < 2; i++) {
         plan.pipelined = i == 1;

@@ -13,7 +13,7 @@
 
 typedef struct pri_sharded {
     pr_store           head;
-    const pr_features *from;     /* what pr_store_fill copies */
+    const pr_features *from;     /* what pr_store_fill copies; NULL: it has */
     pr_features        own;      /* over our memory; a row a place */
     uint32_t          *place_of; /* [num_rows], read by every lane: its pages are spread over all
                                     nodes; NULL: ranges */

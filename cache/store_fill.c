@@ -56,9 +56,10 @@ void pri_sharded_fill(pr_store *store, uint32_t lane)
     const pri_sharded     *own       = (const pri_sharded *)store;
     const pr_shards *const shards    = store->shards;
     const uint32_t         num       = shards->num_shards;
-    const bool             csr       = own->from->kind == PR_FEATURES_CSR;
+    const bool             csr       = own->own.kind == PR_FEATURES_CSR;
     bool                   mine[256] = { false };
 
+    if (!own->from) return;
     for (uint32_t s = 0; s < num; s++) mine[s] = shards->lane[s] == lane;
     if (csr && mine[num - 1]) {
         pr_eid *const indptr          = (pr_eid *)own->indptr.at;

@@ -3,6 +3,7 @@
  * And it is where the kernel has it: several lanes want their rows on their own nodes. */
 #include <packrat/numa.h>
 
+#include "cache/sharded.h"
 #include "cache/shards.h"
 #include "cache/slab.h"
 #include "numa/area.h"
@@ -77,7 +78,10 @@ static pr_status open_copy(const pr_store_setup *setup, bool several, pr_store *
     }
     PR_TRY(pr_store_sharded(setup->features, setup->shards, setup->topo, (pr_numa_mode)setup->numa,
                             out));
-    if (!several) pr_store_fill(*out, setup->shards->lane[0]);
+    if (!several) {
+        pr_store_fill(*out, setup->shards->lane[0]);
+        ((pri_sharded *)*out)->from = NULL; /* lanes that fill find nothing to do */
+    }
 done:
     return st;
 }

@@ -49,6 +49,8 @@ static void print_summary(const char *out, const pr_parts *p)
                (unsigned long long)p->max_train);
     printf("  arcs      %llu .. %llu into a part\n", (unsigned long long)p->min_arcs,
            (unsigned long long)p->max_arcs);
+    if (p->max_arcs / 2 > p->min_arcs && p->balance != PR_BALANCE_EDGES)
+        printf("            so lanes may have unequal work; --balance edges makes them even\n");
     printf("  within    %.1f %% of the arcs stay in their part; %.1f %% would by hashing, %.1f %% "
            "with runs of ids\n",
            100 * (1 - p->cut_share), 100 * p->hash_share, 100 * p->range_share);

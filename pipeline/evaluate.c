@@ -11,19 +11,51 @@
 enum { WHICH_TRAIN, WHICH_VAL, WHICH_TEST, WHICH_ALL }; /* pr_eval_options.which */
 static const char *const part_name[] = { "train", "val", "test", "all" };
 
+/* What a lane does of an exact pass. */
 typedef struct exact_job {
     const pri_exact_input *input;
-    float                 *logits;
+    const pri_exact       *exact;
+    uint32_t               pass, part;
     pri_nn_times           times;
 } exact_job;
 
-static pr_status run_exact(pri_lane *lane, void *argument)
+static pr_status run_pass(pri_lane *lane, void *argument)
 {
     (void)lane;
     exact_job *job = argument;
-    return pri_nn_infer_exact(job->input->model, &job->input->dataset->graph,
-                              &job->input->dataset->features, job->logits, job->input->stop,
-                              &job->times);
+    return pri_exact_pass(job->exact, job->pass, job->part, job->input->stop, &job->times);
+}
+
+/* Run all passes on all lanes. */
+static pr_status run_exact(pri_lane *const *lanes, uint32_t num_lanes, exact_job *job)
+{
+    pr_status      st         = PR_OK;
+    const uint32_t num_passes = pri_exact_num_passes(job[0].exact);
+    void          *argument[PR_MAX_LANES];
+
+    for (uint32_t i = 0; i < num_lanes; i++) argument[i] = &job[i];
+    for (uint32_t pass = 0; pass < num_passes; pass++) {
+        for (uint32_t i = 0; i < num_lanes; i++) job[i].pass = pass;
+        PR_TRY(pri_lanes_run(lanes, num_lanes, run_pass, argument));
+    }
+done:
+    return st;
+}
+
+/* Log an exact pass; each lane's partition has the rows it computed. */
+static void log_exact(pr_steplog *log, const pr_step *row, pri_lane *const *lanes,
+                      uint32_t num_lanes, const pri_exact *exact)
+{
+    pr_step_partition partition[PR_MAX_LANES];
+    pr_vid            begin;
+
+    for (uint32_t i = 0; i < num_lanes; i++)
+        partition[i] = (pr_step_partition){ .partition   = lanes[i]->index,
+                                            .numa_node   = lanes[i]->numa_node,
+                                            .num_inputs  = pri_exact_rows(exact, i, &begin),
+                                            .bytes_bound = PR_NULL_INT,
+                                            .lane_ns     = row->step_ns };
+    pr_steplog_step(log, row, partition, num_lanes);
 }
 
 /* An exact pass reads every row of the store in place once, and every arc once a layer. */
@@ -59,33 +91,48 @@ static pr_step exact_row(const pri_exact_input *input, const pri_nn_times *times
     };
 }
 
-pr_status pri_evaluate_exact(pri_lane *lane, const pri_exact_input *input, float *logits,
-                             pri_metrics *metrics, pr_steplog *log)
+/* Take the slowest lane's times: the others waited for it. */
+static pri_nn_times slowest_of(const exact_job *job, uint32_t num_lanes)
 {
-    pr_status st  = PR_OK;
-    exact_job job = { .input = input, .logits = logits };
+    pri_nn_times most = job[0].times;
+
+    for (uint32_t i = 1; i < num_lanes; i++) {
+        const pri_nn_times *t = &job[i].times;
+        if (t->gemm_ns + t->aggregate_ns > most.gemm_ns + most.aggregate_ns) most = *t;
+    }
+    return most;
+}
+
+pr_status pri_evaluate_exact(pri_lane *const *lanes, uint32_t num_lanes,
+                             const pri_exact_input *input, float *logits, pri_metrics *metrics,
+                             pr_steplog *log)
+{
+    pr_status         st    = PR_OK;
+    pri_exact        *exact = NULL;
+    const pr_dataset *data  = input->dataset;
+    exact_job         job[PR_MAX_LANES];
 
     const int64_t start = pr_now_ns();
-    PR_TRY(pri_lane_run(lane, run_exact, &job));
+    PR_TRY(
+        pri_exact_create(input->model, &data->graph, &data->features, logits, num_lanes, &exact));
+    for (uint32_t i = 0; i < num_lanes; i++)
+        job[i] = (exact_job){ .input = input, .exact = exact, .part = i };
+    PR_TRY(run_exact(lanes, num_lanes, job));
     pri_metrics scored = { 0 };
     if (input->scored.n)
-        scored = pri_metrics_of(logits, input->dataset->num_classes, input->dataset->labels,
-                                input->scored);
+        scored = pri_metrics_of(logits, data->num_classes, data->labels, input->scored);
     if (metrics) *metrics = scored;
     if (log) {
-        pr_step row = exact_row(input, &job.times, pr_now_ns() - start);
+        const pri_nn_times times = slowest_of(job, num_lanes);
+        pr_step            row   = exact_row(input, &times, pr_now_ns() - start);
         if (input->scored.n) {
             row.loss        = scored.loss;
             row.num_correct = (int64_t)scored.num_correct;
         }
-        const pr_step_partition partition = { .partition   = lane->index,
-                                              .numa_node   = lane->numa_node,
-                                              .num_inputs  = row.num_inputs,
-                                              .bytes_bound = PR_NULL_INT,
-                                              .lane_ns     = row.step_ns };
-        pr_steplog_step(log, &row, &partition, 1);
+        log_exact(log, &row, lanes, num_lanes, exact);
     }
 done:
+    pri_exact_free(exact);
     return st;
 }
 
@@ -174,7 +221,7 @@ pr_status pr_evaluate(const pr_eval_setup *setup, const pr_hooks *hooks, pr_eval
                                     .scored      = nodes,
                                     .num_answers = nodes.n,
                                     .stop        = hooks ? hooks->stop : NULL };
-    PR_TRY(pri_evaluate_exact(session.lane, &input, logits, &metrics, log));
+    PR_TRY(pri_evaluate_exact(&session.lane, 1, &input, logits, &metrics, log));
     result->num_nodes    = nodes.n;
     result->loss         = metrics.loss;
     result->accuracy     = metrics.accuracy;

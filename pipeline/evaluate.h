@@ -9,7 +9,8 @@
 #include "pipeline/metrics.h"
 #include "pipeline/step.h"
 
-/* Run exact layer-wise inference on one lane's team and log it as one step.
+/* Run exact layer-wise inference on the lanes' teams, each with a part of the vertices, and log it
+ * as one step.
  *
  *   phase    PR_PHASE_EVAL or PR_PHASE_INFER
  *   step     number of the step within its phase
@@ -30,8 +31,9 @@ typedef struct pri_exact_input {
     const volatile int *stop;
 } pri_exact_input;
 
-pr_status pri_evaluate_exact(pri_lane *lane, const pri_exact_input *input, float *logits,
-                             pri_metrics *metrics, pr_steplog *log);
+pr_status pri_evaluate_exact(pri_lane *const *lanes, uint32_t num_lanes,
+                             const pri_exact_input *input, float *logits, pri_metrics *metrics,
+                             pr_steplog *log);
 
 /* Score nodes in sampled batches through the lanes' samplers and caches; every batch is a step of
  * phase eval in the log.

@@ -84,13 +84,15 @@ void pri_lane_free(pri_lane *lane)
     pri_free(lane);
 }
 
-/* Give the threads that draw: one where they run beside the team, else the team. */
+/* Give the threads that draw: one where they run beside the team, else the team. In line some of
+ * the team is all of it: OpenMP ends threads for a smaller region, and creates them for the next
+ * that is larger, in every step. */
 static uint32_t threads_that_draw(const pri_lane *lane, const pri_lane_kit *kit)
 {
     const uint32_t own  = pri_team_num_threads(lane->team);
     const uint32_t want = kit->sampler_threads ? kit->sampler_threads : kit->pipelined ? 1 : own;
 
-    return want < own ? want : own;
+    return want < own && (kit->pipelined || want == 1) ? want : own;
 }
 
 static pr_status open_tape(pri_lane *lane, const pri_lane_kit *kit)

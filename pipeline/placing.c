@@ -49,12 +49,14 @@ static uint64_t bytes_of_dense_row(const pr_features *x)
 /* Plan lanes; where the user left their number open, no more than the batches are worth. */
 static pr_status plan_lanes(draft *w)
 {
-    pr_status             st      = PR_OK;
-    const pr_train_setup *setup   = w->setup;
-    const int             split   = setup->train.split;
-    pr_plan_options       options = { .threads = setup->machine.threads,
-                                      .lanes   = setup->placement.lanes,
-                                      .numa    = setup->machine.numa };
+    pr_status             st       = PR_OK;
+    const pr_train_setup *setup    = w->setup;
+    const int             split    = setup->train.split;
+    const pr_features    *x        = &w->data->features;
+    const bool            in_place = setup->cache.mode == PR_CACHE_OFF;
+    pr_plan_options       options  = { .threads = setup->machine.threads,
+                                       .lanes   = setup->placement.lanes,
+                                       .numa    = setup->machine.numa };
 
     PR_TRY(pr_topo_plan(w->topo, &options, &w->plan));
     if (options.lanes > 0 || w->plan.num_lanes == 1) goto done;
@@ -65,8 +67,11 @@ static pr_status plan_lanes(draft *w)
         .batch_size = setup->train.batch_size,
         .fanout     = &w->fanout,
         .sampling   = &setup->sampler,
-        .row_bytes = setup->cache.mode == PR_CACHE_OFF ? 0 : bytes_of_dense_row(&w->data->features),
-        .shape     = &w->shape,
+        .row_bytes  = in_place ? 0 : bytes_of_dense_row(x),
+        .row_terms  = in_place && x->kind == PR_FEATURES_CSR
+                          ? (double)x->indptr[x->num_rows] / (x->num_rows ? x->num_rows : 1)
+                          : 0,
+        .shape      = &w->shape,
     };
     options.lanes = pri_worth_lanes(&w->plan, &input, w->out->lanes_why);
     if (options.lanes == w->plan.num_lanes) goto done;

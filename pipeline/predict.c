@@ -99,7 +99,7 @@ static pr_status predict(const pr_infer_setup *setup, const pr_hooks *hooks,
                                     .num_answers = num_answers,
                                     .stop        = hooks ? hooks->stop : NULL };
 
-    const pr_status st = pri_evaluate_exact(session->lane, &input, logits, NULL, log);
+    const pr_status st = pri_evaluate_exact(&session->lane, 1, &input, logits, NULL, log);
     if (st == PR_OK && setup->infer.output == OUTPUT_PROBABILITIES)
         for (pr_vid v = 0; v < session->dataset->graph.num_nodes; v++)
             pri_softmax_row(logits + (size_t)v * classes, classes);

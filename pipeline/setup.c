@@ -33,9 +33,8 @@ static const pr_option train_options[] = {
       "stop after so many evaluations without a better validation accuracy; 0: never", "0",
       PR_OPT_U32, TRAIN(patience), 0, 1000000, NULL },
     { "sampler.threads", "threads",
-      "threads of a lane that draw neighbours; 0: all, or 1 when pipelined; batches do not depend "
-      "on "
-      "it",
+      "threads of a lane that draw neighbours; 0: all, or 1 when pipelined; in line more than 1 is "
+      "all; batches do not depend on it",
       "0", PR_OPT_U32, TRAIN(sampler_threads), 0, 4096, NULL },
     { "pipeline", "",
       "draw batches, and fetch rows that are slow, on threads beside those that compute; off: in "

@@ -188,7 +188,7 @@ static pr_status score(course *c, uint32_t epoch, pri_metrics *val, pri_metrics 
                                         .scored      = t->split->val,
                                         .num_answers = t->split->val.n,
                                         .stop        = stop };
-        PR_TRY(pri_evaluate_exact(t->lane[0], &input, t->logits, NULL, t->log));
+        PR_TRY(pri_evaluate_exact(t->lane, t->num_lanes, &input, t->logits, NULL, t->log));
         *val =
             pri_metrics_of(t->logits, t->dataset->num_classes, t->dataset->labels, t->split->val);
         *test =

@@ -16,15 +16,24 @@ static double smaller(double a, double b)
     return a < b ? a : b;
 }
 
+/* Vertices and edges of a hop. */
+typedef struct hop {
+    double num_dst, num_src, edges;
+} hop;
+
 /* Forward and backward of the layer that a hop's edges feed. The gradient of the first layer's
  * inputs is not computed. */
-static double layer_ns(const pr_model_shape *shape, uint32_t layer, double num_dst, double edges)
+static double layer_ns(const pri_worth_input *input, uint32_t layer, hop h)
 {
-    const double in = shape->width[layer], out = shape->width[layer + 1];
-    const double sums  = edges * in * sizeof(float) * PRI_WORTH_BYTE_NS;
-    const double gemms = num_dst * 2.0 * (2.0 * in) * out * PRI_WORTH_FLOP_NS;
+    const double in = input->shape->width[layer], out = input->shape->width[layer + 1];
+    const double sums  = h.edges * in * sizeof(float) * PRI_WORTH_BYTE_NS;
+    const double gemms = h.num_dst * 2.0 * (2.0 * in) * out * PRI_WORTH_FLOP_NS;
 
-    return layer ? 2 * sums + 3 * gemms : sums + 2 * gemms;
+    if (layer > 0) return 2 * sums + 3 * gemms;
+    if (input->row_terms <= 0) return sums + 2 * gemms;
+    /* Rows of CSR are multiplied first: rows of the weights are added up, and then the products. */
+    const double terms = (h.num_src + h.num_dst) * input->row_terms + h.edges;
+    return 2 * terms * out * sizeof(float) * PRI_WORTH_BYTE_NS;
 }
 
 static lane_work work_of(const pri_worth_input *in, double seeds)
@@ -36,13 +45,14 @@ static lane_work work_of(const pri_worth_input *in, double seeds)
     lane_work        work   = { 0, 0 };
     double           known  = seeds; /* vertices, as hops go by */
 
-    for (uint32_t h = 0; h < fanout->num_layers; h++) {
-        const double edges = known * smaller(fanout->hop[h], degree);
-        work.alone += edges * PRI_WORTH_LABEL_NS;
-        work.shared += edges * PRI_WORTH_DRAW_NS;
+    for (uint32_t l = fanout->num_layers; l-- > 0;) {
+        const uint32_t drawn = fanout->hop[fanout->num_layers - 1 - l];
+        hop h = { .num_dst = known, .num_src = known, .edges = known * smaller(drawn, degree) };
+        if (nodes > known) h.num_src += (nodes - known) * -expm1(-h.edges / nodes);
+        work.alone += h.edges * PRI_WORTH_LABEL_NS;
+        work.shared += h.edges * PRI_WORTH_DRAW_NS + layer_ns(in, l, h);
         if (scans) work.shared += known * degree * PRI_WORTH_SCAN_NS;
-        work.shared += layer_ns(in->shape, fanout->num_layers - 1 - h, known, edges);
-        if (nodes > known) known += (nodes - known) * -expm1(-edges / nodes);
+        known = h.num_src;
     }
     work.alone += known * PRI_WORTH_ROW_NS;
     work.shared += known * (double)in->row_bytes * PRI_WORTH_BYTE_NS;

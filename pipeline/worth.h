@@ -31,26 +31,29 @@
 #include <packrat/numa.h>
 #include <packrat/sampler.h>
 
-/* Nanoseconds of one thread. */
-#define PRI_WORTH_LABEL_NS                                                                         \
-    10.0 /* an edge drawn: relabelled, by one thread of a lane (bench_sampler:                     \
-            14 with one thread, 13.6 with two) */
-#define PRI_WORTH_DRAW_NS 4.0 /* an edge drawn: what its threads share of it */
-#define PRI_WORTH_SCAN_NS 0.5 /* LABOR: a neighbour that is looked at (bench_sampler) */
-#define PRI_WORTH_ROW_NS                                                                           \
-    5.0 /* an input row: found in the cache's index, by one thread                                 \
-           (bench_cache_update: 2.5 to 10) */
-#define PRI_WORTH_BYTE_NS                                                                          \
-    0.1                        /* a byte of a row, copied or added up: 10 GB/s a core              \
-                                  (bench_cache_update) */
-#define PRI_WORTH_FLOP_NS 0.01 /* 100 GFLOP/s: oneDNN has 100 (AVX2) to 240 (AVX-512) a core */
-#define PRI_WORTH_ADAM_NS 1.0  /* a parameter updated */
-#define PRI_WORTH_SUM_NS                                                                           \
-    1.0 /* a parameter's gradient of a further lane: 4 bytes that another                          \
-           node has written, at 4 GB/s */
-#define PRI_WORTH_LANE_NS                                                                          \
-    40e3 /* a further lane woken and waited for, twice a step                                      \
-            (bench_scaling: lane_wake_ns) */
+/* Nanoseconds of one thread, and where they come from:
+ *
+ *   LABEL   an edge drawn, what the lane's own thread has of it: relabelling is in order
+ *           (bench_sampler: 14 an edge with one thread, 13.6 with two)
+ *   DRAW    an edge drawn, what its threads share of it
+ *   SCAN    LABOR: a neighbour that is looked at (bench_sampler)
+ *   ROW     an input row found in the cache's index (bench_cache_update: 2.5 to 10)
+ *   BYTE    a byte of a row, copied or added up: 10 GB/s a core (bench_cache_update)
+ *   FLOP    100 GFLOP/s a core: oneDNN reaches 100 to 240 with AVX2 or AVX-512
+ *   ADAM    a parameter updated
+ *   SUM     a parameter's gradient of a further lane: 4 bytes that another node has written, at
+ *           4 GB/s
+ *   LANE    a further lane woken and waited for, twice a step (bench_scaling, door wake, has it
+ *           once) */
+#define PRI_WORTH_LABEL_NS 10.0
+#define PRI_WORTH_DRAW_NS  4.0
+#define PRI_WORTH_SCAN_NS  0.5
+#define PRI_WORTH_ROW_NS   5.0
+#define PRI_WORTH_BYTE_NS  0.1
+#define PRI_WORTH_FLOP_NS  0.01
+#define PRI_WORTH_ADAM_NS  1.0
+#define PRI_WORTH_SUM_NS   1.0
+#define PRI_WORTH_LANE_NS  40e3
 
 /* What the estimate goes by; borrowed for the call. */
 typedef struct pri_worth_input {
@@ -59,8 +62,9 @@ typedef struct pri_worth_input {
     uint32_t                  batch_size;           /* seeds of a step */
     const pr_fanout          *fanout;
     const pr_sampler_options *sampling; /* NULL: uniform */
-    uint64_t              row_bytes;    /* of an input row in the slab; 0: rows are read in place */
-    const pr_model_shape *shape;        /* of pr_model_describe; its layers are the fanout's */
+    uint64_t row_bytes;                 /* of an input row in the slab; 0: rows are read in place */
+    double   row_terms; /* entries of a mean row, where rows of CSR are read in place; 0: dense */
+    const pr_model_shape *shape; /* of pr_model_describe; its layers are the fanout's */
 } pri_worth_input;
 
 /* Estimate the nanoseconds of a step on the num_lanes lanes of the plan that have most threads.

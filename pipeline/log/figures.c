@@ -191,6 +191,7 @@ static const pri_table_column placement_columns[] = {
     { "mb", "MB", 1, false, PRI_SHOW_ALWAYS },
     { "pages", "pages", 0, false, PRI_SHOW_ALWAYS },
     { "pages_checked", "asked about", 0, false, PRI_SHOW_ALWAYS },
+    { "pages_present", "in memory", 0, false, PRI_SHOW_ALWAYS },
     { "pages_elsewhere", "elsewhere", 0, false, PRI_SHOW_ALWAYS },
     { "percent_on_node", "on node %", 1, true, PRI_SHOW_ALWAYS },
 };
@@ -311,7 +312,7 @@ static const char twice_sql[] =
     "   WHERE p.run = ?1 AND p.phase = s.phase) > 0 ORDER BY " PHASE_ORDER;
 
 static const char placement_sql[] =
-    "SELECT step, lane, what, numa_node, mb, pages, pages_checked, pages_elsewhere,"
+    "SELECT step, lane, what, numa_node, mb, pages, pages_checked, pages_present, pages_elsewhere,"
     " percent_on_node FROM v_placement WHERE run = ?1"
     " AND step = (SELECT max(step) FROM placement WHERE run = ?1) ORDER BY lane, what, numa_node";
 

@@ -146,7 +146,8 @@ static const char v_locality_time[] =
 /* Pages never touched are neither here nor there. */
 static const char v_placement[] =
     "SELECT run, step, lane, what, CASE WHEN numa_node >= 0 THEN numa_node END AS numa_node,\n"
-    "    bytes / 1e6 AS mb, pages, pages_checked, pages_elsewhere,\n"
+    "    bytes / 1e6 AS mb, pages, pages_checked,\n"
+    "    pages_on_node + pages_elsewhere AS pages_present, pages_elsewhere,\n"
     "    100.0 * pages_on_node / nullif(pages_on_node + pages_elsewhere, 0) AS percent_on_node\n"
     "FROM placement";
 

@@ -1,12 +1,15 @@
 /* aggregate.c: see aggregate.h. Tasks are result rows; rows.c has the inner loop. */
 #include "pipeline/nn/aggregate.h"
 
+#include <omp.h>
 #include <string.h>
 
 #include "base/clones.h"
+#include "base/teamwork.h"
 
 enum {
-    TASK         = 64, /* result rows a thread takes at a time */
+    MOST_TASK    = 64, /* result rows a thread takes at a time, */
+    LEAST_TASK   = 4,  /* fewer where there are many threads for few rows */
     COLUMN_SLICE = 64, /* columns that one task of pri_aggregate_columns sums */
     SUM_ROWS     = 256 /* rows summed in float before they join the double */
 };
@@ -83,18 +86,32 @@ static float one_over(const float *weight, size_t num)
     return (float)(1.0 / sum);
 }
 
-static bool worth_a_team(uint64_t rows, size_t cols)
+/* Rows that a thread takes at a time. */
+static uint32_t task_of(uint64_t num_rows)
 {
-    return rows * cols >= PRI_SMALL_LOOP;
+    return pri_task_size(num_rows, omp_get_max_threads(), LEAST_TASK, MOST_TASK);
+}
+
+/* Whether so many rows, added up or written, are worth a team. */
+static bool worth_a_team(uint64_t num_rows, size_t cols)
+{
+    return pri_worth_team(num_rows * cols, PRI_SUM_PS);
+}
+
+/* Rows that are read and written to sum lists. */
+static uint64_t rows_of(const pri_lists *lists)
+{
+    return lists->num ? lists->num + begin_of(lists, lists->num) - begin_of(lists, 0) : 0;
 }
 
 /* ---- forward ---- */
 
 void pri_aggregate_concat(const pri_lists *lists, const pri_rows *x, float *a, size_t lda)
 {
-    const size_t cols = x->cols;
+    const size_t   cols = x->cols;
+    const uint32_t task = task_of(lists->num);
 
-#pragma omp parallel for schedule(dynamic, TASK) if (worth_a_team(lists->num, cols))
+#pragma omp parallel for schedule(dynamic, task) if (worth_a_team(rows_of(lists), cols))
     for (uint32_t d = 0; d < lists->num; d++) {
         pri_list l    = list_of(lists, d);
         float   *self = a + d * lda, *mean = self + cols;
@@ -108,7 +125,9 @@ void pri_aggregate_concat(const pri_lists *lists, const pri_rows *x, float *a, s
 
 void pri_aggregate_add(const pri_lists *lists, const pri_rows *z, float *y, size_t ldy, bool relu)
 {
-#pragma omp parallel for schedule(dynamic, TASK) if (worth_a_team(lists->num, z->cols))
+    const uint32_t task = task_of(lists->num);
+
+#pragma omp parallel for schedule(dynamic, task) if (worth_a_team(rows_of(lists), z->cols))
     for (uint32_t d = 0; d < lists->num; d++) {
         pri_list l = list_of(lists, d);
         l.factor   = l.num ? 1.0f / (float)l.num : 0.0f;
@@ -164,8 +183,10 @@ void pri_aggregate_scatter(const pri_reversed *reversed, const pri_scatter *from
     const uint32_t  num_src = reversed->num_src, num_edges = begin[num_src];
     const pri_rows  mean     = { .at = from->mean, .ld = from->ld, .cols = from->cols };
     const size_t    row_size = from->cols * sizeof *out;
+    const uint64_t  num_rows = (uint64_t)num_src + num_edges;
+    const uint32_t  task     = task_of(num_src);
 
-#pragma omp parallel for schedule(dynamic, TASK) if (worth_a_team(num_src, from->cols))
+#pragma omp parallel for schedule(dynamic, task) if (worth_a_team(num_rows, from->cols))
     for (uint32_t u = 0; u < num_src; u++) {
         float         *y = out + u * ldout;
         const pri_list l = { .index     = reversed->dst + begin[u],

@@ -2,7 +2,10 @@
 #include "pipeline/nn/dropout.h"
 
 #include "base/clones.h"
+#include "base/teamwork.h"
 #include "pipeline/nn/rows.h"
+
+enum { ELEMENT_PS = 200 }; /* what an element takes */
 
 pri_dropout pri_dropout_of(double p, uint64_t key, uint64_t step, uint32_t layer)
 {
@@ -48,7 +51,7 @@ PRI_CLONES static void nn_drop_row(float *restrict y, uint32_t cols, uint64_t ke
 void pri_dropout_apply(const pri_dropout *dropout, pr_vids vertices, float *y, size_t ld,
                        size_t cols)
 {
-#pragma omp parallel for schedule(static) if (vertices.n * cols >= PRI_SMALL_LOOP)
+#pragma omp parallel for schedule(static) if (pri_worth_team(vertices.n * cols, ELEMENT_PS))
     for (size_t i = 0; i < vertices.n; i++)
         nn_drop_row(y + i * ld, (uint32_t)cols, row_key(dropout, vertices.at[i]),
                     dropout->threshold, dropout->scale);

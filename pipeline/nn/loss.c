@@ -4,8 +4,11 @@
  *     dx_ij  = (exp(x_ij - max_i) / sum_i - [j == label]) / global_seeds */
 #include <math.h>
 
+#include "base/teamwork.h"
 #include "pipeline/nn/nn.h"
 #include "pipeline/nn/tape.h"
+
+enum { LOGIT_PS = 2000 }; /* what a logit takes: most of it is expf */
 
 /* One seed: writes its gradient, gives its loss and whether the largest logit is the label's (the
  * first of equal ones). A NaN among the logits makes the loss NaN. */
@@ -38,7 +41,7 @@ void pri_nn_loss(pri_tape *tape, const pr_batch *batch, const int32_t *labels,
     const size_t          cols  = tape->num_classes;
     const float           share = global_seeds ? (float)(1.0 / (double)global_seeds) : 0.0f;
 
-#pragma omp parallel for schedule(static) if (batch->num_seeds * cols >= PRI_SMALL_LOOP)
+#pragma omp parallel for schedule(static) if (pri_worth_team(batch->num_seeds * cols, LOGIT_PS))
     for (uint32_t i = 0; i < batch->num_seeds; i++) {
         const int32_t label = labels[batch->nodes.at[i]];
         PR_ASSERT(label >= 0 && (size_t)label < cols);

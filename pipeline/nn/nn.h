@@ -109,4 +109,23 @@ pr_status pri_nn_infer_exact(const pr_model *model, const pr_graph *graph,
                              const pr_features *features, float *logits, const volatile int *stop,
                              pri_nn_times *times);
 
+/* The same on several lanes: the vertices are cut into parts, and the work into passes. All parts
+ * of a pass may run at once, each on a thread with a team; the next pass begins when all are done.
+ * Vertices do not depend on how they are cut but for the rounding of GEMMs. */
+typedef struct pri_exact pri_exact;
+
+pr_status pri_exact_create(const pr_model *model, const pr_graph *graph,
+                           const pr_features *features, float *logits, uint32_t num_parts,
+                           pri_exact **out);
+void      pri_exact_free(pri_exact *exact); /* NULL is fine */
+
+uint32_t pri_exact_num_passes(const pri_exact *exact); /* 0 for a graph without vertices */
+
+/* Give how many vertices a part has, and the first of them. */
+uint32_t pri_exact_rows(const pri_exact *exact, uint32_t part, pr_vid *begin);
+
+/* Run one part of a pass; times are added to. */
+pr_status pri_exact_pass(const pri_exact *exact, uint32_t pass, uint32_t part,
+                         const volatile int *stop, pri_nn_times *times);
+
 #endif

@@ -7,6 +7,7 @@
 #include <math.h>
 
 #include "base/clones.h"
+#include "base/teamwork.h"
 #include "pipeline/nn/model.h"
 #include "pipeline/nn/nn.h"
 
@@ -49,7 +50,10 @@ double pr_learning_rate(const pr_optimizer_options *options, uint64_t step, uint
     return options->lr;
 }
 
-enum { CHUNK = 4096 }; /* parameters that one task updates; their sum lives on its stack */
+enum {
+    CHUNK        = 4096, /* parameters that one task updates; their sum lives on its stack */
+    PARAMETER_PS = 1000  /* what one takes */
+};
 
 /* What an update needs of options and step count. */
 typedef struct adam {
@@ -120,7 +124,7 @@ void pri_nn_update(pr_model *model, pri_nn_slice slice, float *const *gradients,
     const adam    a     = adam_at(options, model->adam_steps + 1);
 
     PR_ASSERT(num_gradients > 0 && slice.begin <= slice.end);
-#pragma omp parallel for schedule(static) if (count > CHUNK)
+#pragma omp parallel for schedule(static) if (pri_worth_team(count, PARAMETER_PS))
     for (size_t at = 0; at < count; at += CHUNK)
         update_chunk(model, gradients, num_gradients, slice.begin + at,
                      count - at < CHUNK ? count - at : CHUNK, &a);

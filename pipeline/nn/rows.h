@@ -30,6 +30,8 @@ typedef struct pri_list {
  * instruction set. Cannot fail. */
 void pri_rows_add(float *sum, const pri_rows *x, const pri_list *list);
 
-enum { PRI_SMALL_LOOP = 1 << 13 }; /* fewer elements than this are not worth waking the team */
+/* What an element takes a thread, for pri_worth_team: of a row that is added up (from the second
+ * level of caches; from memory it is twice to four times that). */
+enum { PRI_SUM_PS = 100 };
 
 #endif

@@ -5,16 +5,26 @@
 #include <string.h>
 
 #include "base/clones.h"
+#include "base/teamwork.h"
 #include "pipeline/nn/rows.h"
 
 enum {
-    TASK = 64, /* rows a thread takes at a time */
-    LINE = 16  /* floats in a cache line: threads never share one of DW */
+    MOST_TASK  = 64, /* rows a thread takes at a time, */
+    LEAST_TASK = 4,  /* fewer where there are many threads for few rows */
+    LINE       = 16  /* floats in a cache line: threads never share one of DW */
 };
 
 static uint32_t row_id(const pri_sparse *rows, uint32_t i)
 {
     return rows->row ? rows->row[i] : rows->first + i;
+}
+
+/* Rows of the other matrix that are added up for these: the mean row's entries each, and one. */
+static uint64_t num_terms(const pri_sparse *rows)
+{
+    const pr_features *x = rows->x;
+
+    return rows->num * (x->indptr[x->num_rows] / (x->num_rows + UINT64_C(1)) + 1);
 }
 
 void pri_sparse_multiply(const pri_sparse *rows, const float *w, const float *bias, float *z,
@@ -23,8 +33,10 @@ void pri_sparse_multiply(const pri_sparse *rows, const float *w, const float *bi
     const pr_features *x       = rows->x;
     const pri_rows     weights = { .at = w, .ld = cols, .cols = cols };
     const uint64_t     nnz     = x->indptr[x->num_rows];
+    const bool         spread  = pri_worth_team(num_terms(rows) * cols, PRI_SUM_PS);
+    const uint32_t task = pri_task_size(rows->num, omp_get_max_threads(), LEAST_TASK, MOST_TASK);
 
-#pragma omp parallel for schedule(dynamic, TASK) if (rows->num * cols >= PRI_SMALL_LOOP)
+#pragma omp parallel for schedule(dynamic, task) if (spread)
     for (uint32_t i = 0; i < rows->num; i++) {
         const uint32_t r     = row_id(rows, i);
         const uint64_t begin = x->indptr[r], end = x->indptr[r + 1];
@@ -70,11 +82,12 @@ static void gradient_slice(const pri_sparse *rows, const float *dz, size_t lddz,
 void pri_sparse_gradient(const pri_sparse *rows, const float *dz, size_t lddz, size_t cols,
                          float *dw)
 {
-    const size_t threads = (size_t)omp_get_max_threads();
+    const bool   spread  = pri_worth_team(num_terms(rows) * cols, PRI_SUM_PS);
+    const size_t threads = spread ? (size_t)omp_get_max_threads() : 1;
     const size_t share   = (cols + threads - 1) / threads;
     const size_t slice   = (share + LINE - 1) / LINE * LINE;
 
-#pragma omp parallel for schedule(static, 1)
+#pragma omp parallel for schedule(static, 1) if (spread)
     for (size_t at = 0; at < cols; at += slice)
         gradient_slice(rows, dz, lddz, cols, at, cols - at < slice ? cols - at : slice, dw);
 }

@@ -17,9 +17,9 @@
 #include "base/rng.h"
 
 enum {
-    PARALLEL_FROM = 4096, /* a smaller loop ends before a team has woken up */
-    ROWS          = 32,   /* summed together */
-    EDGES         = 1024, /* most edges of theirs, else row by row */
+    PARALLEL_FROM = 16384, /* a smaller loop ends before a team has woken up */
+    ROWS          = 32,    /* summed together */
+    EDGES         = 1024,  /* most edges of theirs, else row by row */
 };
 
 static inline uint64_t mix_vertex(uint64_t mixed_hop, pr_vid v, uint64_t sum)

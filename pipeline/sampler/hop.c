@@ -17,10 +17,11 @@
 #include <string.h>
 
 enum {
-    ROW_AHEAD     = 32,   /* row starts fetched ahead */
-    CHUNK         = 4096, /* rows that are counted by one thread */
-    TURN          = 16,   /* tiles a thread draws before it looks for some to relabel */
-    PARALLEL_FROM = 2048, /* a hop with fewer edges ends before a team has woken up */
+    ROW_AHEAD     = 32,    /* row starts fetched ahead */
+    CHUNK         = 4096,  /* rows that are counted by one thread */
+    TURN          = 16,    /* tiles a thread draws before it looks for some to relabel */
+    PARALLEL_FROM = 16384, /* a hop with fewer edges takes a team longer than one thread, which
+                              draws one tile while it relabels another */
 };
 
 const pri_kind *pri_hop_kind(const pr_sampler *sampler, uint32_t fanout, void **own)
@@ -327,8 +328,9 @@ pr_status pri_hop_draw(pr_sampler *sampler, pr_batch_room *room, pr_draw draw, u
              index, (unsigned long long)draw.step, w.kind->loose ? "may have" : "has",
              (unsigned long long)edges, UINT32_MAX);
 
-    const bool together = sampler->threads > 1 && edges >= PARALLEL_FROM;
-    w.num_tiles         = num_dst / PRI_TILE + (num_dst % PRI_TILE != 0);
+    w.num_tiles = num_dst / PRI_TILE + (num_dst % PRI_TILE != 0);
+    const bool together =
+        sampler->threads > 1 && edges >= PARALLEL_FROM && w.num_tiles > TURN; /* of use to two */
     w.hop = hop_of(sampler, &pass, index ? &room->block[index - 1] : NULL, draw, index);
     if (!together && !w.kind->loose) w.hop.entries = sampler->relabel.entry;
     PR_TAKE(&room->arena, w.hop.indices, edges);

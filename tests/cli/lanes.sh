@@ -61,6 +61,16 @@ equal "sampled evaluation draws the same batches" "$(sql eval.db "SELECT count(*
     FROM step WHERE phase = 'eval' GROUP BY step HAVING count(DISTINCT batch_hash) <> 1
     OR count(*) <> 2)")" 0
 
+# Exact evaluation is cut into parts of the vertices: the same but for rounding.
+for lanes in 1 3; do
+    must "${train[@]}" --eval exact --lanes "$lanes" --log exact.db --json
+done
+equal "exact evaluation scores the same" "$(sql exact.db "SELECT count(*) FROM epoch a JOIN epoch b
+    USING (epoch, split) WHERE a.run = 1 AND b.run = 2 AND split <> 'train'
+    AND abs(a.accuracy - b.accuracy) <= 0.01 AND abs(a.loss - b.loss) <= 0.01 * a.loss")" 4
+equal "with as many partitions as lanes, which add up" "$(sql exact.db "SELECT count(*), sum(num_inputs)
+    FROM step_partition WHERE run = 2 AND phase = 'eval'")" "6|2400"
+
 say "-- batches smaller than the lanes"
 hash=
 for lanes in 1 5; do

@@ -37,7 +37,10 @@ must "$PACKRAT" train --data demo --epochs 6 --batch-size 128 --fanout 5,5 --hid
 one_line train
 [[ ! -e run.db-wal ]] || fail "run.db-wal is left after a clean end"
 has text command log batch_hash
-has integer run epochs steps step_ns_median rows_lost threads
+has integer run epochs steps step_ns_median rows_lost threads bytes_moved pages_checked \
+    pages_elsewhere
+has "integer|null" bytes_local bytes_remote
+has null inputs_repeated_per_step
 has real train_loss best_val_accuracy test_accuracy rows_moved_per_step rows_wanted_per_step \
     hit_rate
 has object options
@@ -67,6 +70,18 @@ equal "epochs of validation" \
 equal "best validation of the log" \
     "$(sql run.db "SELECT abs(max(accuracy) - $best) < 1e-9 FROM epoch WHERE split = 'val'")" 1
 equal "integrity" "$(sql run.db 'PRAGMA integrity_check')" ok
+
+say "-- several lanes"
+must "$PACKRAT" train --data demo --epochs 3 --fanout 5,5 --hidden 32 --lanes 2 --log lanes.db --json
+has real inputs_repeated_per_step
+must "$PACKRAT" train --data demo --epochs 3 --fanout 5,5 --hidden 32 --lanes 2 --log lanes.db
+equal "lanes and their memory in the summary" "$(grep -cE '^lanes       2|^memory      ' "$OUT")" 2
+must "$PACKRAT" report lanes.db
+equal "and in the report" \
+    "$(grep -cE '^local reads over time|^where memory is, by the kernel' "$OUT")" 2
+must "$PACKRAT" train --data demo --epochs 1 --fanout 5,5 --hidden 32 --lanes 1 \
+    --log lanes.db
+equal "one lane needs no words" "$(grep -cE '^lanes  |^memory  ' "$OUT")" 0
 
 say "-- progress"
 run "$PACKRAT" train --data demo --epochs 3 --fanout 5,5 --hidden 32 --log none

@@ -127,10 +127,12 @@ static void the_views_say_what_is_where(void **state)
     assert_ok(pr_steplog_close(log, 0, NULL));
     (void)fixture_log(path, &fixture_run, 1, "off");
     sqlite3 *db = sql_open(path);
-    assert_string_equal(sql_text(db, "SELECT group_concat(lane||' '||what||' '||coalesce(numa_node,"
-                                     " 'any')||' '||mb||' '||pages_checked||' '||percent_on_node,"
-                                     " '/') FROM v_placement"),
-                        "0 slab 0 1.0 200 100.0/1 slab 1 1.0 200 90.0/1 tape any 1.0 200 100.0");
+    assert_string_equal(
+        sql_text(db, "SELECT group_concat(lane||' '||what||' '||coalesce(numa_node,"
+                     " 'any')||' '||mb||' '||pages_checked||' '||pages_present||' '||"
+                     "percent_on_node,"
+                     " '/') FROM v_placement"),
+        "0 slab 0 1.0 200 150 100.0/1 slab 1 1.0 200 150 90.0/1 tape any 1.0 200 150 100.0");
     assert_string_equal(sql_text(db, "SELECT pages_checked||' '||pages_elsewhere FROM v_run WHERE"
                                      " run = 1"),
                         "600 15");

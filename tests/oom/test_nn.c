@@ -86,6 +86,20 @@ static pr_status infer(void *context, void **out)
     return st;
 }
 
+static pr_status infer_in_parts(void *context, void **out)
+{
+    inference *in = context;
+    pri_exact *exact;
+    pr_status st = pri_exact_create(in->model, &in->f->graph, &in->f->dense, in->logits, 3, &exact);
+    *out         = exact;
+    return st;
+}
+
+static void free_parts(void *exact)
+{
+    pri_exact_free(exact);
+}
+
 static pr_status save(void *context, void **out)
 {
     pr_checkpoint_info info  = { .dataset_name = "x", .feature_norm = PR_NORM_NONE };
@@ -140,6 +154,7 @@ static void exact_inference_survives_every_failed_allocation(void **state)
     in.logits = calloc(FIX_NODES * 3, sizeof *in.logits);
     assert_non_null(in.logits);
     test_oom("pri_nn_infer_exact", infer, destroy_token, &in);
+    test_oom("pri_exact_create", infer_in_parts, free_parts, &in);
     free(in.logits);
     pr_model_free(in.model);
     fix_free(in.f);

@@ -32,7 +32,12 @@ static void a_run_that_cannot_open_leaves_nothing(void **state)
     snprintf(setup.train.log, sizeof setup.train.log, "%s/run.db", test_directory());
     test_oom("trainer", open_trainer, close_trainer, &trainer);
     snprintf(setup.train.log, sizeof setup.train.log, "none");
-    setup.train.pipeline = PR_PIPELINE_ON;
+    setup.placement.lanes = 2;
+    setup.cache.store     = PR_STORE_COPIED; /* auto would do without, and succeed */
+    test_oom("trainer with two lanes", open_trainer, close_trainer, &trainer);
+    setup.placement.lanes = 0;
+    setup.cache.store     = PR_STORE_AUTO;
+    setup.train.pipeline  = PR_PIPELINE_ON;
     test_oom("trainer with threads that draw", open_trainer, close_trainer, &trainer);
     setup.cache.lookahead        = 1; /* few rooms */
     setup.placement.lanes        = 2;

@@ -57,9 +57,9 @@ static void open_split(test_rig *r, const test_rig_plan *plan)
         r->of_row = malloc(num_nodes);
         assert_non_null(r->of_row);
         for (pr_vid v = 0; v < num_nodes; v++)
-            r->of_row[v] = plan->shards == RIG_SHARDS_HASH ? (uint8_t)(pri_mix64(v) % n)
-                           : v < num_nodes / 2             ? 0
-                                                           : (uint8_t)(v * 7 / 3 % n);
+            r->of_row[v] = (uint8_t)(plan->shards == RIG_SHARDS_HASH ? pri_mix64(v) % n
+                                     : v < num_nodes / 2             ? 0
+                                                                     : v * 7 / 3 % n);
         r->shards.of_row = r->of_row;
     }
     if (n > 1) assert_ok(pri_split_create(&r->rule, plan->batch_size, &r->split));

@@ -118,6 +118,50 @@ static void ranges_join_without_a_seam_for_any_number_of_threads(void **state)
     free_ring(&r);
 }
 
+/* Parts of any number, more than there are vertices among them, give what one gives; within a pass
+ * their order is of no matter. */
+static void parts_of_the_vertices_join_to_the_whole(void **state)
+{
+    (void)state;
+    static const uint32_t numbers[] = { 1, 2, 3, 7, FIX_NODES + 9 };
+
+    for (size_t i = 0; i < NUM_CASES; i++) {
+        const shape_case   s     = cases[i];
+        fixture           *f     = fix_create(s.cols, s.classes, test_seed());
+        pr_model          *model = fix_model(f, s.layers, s.hidden, 0.5);
+        const pr_features *x     = s.sparse ? &f->csr : &f->dense;
+        const size_t       count = (size_t)FIX_NODES * s.classes;
+        float             *whole = calloc(count, sizeof *whole), *joined = malloc(count * 4);
+        pri_nn_times       times = { 0 };
+        assert_true(whole && joined);
+        assert_ok(pri_nn_infer_exact(model, &f->graph, x, whole, NULL, &times));
+        for (size_t k = 0; k < sizeof numbers / sizeof *numbers; k++) {
+            pri_exact *exact;
+            pr_vid     end = 0, begin;
+            memset(joined, 0xff, count * 4);
+            assert_ok(pri_exact_create(model, &f->graph, x, joined, numbers[k], &exact));
+            for (uint32_t part = 0; part < numbers[k]; part++) {
+                const uint32_t rows = pri_exact_rows(exact, part, &begin);
+                assert_int_equal(begin, end);
+                end = begin + rows;
+            }
+            assert_int_equal(end, FIX_NODES);
+            for (uint32_t pass = 0; pass < pri_exact_num_passes(exact); pass++)
+                for (uint32_t part = 0; part < numbers[k]; part++) {
+                    const uint32_t at = pass % 2 ? part : numbers[k] - 1 - part;
+                    assert_ok(pri_exact_pass(exact, pass, at, NULL, &times));
+                }
+            for (size_t e = 0; e < count; e++) assert_true(fabsf(joined[e] - whole[e]) < 2e-5f);
+            pri_exact_free(exact);
+        }
+        free(whole);
+        free(joined);
+        pr_model_free(model);
+        fix_free(f);
+    }
+    pri_exact_free(NULL);
+}
+
 static void stop_ends_the_work(void **state)
 {
     (void)state;
@@ -168,6 +212,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_vertex_gets_the_logits_of_its_full_batch),
         cmocka_unit_test(ranges_join_without_a_seam_for_any_number_of_threads),
+        cmocka_unit_test(parts_of_the_vertices_join_to_the_whole),
         cmocka_unit_test(stop_ends_the_work),
         cmocka_unit_test(features_that_do_not_fit_are_refused),
     };

@@ -2,6 +2,7 @@
 #include "support/support.h"
 
 #include <pthread.h>
+#include <sys/mman.h>
 
 enum { HUGE_PAGE = 2 << 20 };
 
@@ -167,6 +168,56 @@ static void large_page_ranges_start_on_two_megabytes(void **state)
     assert_int_equal(pri_mem_live(), live);
 }
 
+/* Whether the kernel was told to put no huge page where `at` is. */
+static bool without_huge_pages(const void *at)
+{
+    FILE *maps = fopen("/proc/self/smaps", "re");
+    char  line[512];
+    bool  ours = false, without = false;
+
+    while (maps && fgets(line, sizeof line, maps)) {
+        unsigned long begin, end;
+        if (sscanf(line, "%lx-%lx ", &begin, &end) == 2)
+            ours = begin <= (uintptr_t)at && (uintptr_t)at < end;
+        else if (ours && !strncmp(line, "VmFlags:", 8))
+            without = strstr(line, " nh") != NULL;
+    }
+    if (maps) (void)fclose(maps);
+    return without;
+}
+
+/* Two lanes' ranges lie side by side: a huge page over both would be on the node of whoever touches
+ * it first. */
+static void no_huge_page_can_span_two_ranges(void **state)
+{
+    (void)state;
+    enum { RANGES = 24 };
+    test_rng rng = { .key = test_seed() };
+    char    *at[RANGES];
+    size_t   bytes[RANGES];
+
+    at[0]           = pri_pages_map(1, 0);
+    const bool says = madvise(at[0], 1, MADV_NOHUGEPAGE) == 0 && without_huge_pages(at[0]);
+    pri_pages_unmap(at[0], 1);
+    if (!says) skip(); /* a kernel without huge pages, or that does not tell */
+    for (int i = 0; i < RANGES; i++) {
+        bytes[i] = 1 + test_below(&rng, i % 2 ? 4 * HUGE_PAGE : HUGE_PAGE / 2);
+        at[i]    = pri_pages_map(bytes[i], 1);
+        assert_non_null(at[i]);
+    }
+    for (int i = 0; i < RANGES; i++) {
+        if (bytes[i] < HUGE_PAGE) {
+            assert_true(without_huge_pages(at[i]));
+            continue;
+        }
+        const uintptr_t end = (uintptr_t)at[i] + (bytes[i] + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+        for (int k = 0; k < RANGES; k++)
+            assert_true(k == i || (uintptr_t)at[k] >= end ||
+                        (uintptr_t)at[k] + bytes[k] <= (uintptr_t)at[i]);
+    }
+    for (int i = 0; i < RANGES; i++) pri_pages_unmap(at[i], bytes[i]);
+}
+
 /* Far more than the machine has: only address space is taken, and all of it comes back. */
 static void reserving_is_not_committing(void **state)
 {
@@ -213,6 +264,7 @@ int main(void)
         cmocka_unit_test(a_failed_growth_leaves_the_old_block),
         cmocka_unit_test(PR_NEW_names_the_array_and_its_size),
         cmocka_unit_test(large_page_ranges_start_on_two_megabytes),
+        cmocka_unit_test(no_huge_page_can_span_two_ranges),
         cmocka_unit_test(reserving_is_not_committing),
         cmocka_unit_test(counts_are_right_with_several_threads),
     };

@@ -92,7 +92,7 @@ static void any_parts_can_be_made_even_in_nodes_and_training_nodes(void **state)
     test_rng    rng = { test_seed(), 1 };
     random_case c;
 
-    for (int i = 0; i < 2000; i++) {
+    for (int i = 0; i < 800; i++) {
         make_case(&c, &rng);
         const bool     even  = pri_loads_even(&c.loads);
         const uint64_t moved = pri_moves_even_out(&c.division, candidate, rank);
@@ -113,7 +113,7 @@ static void nodes_are_even_whatever_else_weighs(void **state)
     test_rng    rng = { test_seed(), 5 };
     random_case c;
 
-    for (int i = 0; i < 1000; i++) {
+    for (int i = 0; i < 300; i++) {
         make_case(&c, &rng);
         const uint32_t N = c.division.level.num_nodes, bound = 1 + test_below(&rng, 1000);
         c.division.weights.num_kinds = 2;
@@ -135,7 +135,7 @@ static void improving_cuts_fewer_arcs_and_keeps_parts_even(void **state)
     int64_t     fewer = 0;
     random_case c;
 
-    for (int i = 0; i < 500; i++) {
+    for (int i = 0; i < 200; i++) {
         make_case(&c, &rng);
         pri_moves_even_out(&c.division, candidate, rank);
         const uint64_t before = cut_of(&c);

@@ -278,6 +278,64 @@ static void the_pages_of_a_shard_come_with_its_lane(void **state)
     free(ranges);
 }
 
+/* Check every range of a store on a machine of several nodes. */
+static void check_spread(const pr_topo *topo, const pr_store *store)
+{
+    pr_ranges *ranges = calloc(1, sizeof *ranges);
+
+    assert_non_null(ranges);
+    pr_store_ranges(store, ranges);
+    for (uint32_t i = 0; i < ranges->num; i++) {
+        pr_range           r     = ranges->at[i];
+        const pr_residency found = ask(r.at, r.bytes, r.numa_node, 0);
+        assert_int_equal(found.absent, 0);
+        assert_int_equal(found.on_node, found.pages);
+        if (!strcmp(r.what, "shard")) continue;
+        for (uint32_t k = 0; k < topo->num_nodes; k++) { /* the table: some pages on every node */
+            r.numa_node = topo->node[k].os_index;
+            if (topo->node[k].memory_bytes > 0)
+                assert_true(ask(r.at, r.bytes, r.numa_node, 0).on_node > 0);
+        }
+    }
+    free(ranges);
+}
+
+/* One thread copies all shards: where their pages are is decided by the binding alone, huge pages
+ * and borders within them included. */
+static void shards_are_on_their_nodes_whoever_fills_them(void **state)
+{
+    (void)state;
+    enum { ROWS = 40000, COLS = 128 }; /* 20 MiB */
+    pr_topo  *topo  = NULL;
+    pr_store *store = NULL;
+    test_rng  rng   = { .key = test_seed() };
+    int32_t   node[PR_MAX_SHARDS];
+    uint32_t  num = 0;
+    dealt     d;
+
+    assert_ok(pr_topo_discover(&topo));
+    for (uint32_t k = 0; k < topo->num_nodes && num < PR_MAX_SHARDS; k++)
+        if (topo->node[k].memory_bytes > 0) node[num++] = topo->node[k].os_index;
+    if (num < 2) {
+        print_message("skipped: one NUMA node\n");
+        pr_topo_free(topo);
+        skip();
+    }
+    for (int kind = PR_FEATURES_DENSE; kind <= PR_FEATURES_CSR; kind++)
+        for (int table = 0; table < 2; table++)
+            for (int mode = PR_NUMA_AUTO; mode <= PR_NUMA_STRICT; mode++) {
+                dealt_open(&d, (pr_feature_kind)kind, ROWS, kind ? COLS / 8 : COLS, &rng);
+                (table ? dealt_table : dealt_ranges)(&d, 2 * num, 1, 1, &rng);
+                for (uint32_t s = 0; s < 2 * num; s++) d.shards.node[s] = node[s % num];
+                assert_ok(pr_store_sharded(&d.x, &d.shards, topo, (pr_numa_mode)mode, &store));
+                pr_store_fill(store, 0);
+                check_spread(topo, store);
+                pr_store_free(store);
+                dealt_close(&d);
+            }
+    pr_topo_free(topo);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -291,6 +349,7 @@ int main(void)
         cmocka_unit_test(nothing_is_bound_on_a_machine_that_is_not_ours),
         cmocka_unit_test(the_kernel_binds_to_a_node_it_has_and_refuses_others),
         cmocka_unit_test(the_pages_of_a_shard_come_with_its_lane),
+        cmocka_unit_test(shards_are_on_their_nodes_whoever_fills_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -125,6 +125,27 @@ static void what_lanes_compute_twice_is_not_saved(void **state)
     assert_true(pri_worth_step_ns(&plan, &input, 2) > 0.8 * pri_worth_step_ns(&plan, &input, 1));
 }
 
+/* Sparse rows that are read in place are multiplied entry by entry. */
+static void rows_with_few_entries_are_little_work(void **state)
+{
+    (void)state;
+    const pr_model_shape bags = {
+        .kind = PR_MODEL_SAGE, .num_layers = 2, .width = { 5000, 64, 40 }, .num_parameters = 645224
+    };
+    const pr_plan   plan  = plan_of(2, 2);
+    pri_worth_input input = input_of(64);
+
+    input.shape        = &bags;
+    input.row_bytes    = 20000;
+    const double dense = pri_worth_step_ns(&plan, &input, 1);
+    input.row_bytes    = 0;
+    input.row_terms    = 18;
+    const double few   = pri_worth_step_ns(&plan, &input, 1);
+    assert_true(few < dense / 3);
+    input.row_terms = 180;
+    assert_true(pri_worth_step_ns(&plan, &input, 1) > 3 * few);
+}
+
 static void uneven_lanes_count_by_their_threads_the_largest_first(void **state)
 {
     (void)state;
@@ -171,6 +192,7 @@ int main(void)
         cmocka_unit_test(a_step_of_more_work_is_worth_more_lanes),
         cmocka_unit_test(steps_are_no_larger_than_the_training_set),
         cmocka_unit_test(what_lanes_compute_twice_is_not_saved),
+        cmocka_unit_test(rows_with_few_entries_are_little_work),
         cmocka_unit_test(uneven_lanes_count_by_their_threads_the_largest_first),
         cmocka_unit_test(it_is_said_in_half_a_sentence),
     };

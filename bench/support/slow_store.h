@@ -1,6 +1,6 @@
 /* slow_store.h: a store that takes a fixed time for each fetch, asleep: a tier that is far. */
-#ifndef BENCH_PIPELINE_SLOW_STORE_H
-#define BENCH_PIPELINE_SLOW_STORE_H
+#ifndef BENCH_SUPPORT_SLOW_STORE_H
+#define BENCH_SUPPORT_SLOW_STORE_H
 
 #include "cache/store.h"
 

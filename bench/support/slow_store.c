@@ -1,5 +1,5 @@
 /* slow_store.c: see slow_store.h. */
-#include "bench/pipeline/slow_store.h"
+#include "bench/support/slow_store.h"
 
 #include <time.h>
 
