@@ -160,6 +160,10 @@ static void say_threads(const pr_topo *topo, const pr_plan_options *options, uin
         say(plan, ": %s leaves %u of %u CPUs", by[topo->limit], topo->num_cpus, topo->machine_cpus);
     if (short_of_time)
         say(plan, "%s a CPU quota of %.2f", topo->limit != PRI_LIMIT_NONE ? " and" : ":", quota);
+    if (topo->num_nodes < topo->machine_nodes)
+        say(plan, "%s the cpuset leaves the memory of %u of %u NUMA nodes",
+            topo->limit != PRI_LIMIT_NONE || short_of_time ? " and" : ":", topo->num_nodes,
+            topo->machine_nodes);
 }
 
 static void say_lanes(const pr_plan_options *options, uint32_t nodes, uint32_t used, bool shared,

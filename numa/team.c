@@ -20,12 +20,13 @@
 enum { PROBE_BYTES = 64 << 10 };
 
 struct pri_team {
-    const pr_topo  *topo;
-    uint32_t        lane, num_threads;
-    int32_t         numa_node; /* -1: spans the machine */
-    bool            strict, can_bind, entered;
-    hwloc_bitmap_t  cpuset; /* the lane's CPUs */
-    uint32_t        num_cores;
+    const pr_topo *topo;
+    uint32_t       lane, num_threads;
+    int32_t        numa_node; /* -1: spans the machine */
+    bool           strict, can_bind, entered;
+    bool           one_of_many; /* lanes: what the user did is said once, by whoever has them all */
+    hwloc_bitmap_t cpuset;      /* the lane's CPUs */
+    uint32_t       num_cores;
     hwloc_bitmap_t *core;   /* [num_cores] when every thread has a core of its own, else NULL */
     pthread_t       master; /* the thread that entered */
     hwloc_bitmap_t  before; /* its CPUs before */
@@ -82,6 +83,7 @@ pr_status pri_team_create(const pr_topo *topo, const pr_plan *plan, uint32_t lan
     team->numa_node   = plan->lane[lane].numa_node;
     team->strict      = mode == PR_NUMA_STRICT;
     team->can_bind    = topo->can_bind && plan->can_bind;
+    team->one_of_many = plan->num_lanes > 1;
     PR_TRY(find_cores(team, &plan->lane[lane]));
     *out = team;
     team = NULL;
@@ -159,11 +161,11 @@ static void start(pri_team *team, bool pin, uint32_t *num_started, uint32_t *num
 }
 
 /* Say in one line what was not granted; an error when the user insists. */
-static pr_status report(const pri_team *team, const pri_binding *binding, uint32_t num_placed,
-                        bool by_user)
+static pr_status report(const pri_team *team, const pri_binding *binding, uint32_t num_placed)
 {
-    pr_status  st     = PR_OK;
-    const bool memory = binding->memory_bound || !wants_memory(team);
+    pr_status  st      = PR_OK;
+    const bool memory  = binding->memory_bound || !wants_memory(team);
+    const bool by_user = binding->by_user;
     char       text[256];
 
     if (binding->threads_bound && memory) goto done;
@@ -173,7 +175,8 @@ static pr_status report(const pri_team *team, const pri_binding *binding, uint32
              : !team->can_bind ? "this machine cannot bind"
                                : "the kernel refuses");
     PR_CHECK(!team->strict, PR_E_UNSUPPORTED, "%s", text);
-    pr_diag(team->numa_node < 0 ? PR_DEBUG : PR_INFO, "%s", text);
+    const bool quiet = team->numa_node < 0 || (by_user && team->one_of_many);
+    pr_diag(quiet ? PR_DEBUG : PR_INFO, "%s", text);
 done:
     return st;
 }
@@ -186,8 +189,9 @@ pr_status pri_team_enter(pri_team *team, pri_binding *binding)
     PR_CHECK(team && binding, PR_E_ARG, "team or binding is NULL");
     *binding = (pri_binding){ 0 };
     PR_CHECK(!team->entered, PR_E_ARG, "lane %u: the team was entered before", team->lane);
-    const bool by_user = pri_bind_by_user();
-    const bool pin = team->can_bind && !by_user && pri_bind_thread_read(team->topo, team->before);
+    binding->by_user = pri_bind_by_user();
+    const bool pin =
+        team->can_bind && !binding->by_user && pri_bind_thread_read(team->topo, team->before);
 
     omp_set_dynamic(0);
     omp_set_num_threads((int)team->num_threads);
@@ -206,7 +210,7 @@ pr_status pri_team_enter(pri_team *team, pri_binding *binding)
     binding->threads_bound = placed == started;
     binding->memory_bound  = team->can_bind && team->topo->num_nodes == 1;
     if (team->can_bind && wants_memory(team)) PR_TRY(probe_memory(team, &binding->memory_bound));
-    PR_TRY(report(team, binding, placed, by_user));
+    PR_TRY(report(team, binding, placed));
 done:
     return st;
 }

@@ -62,6 +62,10 @@ static pr_status list_cpus(pr_topo *topo, const char *list)
     topo->allowed = hwloc_bitmap_dup(hwloc_topology_get_allowed_cpuset(topo->hw));
     PR_CHECK(named && topo->allowed, PR_E_NOMEM, "cannot keep a set of CPUs");
     topo->machine_cpus = count_machine(topo);
+    if (topo->real) {
+        const int nodes     = hwloc_bitmap_weight(hwloc_topology_get_complete_nodeset(topo->hw));
+        topo->machine_nodes = nodes > 0 ? (uint32_t)nodes : 0; /* below 0: without end */
+    }
     if (hwloc_bitmap_weight(topo->allowed) < (int)topo->machine_cpus)
         topo->limit = PRI_LIMIT_CPUSET;
     if (topo->real && hwloc_get_proc_cpubind(topo->hw, getpid(), named, 0) == 0) {
@@ -176,7 +180,7 @@ uint32_t pr_topo_num_cpus(const pr_topo *topo)
 
 bool pri_topo_is_limited(const pr_topo *topo)
 {
-    return topo->limit != PRI_LIMIT_NONE ||
+    return topo->limit != PRI_LIMIT_NONE || topo->num_nodes < topo->machine_nodes ||
            (topo->cpu_quota > 0 && topo->cpu_quota < (double)topo->num_cores);
 }
 

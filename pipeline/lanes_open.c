@@ -165,6 +165,23 @@ static bool is_restricted(const pri_trainer *t)
     return t->plan.num_lanes < t->setup->placement.lanes;
 }
 
+/* The user's own placement of threads is honoured; what that leaves of lanes is said once. */
+static void say_user(const pri_trainer *t)
+{
+    char     text[PR_TEXT_BYTES];
+    uint32_t on_node = 0;
+
+    if (t->num_lanes < 2 || !t->lane[0]->binding.by_user) return;
+    for (uint32_t i = 0; i < t->num_lanes; i++) on_node += t->lane[i]->binding.threads_bound;
+    snprintf(
+        text, sizeof text,
+        "OMP_PROC_BIND or OMP_PLACES has placed the threads, so that packrat binds none, and no "
+        "memory to their nodes: %u of %u lanes are on their cores",
+        on_node, t->num_lanes);
+    pr_diag(PR_INFO, "%s", text);
+    pr_steplog_note(t->log, text);
+}
+
 void pri_lanes_say(const pri_trainer *t)
 {
     const pr_placement       *placement = &t->placing.placement;
@@ -173,6 +190,7 @@ void pri_lanes_say(const pri_trainer *t)
     if (is_restricted(t)) pr_diag(PR_INFO, "%s", t->plan.why);
     pr_steplog_note(t->log, t->plan.why);
     if (t->num_lanes > 1) pr_steplog_note(t->log, t->placing.parts_why);
+    say_user(t);
     if (placement->why[0]) {
         pr_diag(placement->fits ? PR_INFO : PR_WARN, "%s", placement->why);
         pr_steplog_note(t->log, placement->why);

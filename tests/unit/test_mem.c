@@ -2,6 +2,7 @@
 #include "support/support.h"
 
 #include <pthread.h>
+#include <sys/mman.h>
 
 enum { HUGE_PAGE = 2 << 20 };
 
@@ -174,15 +175,14 @@ static bool without_huge_pages(const void *at)
     char  line[512];
     bool  ours = false, without = false;
 
-    assert_non_null(maps);
-    while (fgets(line, sizeof line, maps)) {
+    while (maps && fgets(line, sizeof line, maps)) {
         unsigned long begin, end;
         if (sscanf(line, "%lx-%lx ", &begin, &end) == 2)
             ours = begin <= (uintptr_t)at && (uintptr_t)at < end;
         else if (ours && !strncmp(line, "VmFlags:", 8))
             without = strstr(line, " nh") != NULL;
     }
-    (void)fclose(maps);
+    if (maps) (void)fclose(maps);
     return without;
 }
 
@@ -196,6 +196,10 @@ static void no_huge_page_can_span_two_ranges(void **state)
     char    *at[RANGES];
     size_t   bytes[RANGES];
 
+    at[0]           = pri_pages_map(1, 0);
+    const bool says = madvise(at[0], 1, MADV_NOHUGEPAGE) == 0 && without_huge_pages(at[0]);
+    pri_pages_unmap(at[0], 1);
+    if (!says) skip(); /* a kernel without huge pages, or that does not tell */
     for (int i = 0; i < RANGES; i++) {
         bytes[i] = 1 + test_below(&rng, i % 2 ? 4 * HUGE_PAGE : HUGE_PAGE / 2);
         at[i]    = pri_pages_map(bytes[i], 1);
