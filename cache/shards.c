@@ -10,7 +10,7 @@
 
 _Static_assert(sizeof((pr_shards *)0)->node / sizeof(int32_t) == PR_MAX_SHARDS, "PR_MAX_SHARDS");
 
-PRI_CLONES static uint8_t highest(const uint8_t *of_row, size_t n)
+PRI_CLONES static uint8_t highest_shard(const uint8_t *of_row, size_t n)
 {
     uint8_t top = 0;
     for (size_t i = 0; i < n; i++) top = of_row[i] > top ? of_row[i] : top;
@@ -21,7 +21,7 @@ static pr_status check_table(const pr_shards *shards, pr_vid num_rows)
 {
     pr_status st = PR_OK;
 
-    if (num_rows == 0 || highest(shards->of_row, num_rows) < shards->num_shards) goto done;
+    if (num_rows == 0 || highest_shard(shards->of_row, num_rows) < shards->num_shards) goto done;
     for (pr_vid v = 0;; v++)
         PR_CHECK(shards->of_row[v] < shards->num_shards, PR_E_RANGE,
                  "row %u is in shard %u, there are %u", v, shards->of_row[v], shards->num_shards);
