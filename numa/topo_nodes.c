@@ -197,8 +197,22 @@ done:
     return st;
 }
 
+/* Find the node with memory that has the fewest cores; one with cores if possible. */
+static pri_node *fewest_cores(pr_topo *topo)
+{
+    pri_node *least = NULL;
+
+    for (uint32_t i = 0; i < topo->num_nodes; i++) {
+        pri_node *node = &topo->node[i];
+        if (!pri_topo_has_memory(topo, node)) continue;
+        const bool first = !least || (least->num_cores == 0 && node->num_cores > 0);
+        if (first || (node->num_cores > 0 && node->num_cores < least->num_cores)) least = node;
+    }
+    return least;
+}
+
 /* Give CPUs that belong to no node, as the cgroup does not grant the memory beside them
- * (cpuset.mems), to nodes with memory, those with the fewest cores first. */
+ * (cpuset.mems), to nodes with memory and cores. */
 static pr_status adopt_strays(pr_topo *topo, hwloc_bitmap_t left)
 {
     pr_status      st   = PR_OK;
@@ -206,12 +220,7 @@ static pr_status adopt_strays(pr_topo *topo, hwloc_bitmap_t left)
 
     PR_CHECK(core, PR_E_NOMEM, "cannot keep a set of CPUs");
     while (pri_topo_core(topo->hw, left, 0, core)) {
-        pri_node *least = NULL;
-        for (uint32_t i = 0; i < topo->num_nodes; i++) {
-            pri_node *node = &topo->node[i];
-            if (!pri_topo_has_memory(topo, node)) continue;
-            if (!least || node->num_cores < least->num_cores) least = node;
-        }
+        pri_node *least = fewest_cores(topo);
         PR_CHECK(least, PR_E_LIBRARY, "no NUMA node has memory for this process");
         PR_CHECK(hwloc_bitmap_or(least->cpuset, least->cpuset, core) == 0 &&
                      hwloc_bitmap_andnot(left, left, core) == 0,

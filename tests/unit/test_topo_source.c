@@ -70,6 +70,39 @@ static void memory_that_is_not_granted_is_not_planned_for(void **state)
     pr_topo_free(topo);
 }
 
+/* As the kernel describes a CXL memory: in a group of its own, without CPUs. Node 0 is not granted
+ * (cpuset.mems), so all work is for node 1. */
+static void strays_make_no_lane_on_a_node_without_cores(void **state)
+{
+    (void)state;
+    char xml[] = /* clang-format off */
+        "<topology version='2.0'>"
+        "<object type='Machine' cpuset='0xf' complete_cpuset='0xf' nodeset='0x7' complete_nodeset='0x7' os_index='0' gp_index='1' allowed_cpuset='0xf' allowed_nodeset='0x6'>"
+        "<object type='Package' cpuset='0x3' complete_cpuset='0x3' nodeset='0x1' complete_nodeset='0x1' os_index='0' gp_index='2'>"
+        "<object type='NUMANode' cpuset='0x3' complete_cpuset='0x3' nodeset='0x1' complete_nodeset='0x1' os_index='0' gp_index='3' local_memory='1073741824'/>"
+        "<object type='PU' cpuset='0x1' complete_cpuset='0x1' nodeset='0x1' complete_nodeset='0x1' os_index='0' gp_index='4'/>"
+        "<object type='PU' cpuset='0x2' complete_cpuset='0x2' nodeset='0x1' complete_nodeset='0x1' os_index='1' gp_index='5'/>"
+        "</object>"
+        "<object type='Package' cpuset='0xc' complete_cpuset='0xc' nodeset='0x2' complete_nodeset='0x2' os_index='1' gp_index='6'>"
+        "<object type='NUMANode' cpuset='0xc' complete_cpuset='0xc' nodeset='0x2' complete_nodeset='0x2' os_index='1' gp_index='7' local_memory='1073741824'/>"
+        "<object type='PU' cpuset='0x4' complete_cpuset='0x4' nodeset='0x2' complete_nodeset='0x2' os_index='2' gp_index='8'/>"
+        "<object type='PU' cpuset='0x8' complete_cpuset='0x8' nodeset='0x2' complete_nodeset='0x2' os_index='3' gp_index='9'/>"
+        "</object>"
+        "<object type='Group' cpuset='0x0' complete_cpuset='0x0' nodeset='0x4' complete_nodeset='0x4' gp_index='10' kind='1001' subkind='0'>"
+        "<object type='NUMANode' cpuset='0x0' complete_cpuset='0x0' nodeset='0x4' complete_nodeset='0x4' os_index='2' gp_index='11' local_memory='64000000000'/>"
+        "</object></object></topology>"; /* clang-format on */
+    for (char *c = xml; *c; c++)
+        if (*c == '\'') *c = '"';
+    const char *path = test_file(test_directory(), "cxl.xml", xml, sizeof xml - 1);
+    pr_topo    *topo = opened((pr_topo_source){ .xml = path });
+
+    assert_int_equal(topo->num_nodes, 2);
+    assert_int_equal(topo->node[0].os_index, 1);
+    assert_int_equal(topo->node[0].num_cores, 4);
+    assert_int_equal(topo->node[1].num_cores, 0);
+    pr_topo_free(topo);
+}
+
 static void files_that_are_no_machine_are_named(void **state)
 {
     (void)state;
@@ -301,6 +334,7 @@ int main(void)
         cmocka_unit_test(a_machine_from_xml_is_the_one_that_was_written),
         cmocka_unit_test(a_node_without_cores_has_memory_and_no_lane),
         cmocka_unit_test(memory_that_is_not_granted_is_not_planned_for),
+        cmocka_unit_test(strays_make_no_lane_on_a_node_without_cores),
         cmocka_unit_test(files_that_are_no_machine_are_named),
         cmocka_unit_test(damaged_xml_never_ends_the_process),
         cmocka_unit_test(a_list_of_cpus_cuts_the_machine),
