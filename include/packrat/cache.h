@@ -168,7 +168,11 @@ void      pr_store_free(pr_store *store);
  *
  * Ranges of dense rows are one matrix whose shards begin on page boundaries (pr_store_unit), and
  * cost no more to read than a copy. Shards by of_row take 4 bytes a row for where each row is, and
- * a look-up there a row. */
+ * a look-up there a row; mode off cannot read them.
+ *
+ * PR_E_ARG or PR_E_RANGE for shards that do not have every row once, or ranges that do not begin at
+ * a multiple of the least pr_store_unit. Of CSR shards one page an array and border may be on the
+ * node of the shard before. */
 pr_status pr_store_sharded(const pr_features *features, const pr_shards *shards,
                            const pr_topo *topo, pr_numa_mode mode, pr_store **out);
 
@@ -240,7 +244,8 @@ typedef struct pr_cache_setup {
     uint32_t                max_wanted; /* most ids one list may have */
     const pr_tuning        *tuning;     /* NULL: pr_tuning_default() */
     const uint32_t         *scores;     /* [rows] for policy static, read by pr_cache_open only */
-    int32_t                 numa_node;  /* of the partition, for bytes_local; -1: none */
+    int32_t                 numa_node;  /* of the partition, for bytes_local; -1: none, so that they
+                                           are known on a machine of one node only */
 } pr_cache_setup;
 
 /* Create one cache partition.
