@@ -10,9 +10,9 @@ typedef struct pri_team pri_team;
 
 /* What of a lane's wishes the kernel granted; read back, not assumed. */
 typedef struct pri_binding {
-    bool     threads_bound; /* every thread was seen on a core of the lane */
-    bool     memory_bound;
-    bool     by_user; /* OMP_PROC_BIND or OMP_PLACES has placed the threads: nothing was asked for */
+    bool threads_bound; /* every thread was seen on a core of the lane */
+    bool memory_bound;
+    bool by_user; /* OMP_PROC_BIND or OMP_PLACES has placed the threads: nothing was asked for */
     uint32_t num_threads;
 } pri_binding;
 

@@ -37,7 +37,7 @@ struct pr_topo {
     double           cpu_quota; /* 0: no limit */
     uint32_t         num_nodes;
     uint32_t         machine_nodes; /* with those whose memory the cpuset forbids */
-    pri_node        *node;  /* [num_nodes], by OS index */
+    pri_node        *node;          /* [num_nodes], by OS index */
     uint32_t        *apart; /* [num_nodes, num_nodes] how far the memory of the second is from the
                                first; only for comparing nodes as seen from one */
     char cpu_model[128];

@@ -40,6 +40,7 @@ static const pri_table_column summary_columns[] = {
     { "step_ms_median", "median step (ms)", 2, false, PRI_SHOW_KNOWN },
     { "moved_percent_of_gather", "bytes moved, of a gather's (%)", 1, false, PRI_SHOW_KNOWN },
     { "hit_percent", "hit rate (%)", 1, false, PRI_SHOW_KNOWN },
+    { "local_percent", "bytes moved, from the own node (%)", 1, false, PRI_SHOW_KNOWN },
 };
 
 static const pri_table_column epoch_columns[] = {
@@ -236,7 +237,8 @@ static const char header_sql[] =
 
 static const char summary_sql[] =
     "SELECT 100 * v.test_accuracy, 100 * v.best_val_accuracy, v.train_loss, t.median / 1e6,"
-    " b.moved_percent_of_gather, b.hit_percent"
+    " b.moved_percent_of_gather, b.hit_percent, CASE WHEN v.numa_nodes > 1"
+    "   THEN 100 * b.mb_local / nullif(b.mb_local + b.mb_remote, 0) END"
     " FROM v_run AS v LEFT JOIN (SELECT phase, pr_median(step_ns) AS median FROM step"
     "   WHERE run = ?1 GROUP BY phase ORDER BY " PHASE_ORDER " LIMIT 1) AS t"
     " LEFT JOIN v_bytes AS b ON b.run = ?1 AND b.phase = t.phase WHERE v.run = ?1";
@@ -300,7 +302,7 @@ static const char locality_sql[] =
     "   FROM v_locality_time WHERE run = ?1 AND phase IN (SELECT phase FROM step"
     "     WHERE run = ?1 GROUP BY phase HAVING sum(bytes_moved) > 0)"
     "   GROUP BY phase, line, partition)"
-    " GROUP BY phase, line ORDER BY " PHASE_ORDER ", line";
+    " GROUP BY phase, line HAVING count(mb_local) > 0 ORDER BY " PHASE_ORDER ", line";
 
 static const char twice_sql[] =
     "SELECT phase, count(*), avg(num_inputs), avg(inputs_repeated),"

@@ -51,9 +51,11 @@ static const char *log_of_two_lanes(void)
 {
     const char       *path = path_in(test_directory(), "a.db");
     pr_steplog       *log  = NULL;
+    pr_run_info       info = fixture_run;
     pr_step_partition parts[2];
 
-    assert_ok(pr_steplog_open(path, &fixture_run, &log));
+    info.numa_nodes = 2;
+    assert_ok(pr_steplog_open(path, &info, &log));
     for (uint32_t l = 0; l < 2; l++) {
         pr_lane_row lane = { l, (int32_t)l, 4, true, l == 0, "" };
         snprintf(lane.cpus, sizeof lane.cpus, l ? "4-7" : "0-3");
@@ -87,6 +89,7 @@ static void several_lanes_are_reported_with_their_memory(void **state)
     (void)state;
     char *text = report_as(log_of_two_lanes(), "text");
     printf("%s\n", text);
+    expect(text, "bytes moved, from the own node (%)  87.5");
     expect(text, "\nlanes\n");
     expect(text, "4-7");
     expect(text, "replicated/step");
@@ -147,6 +150,7 @@ static void one_lane_on_one_node_has_a_short_report(void **state)
     pr_steplog_placement(log, &(pr_placement_row){ .what = "slab", .pages = 1 });
     assert_ok(pr_steplog_close(log, 0, NULL));
     char *text = report_as(path, "text"), *json = report_as(path, "json");
+    expect_none(text, "own node");
     expect_none(text, "\nlanes\n");
     expect_none(text, "over time");
     expect_none(text, "done twice");

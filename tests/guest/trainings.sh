@@ -89,7 +89,7 @@ unit() {
     "$1" > stdout 2>&1 || status=$?
     printf '%s\t%s\t%s\t%s\n' "$name" "$status" "$(grep -c '\[       OK \]' stdout)" \
         "$(grep '\[  SKIPPED \] [a-z]' stdout | sort -u | wc -l)" >> /out/unit.tsv
-    grep -E '^\[  (FAILED |SKIPPED) \] [a-z]|ERROR' stdout | sort -u | sed "s/^/$name: /" >> /out/unit.err
+    grep -E '^\[  FAILED *\] [a-z]|ERROR|  LINE' stdout | sort -u | sed "s/^/$name: /" >> /out/unit.err
 }
 
 cut -d' ' -f1 /proc/uptime > /out/start
