@@ -4,6 +4,7 @@
  *   lanes    one a node; further ones cut the node whose lanes are largest
  *   threads  in proportion to cores, one a lane at least
  */
+#include "numa/bind.h"
 #include "numa/topo.h"
 
 #include <stdlib.h>
@@ -174,6 +175,9 @@ static void say_lanes(const pr_plan_options *options, uint32_t nodes, uint32_t u
     say(plan, "; %u lane%s", lanes, plural(lanes));
     if (options->numa == PR_NUMA_OFF)
         say(plan, " as --numa is off");
+    else if (lanes == 1 && plan->lane[0].numa_node < 0)
+        say(plan, " over %u NUMA nodes, as OMP_PROC_BIND or OMP_PLACES has placed the threads",
+            nodes);
     else if (options->lanes > lanes)
         say(plan, ", as there are no more threads");
     else if (options->lanes > 0)
@@ -255,6 +259,14 @@ done:
     return st;
 }
 
+/* Whether lanes would only be in each other's way: OpenMP puts the team of every lane on the same
+ * places, the first ones, when it is told places. Who asks for lanes, or is strict, gets them. */
+static bool placed_by_user(const pr_topo *topo, const pr_plan_options *options)
+{
+    return topo->real && topo->num_nodes > 1 && options->lanes == 0 &&
+           options->numa == PR_NUMA_AUTO && pri_bind_by_user();
+}
+
 pr_status pr_topo_plan(const pr_topo *topo, const pr_plan_options *options, pr_plan *out)
 {
     pr_status st   = PR_OK;
@@ -262,7 +274,7 @@ pr_status pr_topo_plan(const pr_topo *topo, const pr_plan_options *options, pr_p
 
     PR_TRY(check(topo, options, out));
     plan.can_bind = topo->can_bind;
-    if (options->numa == PR_NUMA_OFF)
+    if (options->numa == PR_NUMA_OFF || placed_by_user(topo, options))
         plan_one(topo, options, &plan);
     else
         PR_TRY(plan_nodes(topo, options, &plan));

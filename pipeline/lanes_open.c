@@ -161,6 +161,7 @@ static bool is_restricted(const pri_trainer *t)
     const char *worth = t->placing.lanes_why; /* in the plan's words where it made lanes fewer */
 
     if (pri_topo_is_limited(t->topo)) return true;
+    if (t->plan.lane[0].numa_node < 0 && t->setup->machine.numa != PR_NUMA_OFF) return true;
     if (worth[0] && strstr(t->plan.why, worth)) return true;
     return t->plan.num_lanes < t->setup->placement.lanes;
 }

@@ -109,7 +109,8 @@ if [ "$extent" = all ]; then
     train range --shards range --pipeline off
     train off --numa off --lanes 0
     export OMP_PROC_BIND=close OMP_PLACES=cores
-    train omp
+    train omp --lanes 0
+    train omp-lanes
     train omp-strict --numa strict
     unset OMP_PROC_BIND OMP_PLACES
     watch
