@@ -41,14 +41,13 @@ static const char *reason_against(const pr_features *x, int kind, bool several)
     return NULL;
 }
 
-/* Say where the rows of a store in place are: known when the machine has one node, or when the
- * caller, who has no machine, says so for all of them. */
-static pr_status keep_shards(const pr_store_setup *setup, pr_store **store)
+/* Say where the rows of a store in one piece are: known when there is one node they can be on, or
+ * when the caller, who has no machine, says so for all of them. */
+static pr_status keep_shards(const pr_store_setup *setup, int32_t only, pr_store **store)
 {
-    const int32_t only  = pri_area_only_node(setup->topo);
-    pr_shards     whole = { .num_shards = 1,
-                            .node       = { only },
-                            .first      = { 0, setup->features->num_rows } };
+    pr_shards whole = { .num_shards = 1,
+                        .node       = { only },
+                        .first      = { 0, setup->features->num_rows } };
 
     (*store)->all_local = only >= 0;
     if (setup->shards && (only >= 0 || (!setup->topo && setup->shards->num_shards == 1)))
@@ -60,8 +59,10 @@ static pr_status open_in_place(const pr_store_setup *setup, pr_store **out)
 {
     pr_status st = PR_OK;
 
+    const int32_t only = pri_area_hides_nodes(setup->topo) ? -1 : pri_area_only_node(setup->topo);
+
     PR_TRY(pr_store_memory(setup->features, out));
-    PR_TRY(keep_shards(setup, out));
+    PR_TRY(keep_shards(setup, only, out));
 done:
     return st;
 }
@@ -73,7 +74,7 @@ static pr_status open_copy(const pr_store_setup *setup, bool several, pr_store *
 
     if (!setup->shards) {
         PR_TRY(pr_store_copied(setup->features, out));
-        PR_TRY(keep_shards(setup, out));
+        PR_TRY(keep_shards(setup, pri_area_only_node(setup->topo), out));
         goto done;
     }
     PR_TRY(pr_store_sharded(setup->features, setup->shards, setup->topo, (pr_numa_mode)setup->numa,
@@ -97,7 +98,9 @@ pr_status pr_store_open(const pr_store_setup *setup, pr_store **out, const char 
     PR_CHECK(setup->features, PR_E_ARG, "features is NULL");
     PR_TRY(pri_store_check_features(setup->features));
     if (setup->shards) PR_TRY(pri_shards_check(setup->shards, setup->features->num_rows, 1));
-    const bool several = setup->shards && setup->shards->num_shards > 1;
+    /* One shard has a node to be on where there are others. */
+    const bool several = setup->shards && (setup->shards->num_shards > 1 ||
+                                           (setup->topo && pri_area_only_node(setup->topo) < 0));
     against            = reason_against(setup->features, setup->kind, several);
     if (why) *why = against ? against : several ? sharded : copied;
     if (against == too_much || against == no_room)

@@ -69,3 +69,8 @@ int32_t pri_area_only_node(const pr_topo *topo)
 {
     return topo && topo->real && topo->num_nodes == 1 ? topo->node[0].os_index : -1;
 }
+
+bool pri_area_hides_nodes(const pr_topo *topo)
+{
+    return topo && topo->num_nodes < topo->machine_nodes;
+}

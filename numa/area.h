@@ -21,4 +21,8 @@ bool pri_area_interleave(const pr_topo *topo, void *at, size_t bytes);
 /* Give the only NUMA node of this machine; -1 when it has several, or is not ours. */
 int32_t pri_area_only_node(const pr_topo *topo);
 
+/* Say whether memory that others brought, such as a file in the page cache, can be on nodes that
+ * this process may not use (cpuset.mems). */
+bool pri_area_hides_nodes(const pr_topo *topo);
+
 #endif

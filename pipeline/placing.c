@@ -101,11 +101,15 @@ static uint64_t bytes_of_graph(const pr_graph *g)
     return ((uint64_t)g->num_nodes + 1) * sizeof(pr_eid) + g->num_edges * per_arc;
 }
 
-/* Tell whether the store may be shards: when there are lanes to share it, and a copy is wanted or
- * allowed. Kernels that read rows in place cannot look up which part has them. */
+/* Tell whether the store may be shards: when there are lanes to share it, or one that is on one of
+ * several nodes, and a copy is wanted or allowed. Kernels that read rows in place cannot look up
+ * which part has them. */
 static bool may_shard(const draft *w)
 {
-    if (w->plan.num_lanes < 2 || w->setup->cache.store == PR_STORE_IN_PLACE) return false;
+    const bool placed = pr_topo_num_nodes(w->topo) > 1 && w->plan.lane[0].numa_node >= 0;
+
+    if (w->plan.num_lanes < 2 && !placed) return false;
+    if (w->setup->cache.store == PR_STORE_IN_PLACE) return false;
     return w->setup->cache.mode != PR_CACHE_OFF || !w->out->of_row;
 }
 

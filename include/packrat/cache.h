@@ -194,14 +194,14 @@ void pr_store_ranges(const pr_store *store, pr_ranges *ranges);
 typedef struct pr_store_setup {
     const pr_features *features; /* outlive the store */
     int                kind;     /* pr_store_kind */
-    const pr_shards   *shards;   /* NULL or one shard: not sharded */
-    const pr_topo     *topo;     /* NULL: nothing is bound */
-    int                numa;     /* pr_numa_mode */
+    const pr_shards   *shards; /* NULL: not sharded. One shard is, where there are several nodes */
+    const pr_topo     *topo;   /* NULL: nothing is bound */
+    int                numa;   /* pr_numa_mode */
 } pr_store_setup;
 
 /* Open the store that `kind` names over a dataset's features. Copied on request or, with auto,
  * where dense rows take twice the last-level cache or more and at most half of the memory that is
- * left; with several shards auto copies whatever fits (pr_store_sharded, to be filled).
+ * left; with shards auto copies whatever fits (pr_store_sharded, to be filled).
  *
  *   why   NULL, or out: a literal that says what was chosen and why
  *
