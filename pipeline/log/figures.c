@@ -304,12 +304,13 @@ static const char locality_sql[] =
     "   GROUP BY phase, line, partition)"
     " GROUP BY phase, line HAVING count(mb_local) > 0 ORDER BY " PHASE_ORDER ", line";
 
+/* Exact passes have no batches. */
 static const char twice_sql[] =
     "SELECT phase, count(*), avg(num_inputs), avg(inputs_repeated),"
     " 100.0 * sum(inputs_repeated) / nullif(sum(num_inputs), 0),"
     " (SELECT 1.0 * sum(rows_replicated) / count(DISTINCT step) FROM step_partition AS p"
     "   WHERE p.run = ?1 AND p.phase = s.phase AND rows_replicated IS NOT NULL)"
-    " FROM step AS s WHERE run = ?1 AND inputs_repeated IS NOT NULL"
+    " FROM step AS s WHERE run = ?1 AND inputs_repeated IS NOT NULL AND batch_hash <> 0"
     " GROUP BY phase HAVING (SELECT max(partition) FROM step_partition AS p"
     "   WHERE p.run = ?1 AND p.phase = s.phase) > 0 ORDER BY " PHASE_ORDER;
 
