@@ -118,5 +118,7 @@ expect 2 "lanes is 65, must be|--lanes" "${train[@]}" --lanes 65 --log none
 must taskset -c 0 "${train[@]}" --lanes 2 --log none --json
 grep -Eq "affinity|cpuset" "$ERR" || fail "being kept to one CPU is not said"
 equal "restricted, and the same batches" "$(json lanes)" 2
+must env OMP_THREAD_LIMIT=1 "${train[@]}" --lanes 2 --threads 6 --log none --json
+equal "threads that OpenMP did not start are not counted" "$(json threads)" 2
 must "${train[@]}" --log none --json
 finish
