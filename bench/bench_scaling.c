@@ -179,12 +179,15 @@ static void report_auto(bench_output *out, const contest *c, const bench_choice 
     const bench_config *b = &c->grid->config[best], *a = &c->grid->config[choice->config];
     const double        of_best = median(&c->times[choice->config][0]) / median(&c->times[best][0]);
 
+    const bool measured = a->lanes == choice->lanes && a->threads == choice->threads;
+
     bench_output_note(out,
                       "batch %u: auto takes %u lane%s of %u thread%s in all%s%s; best "
-                      "measured: %u and %u; %.2f of it, %s",
-                      c->batch, a->lanes, a->lanes == 1 ? "" : "s", a->threads,
-                      a->threads == 1 ? "" : "s", choice->why[0] ? ": " : "", choice->why, b->lanes,
-                      b->threads, of_best, of_best <= 1.1 ? "within 10 %" : "NOT within 10 %");
+                      "measured: %u and %u; %s%.2f of it, %s",
+                      c->batch, choice->lanes, choice->lanes == 1 ? "" : "s", choice->threads,
+                      choice->threads == 1 ? "" : "s", choice->why[0] ? ": " : "", choice->why,
+                      b->lanes, b->threads, measured ? "" : "the nearest to auto's that was, ",
+                      of_best, of_best <= 1.1 ? "within 10 %" : "NOT within 10 %");
 }
 
 static void run_contest(bench_output *out, const bench_options *o, bench_world *world,

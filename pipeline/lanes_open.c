@@ -33,6 +33,9 @@ pr_status pri_lanes_open(pri_trainer *t)
     PR_TRY(pri_tuned_load(&setup->machine, &t->dataset->features, &t->plan, &t->tuned));
     for (; t->num_lanes < t->plan.num_lanes; t->num_lanes++)
         PR_TRY(pri_lane_create(t->topo, &t->plan, t->num_lanes, mode, &t->lane[t->num_lanes]));
+    t->plan.num_threads = 0; /* from here: those that OpenMP started, which may be fewer */
+    for (uint32_t i = 0; i < t->num_lanes; i++)
+        t->plan.num_threads += t->lane[i]->binding.num_threads;
 done:
     return st;
 }

@@ -97,6 +97,8 @@ bench_choice bench_grid_choice(const bench_grid *grid, uint32_t batch)
     BENCH_TRY(pr_topo_plan(grid->plan.world->topo, &wanted, &plan));
     wanted.lanes = pri_worth_lanes(&plan, &input, choice.why);
     BENCH_TRY(pr_topo_plan(grid->plan.world->topo, &wanted, &plan));
+    choice.lanes   = plan.num_lanes;
+    choice.threads = plan.num_threads;
     for (uint32_t i = 1; i < grid->num; i++) {
         const bench_config *a = &grid->config[i], *b = &grid->config[choice.config];
         const uint32_t      da = distance(a->lanes, plan.num_lanes);

@@ -36,7 +36,8 @@ double bench_grid_estimate(const bench_grid *grid, uint32_t which, uint32_t batc
 
 /* What a run takes that was told nothing about lanes. */
 typedef struct bench_choice {
-    uint32_t config; /* the one of the grid that is like it */
+    uint32_t lanes, threads;
+    uint32_t config; /* the one of the grid that is most like it */
     char     why[256];
 } bench_choice;
 

@@ -304,12 +304,13 @@ static const char locality_sql[] =
     "   GROUP BY phase, line, partition)"
     " GROUP BY phase, line HAVING count(mb_local) > 0 ORDER BY " PHASE_ORDER ", line";
 
+/* Exact passes have no batches. */
 static const char twice_sql[] =
     "SELECT phase, count(*), avg(num_inputs), avg(inputs_repeated),"
     " 100.0 * sum(inputs_repeated) / nullif(sum(num_inputs), 0),"
     " (SELECT 1.0 * sum(rows_replicated) / count(DISTINCT step) FROM step_partition AS p"
     "   WHERE p.run = ?1 AND p.phase = s.phase AND rows_replicated IS NOT NULL)"
-    " FROM step AS s WHERE run = ?1 AND inputs_repeated IS NOT NULL"
+    " FROM step AS s WHERE run = ?1 AND inputs_repeated IS NOT NULL AND batch_hash <> 0"
     " GROUP BY phase HAVING (SELECT max(partition) FROM step_partition AS p"
     "   WHERE p.run = ?1 AND p.phase = s.phase) > 0 ORDER BY " PHASE_ORDER;
 
@@ -329,14 +330,15 @@ static const char misplaced_sql[] =
 
 static const char note_sql[] = "SELECT text FROM note WHERE run = ?1 ORDER BY note";
 
-/* As v_slowest_steps, but with a limit that spares the sort of all steps. */
+/* As v_slowest_steps, but with a limit that spares the sort of all steps. CROSS JOIN has the phases
+ * read first: the other way round, SQLite sorts the phase anew for every step of it. */
 static const char slowest_sql[] =
     "SELECT s.phase, s.step, s.epoch, s.step_ns / 1e6, s.step_ns / nullif(p.median, 0),"
     " " PRI_LARGEST_STAGE ", " PRI_LARGEST_STAGE_NS " / 1e6, s.num_inputs, s.rows_moved,"
     " 100.0 * s.rows_hit / nullif(s.rows_hit + s.rows_added + s.rows_bypassed, 0)"
     " FROM (SELECT phase, pr_median(step_ns) AS median FROM step WHERE run = ?1"
     "   GROUP BY phase) AS p"
-    " JOIN step AS s ON s.run = ?1 AND s.phase = p.phase AND s.step IN ("
+    " CROSS JOIN step AS s ON s.run = ?1 AND s.phase = p.phase AND s.step IN ("
     "   SELECT x.step FROM step AS x WHERE x.run = ?1 AND x.phase = p.phase"
     "   ORDER BY x.step_ns DESC, x.step LIMIT ?2)"
     " ORDER BY CASE s.phase WHEN 'train' THEN 0 WHEN 'eval' THEN 1 WHEN 'infer' THEN 2 ELSE 3 END,"

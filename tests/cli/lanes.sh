@@ -36,7 +36,7 @@ pipelined|--lanes 3 --pipeline on
 copies of the graph|--lanes 3 --graph-copies on
 sampled evaluation|--lanes 3 --eval sampled
 strict where nothing need be bound|--lanes 1 --numa strict'
-hash='' eval='' losses=''
+hash=''
 while IFS='|' read -r name options; do
     read -ra words <<< "$options"
     must "${train[@]}" "${words[@]}" --log run.db --json
@@ -97,6 +97,9 @@ equal "partitions add up to their step" "$(sql run.db "SELECT count(*) FROM (SEL
         OR (s.rows_direct = 0 AND sum(p.rows_hit + p.rows_added + p.rows_bypassed) <> s.num_inputs))")" 0
 equal "bytes are local or remote" "$(sql run.db "SELECT count(*) FROM step WHERE phase = 'train'
     AND bytes_local + bytes_remote <> bytes_moved")" 0
+equal "and known, but for rows in place on several nodes" "$(sql run.db "SELECT count(*) FROM step
+    WHERE phase = 'train' AND bytes_local + bytes_remote IS NULL
+    AND run NOT IN ($(grep -nE '^(rows in place|read in place)\|' <<< "$cases" | cut -d: -f1 | paste -sd,))")" 0
 equal "lanes share the rows that the caches may keep" "$(sql run.db "SELECT max(n) <= 100 FROM
     (SELECT sum(rows_added - rows_victim) AS n FROM step WHERE phase = 'train'
     AND run = $(grep -nF 'few rows|' <<< "$cases" | cut -d: -f1))")" 1
@@ -115,5 +118,7 @@ expect 2 "lanes is 65, must be|--lanes" "${train[@]}" --lanes 65 --log none
 must taskset -c 0 "${train[@]}" --lanes 2 --log none --json
 grep -Eq "affinity|cpuset" "$ERR" || fail "being kept to one CPU is not said"
 equal "restricted, and the same batches" "$(json lanes)" 2
+must env OMP_THREAD_LIMIT=1 "${train[@]}" --lanes 2 --threads 6 --log none --json
+equal "threads that OpenMP did not start are not counted" "$(json threads)" 2
 must "${train[@]}" --log none --json
 finish

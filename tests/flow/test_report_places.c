@@ -182,6 +182,32 @@ static void twenty_lines_tell_of_any_number_of_steps(void **state)
     free(json);
 }
 
+/* They have no batches, so nothing of theirs was counted. */
+static void exact_passes_are_not_among_what_was_counted_twice(void **state)
+{
+    (void)state;
+    const char       *path = path_in(test_directory(), "a.db");
+    pr_steplog       *log  = NULL;
+    pr_step_partition parts[2];
+
+    assert_ok(pr_steplog_open(path, &fixture_run, &log));
+    for (int exact = 0; exact < 2; exact++) {
+        pr_step s = fixture_step(0, exact ? "off" : "packed");
+        if (exact) s.phase = PR_PHASE_EVAL;
+        if (exact) s.batch_hash = 0;
+        fixture_partitions(&s, parts, 2);
+        pr_steplog_step(log, &s, parts, 2);
+    }
+    assert_ok(pr_steplog_close(log, 0, NULL));
+    char *json = report_as(path, "json");
+    char *from = strstr(json, "\"twice\":["), *to = strstr(json, "\"placement\":");
+    assert_true(from && to > from);
+    *to = '\0';
+    expect(from, "\"phase\":\"train\"");
+    expect_none(from, "\"phase\":\"eval\"");
+    free(json);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -189,6 +215,7 @@ int main(void)
         cmocka_unit_test(the_page_has_the_same_as_bars_and_sentences),
         cmocka_unit_test(the_json_has_all_of_it_in_numbers),
         cmocka_unit_test(one_lane_on_one_node_has_a_short_report),
+        cmocka_unit_test(exact_passes_are_not_among_what_was_counted_twice),
         cmocka_unit_test(twenty_lines_tell_of_any_number_of_steps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
