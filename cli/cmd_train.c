@@ -57,12 +57,11 @@ static void print_lanes(const pr_train_result *r)
     if (r->pages_checked == 0)
         printf("memory      not verified: the kernel does not say where pages are\n");
     else if (r->pages_elsewhere)
-        printf("memory      %llu of %llu pages asked about are not on their node; packrat report "
-               "says which\n",
-               (unsigned long long)r->pages_elsewhere, (unsigned long long)r->pages_checked);
+        printf("memory      %llu of %llu pages are not on their node; packrat report says which\n",
+               (unsigned long long)r->pages_elsewhere, (unsigned long long)r->pages_present);
     else
-        printf("memory      on its node, by the kernel: %llu pages asked about\n",
-               (unsigned long long)r->pages_checked);
+        printf("memory      on its node, by the kernel: all %llu pages that were looked at\n",
+               (unsigned long long)r->pages_present);
 }
 
 /* Print what the steps came to; a run that was interrupted before its first one has no figures. */
@@ -117,6 +116,7 @@ static int print_json(command_call *call, const pr_train_result *r, int exit_sta
     results_known(&out, "bytes_remote", r->bytes_remote);
     results_real(&out, "inputs_repeated_per_step", r->inputs_repeated_per_step);
     results_count(&out, "pages_checked", r->pages_checked);
+    results_count(&out, "pages_present", r->pages_present);
     results_count(&out, "pages_elsewhere", r->pages_elsewhere);
     results_count(&out, "rows_lost", r->rows_lost);
     results_count(&out, "heap_calls", r->heap_calls);

@@ -17,13 +17,19 @@ typedef struct exact_job {
     const pri_exact       *exact;
     uint32_t               pass, part;
     pri_nn_times           times;
+    int64_t                lane_ns;
 } exact_job;
 
 static pr_status run_pass(pri_lane *lane, void *argument)
 {
     (void)lane;
-    exact_job *job = argument;
-    return pri_exact_pass(job->exact, job->pass, job->part, job->input->stop, &job->times);
+    exact_job      *job   = argument;
+    const int64_t   start = pr_now_ns();
+    const pr_status st =
+        pri_exact_pass(job->exact, job->pass, job->part, job->input->stop, &job->times);
+
+    job->lane_ns += pr_now_ns() - start;
+    return st;
 }
 
 /* Run all passes on all lanes. */
@@ -43,18 +49,21 @@ done:
 }
 
 /* Log an exact pass; each lane's partition has the rows it computed. */
-static void log_exact(pr_steplog *log, const pr_step *row, pri_lane *const *lanes,
-                      uint32_t num_lanes, const pri_exact *exact)
+static void log_exact(pr_steplog *log, pr_step *row, pri_lane *const *lanes, uint32_t num_lanes,
+                      const exact_job *job)
 {
+    const int64_t     twice = num_lanes > 1 ? PR_NULL_INT : 0; /* nobody counts */
     pr_step_partition partition[PR_MAX_LANES];
     pr_vid            begin;
 
+    row->inputs_repeated = twice;
     for (uint32_t i = 0; i < num_lanes; i++)
-        partition[i] = (pr_step_partition){ .partition   = lanes[i]->index,
-                                            .numa_node   = lanes[i]->numa_node,
-                                            .num_inputs  = pri_exact_rows(exact, i, &begin),
-                                            .bytes_bound = PR_NULL_INT,
-                                            .lane_ns     = row->step_ns };
+        partition[i] = (pr_step_partition){ .partition  = lanes[i]->index,
+                                            .numa_node  = lanes[i]->numa_node,
+                                            .num_inputs = pri_exact_rows(job[i].exact, i, &begin),
+                                            .rows_replicated = twice,
+                                            .bytes_bound     = PR_NULL_INT,
+                                            .lane_ns         = job[i].lane_ns };
     pr_steplog_step(log, row, partition, num_lanes);
 }
 
@@ -129,7 +138,7 @@ pr_status pri_evaluate_exact(pri_lane *const *lanes, uint32_t num_lanes,
             row.loss        = scored.loss;
             row.num_correct = (int64_t)scored.num_correct;
         }
-        log_exact(log, &row, lanes, num_lanes, exact);
+        log_exact(log, &row, lanes, num_lanes, job);
     }
 done:
     pri_exact_free(exact);

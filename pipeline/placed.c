@@ -10,7 +10,7 @@ struct pri_placed {
     pr_steplog      *log;  /* NULL: none */
     bool             said; /* what is elsewhere, once a run */
     bool             asks; /* false once the kernel has not answered */
-    uint64_t         pages_checked, pages_elsewhere;
+    uint64_t         pages_checked, pages_present, pages_elsewhere;
 
     /* of the check at hand */
     pr_ranges        ranges;
@@ -191,7 +191,11 @@ pr_status pri_placed_check(pri_placed *placed, uint64_t step)
         pr_steplog_placement(placed->log, &placed->sum[i]);
         placed->pages_checked += placed->sum[i].pages_checked;
         placed->pages_elsewhere += placed->sum[i].pages_elsewhere;
+        placed->pages_present += placed->sum[i].pages_on_node + placed->sum[i].pages_elsewhere;
     }
+    PR_CHECK(!placed->dropped || !placed->setup.strict, PR_E_UNSUPPORTED,
+             "%llu ranges of memory were not verified: more than there is room for (--numa strict)",
+             (unsigned long long)placed->dropped);
     if (placed->dropped)
         pr_diag(PR_DEBUG, "%llu ranges of memory were not verified: more than there is room for",
                 (unsigned long long)placed->dropped);
@@ -206,6 +210,11 @@ done:
 uint64_t pri_placed_pages_checked(const pri_placed *placed)
 {
     return placed->pages_checked;
+}
+
+uint64_t pri_placed_pages_present(const pri_placed *placed)
+{
+    return placed->pages_present;
 }
 
 uint64_t pri_placed_pages_elsewhere(const pri_placed *placed)

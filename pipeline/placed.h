@@ -39,8 +39,9 @@ void pri_placed_log_lanes(pri_placed *placed, pr_steplog *log);
  * asked about. */
 pr_status pri_placed_check(pri_placed *placed, uint64_t step);
 
-/* Pages asked about so far, over all checks, and those that were elsewhere. */
+/* Pages asked about so far, over all checks; those in memory, and of these those elsewhere. */
 uint64_t pri_placed_pages_checked(const pri_placed *placed);
+uint64_t pri_placed_pages_present(const pri_placed *placed);
 uint64_t pri_placed_pages_elsewhere(const pri_placed *placed);
 
 #endif

@@ -348,6 +348,7 @@ pr_status pr_train(const pr_train_setup *setup, const pr_hooks *hooks, pr_train_
 done:
     if (trainer.placed) {
         result->pages_checked   = pri_placed_pages_checked(trainer.placed);
+        result->pages_present   = pri_placed_pages_present(trainer.placed);
         result->pages_elsewhere = pri_placed_pages_elsewhere(trainer.placed);
     }
     st = pri_runlog_close(trainer.log, st, hooks ? hooks->stop : NULL, &result->rows_lost);

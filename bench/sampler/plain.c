@@ -184,13 +184,12 @@ void bench_plain_draw(bench_plain *p, pr_vids seeds, pr_draw draw, pr_batch *out
         draw_hop(p, draw, h);
         edges += p->block[h].num_edges;
     }
-    *out = (pr_batch){ .phase          = draw.phase,
-                       .step           = draw.step,
-                       .epoch          = draw.epoch,
-                       .num_seeds      = (uint32_t)seeds.n,
-                       .first_position = draw.first_position,
-                       .num_layers     = p->fanout.num_layers,
-                       .block          = p->block,
-                       .nodes          = { p->nodes.at, p->num_nodes },
-                       .num_edges      = edges };
+    *out = (pr_batch){ .phase      = draw.phase,
+                       .step       = draw.step,
+                       .epoch      = draw.epoch,
+                       .num_seeds  = (uint32_t)seeds.n,
+                       .num_layers = p->fanout.num_layers,
+                       .block      = p->block,
+                       .nodes      = { p->nodes.at, p->num_nodes },
+                       .num_edges  = edges };
 }

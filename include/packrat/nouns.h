@@ -87,13 +87,13 @@ typedef struct pr_block {
 /* What the sampler hands on. block[0] is the seeds' hop; block[h].num_src ==
  * block[h+1].num_dst; nodes[0 .. block[h].num_src) are the vertices of hop h. */
 typedef struct pr_batch {
-    pr_phase        phase;
-    uint64_t        step;
-    uint32_t        epoch;
-    uint32_t        num_seeds;
-    uint32_t        first_position; /* of seed 0 in the step's whole seed list (lanes) */
-    const uint32_t *positions;      /* [num_seeds] of each seed there; NULL: first_position + i */
-    uint32_t        num_layers;
+    pr_phase phase;
+    uint64_t step;
+    uint32_t epoch;
+    uint32_t num_seeds;
+    const uint32_t
+            *positions; /* [num_seeds] of each seed in the step's whole list; NULL: 0, 1, ... */
+    uint32_t num_layers;
     const pr_block *block; /* [num_layers] */
     pr_vids         nodes; /* distinct vertices in order of discovery, seeds first: the inputs */
     uint64_t        num_edges; /* over all hops */

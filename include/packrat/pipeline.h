@@ -154,7 +154,8 @@ typedef struct pr_train_result {
     uint64_t    bytes_moved;               /* of all training steps */
     int64_t     bytes_local, bytes_remote; /* of those; PR_NULL_INT: not known */
     double   inputs_repeated_per_step; /* mean of the steps where it was counted; NaN: one lane */
-    uint64_t pages_checked, pages_elsewhere; /* by the kernel, over all checks of the run */
+    uint64_t pages_checked; /* that the kernel was asked about, over all checks of the run */
+    uint64_t pages_present, pages_elsewhere; /* in memory; and of those not on their node */
     int64_t  elapsed_ns;
 } pr_train_result;
 

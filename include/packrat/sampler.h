@@ -107,9 +107,8 @@ typedef struct pr_draw {
     pr_phase        phase;
     uint32_t        epoch;
     uint64_t        step;
-    uint32_t        first_position; /* of seeds.at[0] in the whole seed list (lanes) */
-    const uint32_t *positions; /* [seeds.n] of each seed there, borrowed as long as the batch; NULL:
-                                  first_position + i. Only batch_hash depends on it */
+    const uint32_t *positions; /* [seeds.n] of each seed in the step's whole list (lanes), borrowed
+                                  as long as the batch; NULL: 0, 1, ... Only batch_hash has them */
 } pr_draw;
 
 /* Draw one batch: for every destination of hop h, in-neighbours as pr_sampler_kind says, fanout[h]

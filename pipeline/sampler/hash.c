@@ -100,8 +100,7 @@ uint64_t pri_hash_batch(const pr_batch *batch, uint32_t threads, uint64_t *input
         of_src               = done;
     }
     for (uint32_t i = 0; i < batch->num_seeds; i++) {
-        const uint64_t position =
-            batch->positions ? batch->positions[i] : (uint64_t)batch->first_position + i;
+        const uint64_t position = batch->positions ? batch->positions[i] : i;
         sum += pr_hash_seed(position, of_src[i]);
     }
     return sum;

@@ -320,7 +320,6 @@ pr_status pr_sampler_draw(pr_sampler *sampler, pr_batch_room *room, pr_vids seed
         .step           = draw.step,
         .epoch          = draw.epoch,
         .num_seeds      = (uint32_t)seeds.n,
-        .first_position = draw.first_position,
         .positions      = draw.positions,
         .num_layers     = sampler->fanout.num_layers,
     };

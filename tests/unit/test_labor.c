@@ -18,10 +18,9 @@ static void draw_some(const pr_graph *graph, const char *fanout, pr_sampler_opti
     pr_sampler    *sampler = labor_sampler(&o, num_seeds, threads, isa);
     pr_batch_room *room    = test_batch_room(sampler);
     for (uint32_t round = 0; round < rounds; round++) {
-        const pr_draw draw  = { .phase          = (pr_phase)(round % 4),
-                                .epoch          = round,
-                                .step           = round * UINT64_C(0x80000003),
-                                .first_position = round * 1000 };
+        const pr_draw draw  = { .phase = (pr_phase)(round % 4),
+                                .epoch = round,
+                                .step  = round * UINT64_C(0x80000003) };
         const pr_vids seeds = labor_seeds(ids, graph->num_nodes, num_seeds, round + 1);
         pr_batch      batch;
         assert_ok(pr_sampler_draw(sampler, room, seeds, draw, &batch));
@@ -164,14 +163,15 @@ static void r_is_a_function_of_seed_phase_step_and_vertex(void **state)
 
     (void)state;
     for (int i = 0; i < D; i++) indices[i] = (pr_vid)i, indptr[i + 1] = D;
-    const pr_graph graph = { D, D, indptr, indices, NULL };
-    const pr_vids  seed  = { &(pr_vid){ 0 }, 1 };
+    const pr_graph graph     = { D, D, indptr, indices, NULL };
+    const pr_vids  seed      = { &(pr_vid){ 0 }, 1 };
+    const uint32_t elsewhere = 5;
     for (int i = 0; i < 8; i++) { /* the last: another seed */
         labor_oracle_open(&o, &graph, "12,12", labor_options(1, 0, 1, 8), i < 7 ? 1 : 2);
         pr_sampler    *sampler = labor_sampler(&o, 1, 1, PR_ISA_AVX512);
         pr_batch_room *room    = test_batch_room(sampler);
         pr_draw        draw    = draws[i % 7];
-        for (int again = 0; again < 2; again++, draw.epoch = 9, draw.first_position = 5) {
+        for (int again = 0; again < 2; again++, draw.epoch = 9, draw.positions = &elsewhere) {
             assert_ok(pr_sampler_draw(sampler, room, seed, draw, &batch));
             for (int e = 0; e < K; e++) {
                 const pr_vid first  = batch.nodes.at[batch.block[0].indices[e]];

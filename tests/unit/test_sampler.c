@@ -179,6 +179,7 @@ static void every_batch_is_the_oracles(void **state)
         const pr_graph graph = random_graph(cases[c].n, cases[c].longest, seed);
         oracle         o     = { .graph = &graph, .seed = seed };
         pr_vid         ids[64];
+        uint32_t       positions[64];
 
         assert_ok(pr_fanout_parse(cases[c].fanout, 0, &o.fanout));
         pr_sampler    *sampler = sampler_of(&graph, cases[c].fanout, seed, 64, 2);
@@ -188,16 +189,17 @@ static void every_batch_is_the_oracles(void **state)
                 some_seeds(ids, graph.num_nodes, cases[c].num_seeds, seed + round);
             uint64_t hash = 0;
             pr_batch batch;
-            o.draw = (pr_draw){ .phase          = (pr_phase)(round % 4),
-                                .epoch          = round * 7,
-                                .step           = round * UINT64_C(0x80000001),
-                                .first_position = round * 1000000000 };
+            o.draw = (pr_draw){ .phase     = (pr_phase)(round % 4),
+                                .epoch     = round * 7,
+                                .step      = round * UINT64_C(0x80000001),
+                                .positions = round % 2 ? positions : NULL };
+            for (size_t i = 0; i < seeds.n; i++)
+                positions[i] = round * 600000000u + 3u * (uint32_t)i;
             assert_ok(pr_sampler_draw(sampler, room, seeds, o.draw, &batch));
             check_batch(&o, seeds, &batch);
             if (cases[c].longest > 1000) continue; /* recursion would take minutes */
             for (size_t i = 0; i < seeds.n; i++)
-                hash +=
-                    mix(mix((uint64_t)o.draw.first_position + i) ^ oracle_hash(&o, 0, seeds.at[i]));
+                hash += mix(mix(round % 2 ? positions[i] : i) ^ oracle_hash(&o, 0, seeds.at[i]));
             assert_true(hash == batch.hash);
             assert_true(batch.step == o.draw.step && batch.epoch == o.draw.epoch);
             assert_true(batch.phase == o.draw.phase && batch.sample_ns >= 0);
@@ -332,18 +334,21 @@ static void the_parts_of_lanes_add_up_to_the_hash_of_the_whole(void **state)
     pr_sampler    *sampler = sampler_of(&graph, "5,3,2", 8, 60, 1);
     pr_batch_room *room    = test_batch_room(sampler);
     pr_vid         ids[60];
+    uint32_t       positions[60];
     const pr_vids  seeds = some_seeds(ids, 400, 60, 1);
     pr_batch       batch;
 
     (void)state;
     assert_ok(pr_sampler_draw(sampler, room, seeds, (pr_draw){ .step = 9 }, &batch));
     const uint64_t whole = batch.hash;
+    for (uint32_t i = 0; i < 60; i++) positions[i] = i;
     for (uint32_t lanes = 2; lanes <= 60; lanes = lanes * 3 / 2 + 1) {
         uint64_t sum = 0;
         for (uint32_t lane = 0; lane < lanes; lane++) {
             const uint32_t from = lane * 60 / lanes, to = (lane + 1) * 60 / lanes;
             assert_ok(pr_sampler_draw(sampler, room, (pr_vids){ seeds.at + from, to - from },
-                                      (pr_draw){ .step = 9, .first_position = from }, &batch));
+                                      (pr_draw){ .step = 9, .positions = positions + from },
+                                      &batch));
             sum += batch.hash;
         }
         assert_true(sum == whole);
@@ -384,8 +389,8 @@ static void every_part_of_the_key_changes_the_draw(void **state)
             for (int e = 0; e < K; e++)
                 row[2 * i + h][e] = batch.nodes.at[batch.block[h].indices[e]];
         if (i < NUM) { /* the place in the seed list does not enter */
-            pr_draw moved        = draws[i];
-            moved.first_position = 77;
+            pr_draw moved   = draws[i];
+            moved.positions = &(uint32_t){ 77 };
             assert_ok(
                 pr_sampler_draw(sampler, room, (pr_vids){ &(pr_vid){ 0 }, 1 }, moved, &batch));
             for (int e = 0; e < K; e++)
