@@ -32,6 +32,13 @@ static void print_shard(const pr_placement *p, uint32_t s, FILE *out)
                 (unsigned long long)(shard->first_row + shard->num_rows - 1));
 }
 
+/* Tell whether a lane is drawn on a node: one of the whole machine is where its memory is, on the
+ * only node or behind all of them. */
+static bool is_home(const pr_placement *p, const pr_lane_plan *lane, const pr_node_plan *node)
+{
+    return lane->numa_node == node->numa_node || (lane->numa_node < 0 && p->num_nodes == 1);
+}
+
 /* Draw one node: its lanes, each with its partition, and its shards. */
 static void print_node(const pr_placement *p, const pr_node_plan *node, FILE *out)
 {
@@ -43,7 +50,7 @@ static void print_node(const pr_placement *p, const pr_node_plan *node, FILE *ou
     fprintf(out, "\n");
     for (uint32_t l = 0; l < p->plan.num_lanes; l++) {
         const pr_lane_plan *lane = &p->plan.lane[l];
-        if (lane->numa_node != node->numa_node) continue;
+        if (!is_home(p, lane, node)) continue;
         fprintf(out, "    lane %-3u       %u thread%s on core%s %u", l, lane->num_threads,
                 plural(lane->num_threads), plural(lane->num_cores), lane->first_core);
         if (lane->num_cores > 1) fprintf(out, " .. %u", lane->first_core + lane->num_cores - 1);

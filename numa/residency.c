@@ -55,7 +55,10 @@ pr_status pr_residency_read(const pr_range *range, uint64_t max_pages, pr_reside
     int       status[CHUNK];
 
     PR_CHECK(range && out, PR_E_ARG, "%s is NULL", range ? "out" : "range");
-    *out                  = (pr_residency){ 0 };
+    *out = (pr_residency){ 0 };
+    PR_CHECK(range->bytes <= UINTPTR_MAX - (uintptr_t)range->at, PR_E_ARG,
+             "a range of %zu bytes from %p on ends behind the last address", range->bytes,
+             range->at);
     const uintptr_t size  = (uintptr_t)sysconf(_SC_PAGESIZE);
     const uintptr_t first = (uintptr_t)range->at / size;
     const uintptr_t behind =

@@ -22,19 +22,36 @@ enum {
     COMPLAINTS          = 2 /* where hwloc writes them */
 };
 
-/* Bound the CPUs of a description from above: the product of the numbers that are not within
- * brackets. hwloc takes time quadratic in them. */
+/* Give what follows the first `end` in a text; its end when there is none. */
+static const char *behind(const char *text, char end)
+{
+    const char *at = strchr(text, end);
+    return at ? at + 1 : text + strlen(text);
+}
+
+/* Bound the CPUs of a description from above: the product of the numbers of its levels, read as
+ * hwloc reads them ("0x10" and "+16" are 16; attributes go up to the next bracket, whatever is in
+ * them). It takes time quadratic in them. */
 static uint64_t synthetic_cpus(const char *text)
 {
-    uint64_t product = 1;
-    int      depth   = 0;
+    const char *at      = *text == '(' ? behind(text, ')') : text;
+    uint64_t    product = 1;
 
-    for (const char *c = text; *c && product <= MAX_CPUS; c++) {
-        depth += (*c == '(' || *c == '[') - (*c == ')' || *c == ']');
-        const bool starts = c == text || c[-1] == ':' || isspace((unsigned char)c[-1]);
-        if (depth > 0 || !starts || !isdigit((unsigned char)*c)) continue;
-        const unsigned long n = strtoul(c, NULL, 10);
+    while (*at && product <= MAX_CPUS) {
+        if (isspace((unsigned char)*at)) {
+            at++;
+            continue;
+        }
+        if (*at == '[') { /* a memory beside the level */
+            at = behind(at, ']');
+            continue;
+        }
+        if (!isdigit((unsigned char)*at)) at = behind(at, ':');
+        char               *end;
+        const unsigned long n = strtoul(at, &end, 0);
+        if (end == at) break; /* hwloc says so, too */
         product *= n == 0 ? 1 : n > MAX_CPUS ? MAX_CPUS + 1 : n;
+        at = *end == '(' ? behind(end, ')') : end;
     }
     return product;
 }

@@ -46,6 +46,40 @@ static uint64_t bytes_of_dense_row(const pr_features *x)
     return pri_slab_ld(x->num_cols) * sizeof(float);
 }
 
+/* Give the most threads a core has in any lane. */
+static double crowding(const pr_plan *plan)
+{
+    double most = 0;
+
+    for (uint32_t l = 0; l < plan->num_lanes; l++)
+        most = fmax(most, (double)plan->lane[l].num_threads / plan->lane[l].num_cores);
+    return most;
+}
+
+/* Plan `lanes` lanes rather than as many as there can be, or a few more: threads that were asked
+ * for are not crowded on the cores of fewer nodes. Says so when it is the threads that decide. */
+static pr_status plan_fewer(draft *w, pr_plan_options *options, uint32_t lanes)
+{
+    pr_status     st    = PR_OK;
+    const pr_plan most  = w->plan;
+    const double  bound = fmax(1, crowding(&most));
+    char         *why   = w->out->lanes_why;
+
+    for (options->lanes = lanes; options->lanes < most.num_lanes; options->lanes++) {
+        PR_TRY(pr_topo_plan(w->topo, options, &w->plan));
+        if (crowding(&w->plan) <= bound) break;
+    }
+    if (options->lanes == most.num_lanes) w->plan = most;
+    if (options->lanes > lanes)
+        (void)snprintf(why, sizeof w->out->lanes_why, "%u threads want the cores of %u NUMA nodes",
+                       options->threads, options->lanes);
+    const size_t at = strcspn(w->plan.why, ";"); /* the words on lanes say "as asked for" */
+    (void)snprintf(w->plan.why + at, sizeof w->plan.why - at, "; %u lane%s: %s", w->plan.num_lanes,
+                   w->plan.num_lanes == 1 ? "" : "s", why);
+done:
+    return st;
+}
+
 /* Plan lanes; where the user left their number open, no more than the batches are worth. */
 static pr_status plan_lanes(draft *w)
 {
@@ -73,12 +107,8 @@ static pr_status plan_lanes(draft *w)
                           : 0,
         .shape      = &w->shape,
     };
-    options.lanes = pri_worth_lanes(&w->plan, &input, w->out->lanes_why);
-    if (options.lanes == w->plan.num_lanes) goto done;
-    PR_TRY(pr_topo_plan(w->topo, &options, &w->plan));
-    const size_t at = strcspn(w->plan.why, ";"); /* the words on lanes say "as asked for" */
-    (void)snprintf(w->plan.why + at, sizeof w->plan.why - at, "; %u lane%s: %s", w->plan.num_lanes,
-                   w->plan.num_lanes == 1 ? "" : "s", w->out->lanes_why);
+    const uint32_t lanes = pri_worth_lanes(&w->plan, &input, w->out->lanes_why);
+    if (lanes < w->plan.num_lanes) PR_TRY(plan_fewer(w, &options, lanes));
 done:
     return st;
 }

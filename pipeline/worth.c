@@ -59,30 +59,38 @@ static lane_work work_of(const pri_worth_input *in, double seeds)
     return work;
 }
 
-/* Put the plan's threads in order, most first; gives those of the first num_lanes together. */
-static uint32_t sort_threads(const pr_plan *plan, uint32_t num_lanes, uint32_t *threads)
+/* Give the threads of each lane of a plan for num_lanes, and their sum. One for fewer lanes than
+ * this has the nodes with the most cores, and all threads that find a core there. */
+static double share_threads(const pr_plan *plan, uint32_t num_lanes, double *threads)
 {
-    uint32_t total = 0;
+    uint32_t cores[PR_MAX_LANES], planned = 0;
+    double   here = 0, total = 0;
 
     for (uint32_t i = 0; i < plan->num_lanes; i++) {
         uint32_t at = i;
-        for (; at > 0 && threads[at - 1] < plan->lane[i].num_threads; at--)
-            threads[at] = threads[at - 1];
-        threads[at] = plan->lane[i].num_threads;
+        for (; at > 0 && cores[at - 1] < plan->lane[i].num_cores; at--) cores[at] = cores[at - 1];
+        cores[at] = plan->lane[i].num_cores;
+        planned += plan->lane[i].num_threads;
     }
-    for (uint32_t i = 0; i < num_lanes; i++) total += threads[i];
+    for (uint32_t i = 0; i < num_lanes; i++) here += cores[i];
+    const double kept = smaller(planned, here);
+    for (uint32_t i = 0; i < num_lanes; i++) {
+        threads[i] = num_lanes == plan->num_lanes ? plan->lane[i].num_threads
+                                                  : fmax(1, kept * cores[i] / here);
+        total += threads[i];
+    }
     return total;
 }
 
 double pri_worth_step_ns(const pr_plan *plan, const pri_worth_input *input, uint32_t num_lanes)
 {
-    uint32_t       threads[PR_MAX_LANES];
-    const uint32_t total   = sort_threads(plan, num_lanes, threads);
-    const double   seeds   = smaller(input->batch_size, (double)input->num_train);
-    const double   update  = PRI_WORTH_ADAM_NS + (num_lanes - 1) * PRI_WORTH_SUM_NS;
-    double         slowest = 0;
+    double threads[PR_MAX_LANES], slowest = 0;
 
-    PR_ASSERT(num_lanes >= 1 && num_lanes <= plan->num_lanes && total > 0);
+    PR_ASSERT(num_lanes >= 1 && num_lanes <= plan->num_lanes);
+    const double total  = share_threads(plan, num_lanes, threads);
+    const double seeds  = smaller(input->batch_size, (double)input->num_train);
+    const double update = PRI_WORTH_ADAM_NS + (num_lanes - 1) * PRI_WORTH_SUM_NS;
+
     for (uint32_t i = 0; i < num_lanes; i++) {
         const lane_work work = work_of(input, seeds * threads[i] / total);
         const double    time = work.alone + work.shared / threads[i];

@@ -10,9 +10,10 @@
  *     time(L) = max over lanes l of  alone(b_l) + shared(b_l) / T_l
  *             + update(L) / T  +  (L - 1) LANE           b_l = B T_l / T,  T = sum over l of T_l
  *
- * with T_l the threads of lane l; the L lanes with the most threads are those a plan for L lanes
- * has. Hop h of b seeds begins with V_h vertices (V_0 = b) and draws E_h = V_h min(fanout, mean
- * degree) edges; with the E_h ends anywhere among N vertices, as balls in bins,
+ * with T_l the threads of lane l. A plan for L lanes has the L nodes with the most cores, and of
+ * the threads of a plan for more lanes (--threads, a quota) all that find a core there. Hop h of b
+ * seeds begins with V_h vertices (V_0 = b) and draws E_h = V_h min(fanout, mean degree) edges; with
+ * the E_h ends anywhere among N vertices, as balls in bins,
  *
  *     V_{h+1} = V_h + (N - V_h) (1 - exp(-E_h / N))
  *
@@ -67,8 +68,8 @@ typedef struct pri_worth_input {
     const pr_model_shape *shape; /* of pr_model_describe; its layers are the fanout's */
 } pri_worth_input;
 
-/* Estimate the nanoseconds of a step on the num_lanes lanes of the plan that have most threads.
- * Cannot fail. O(lanes * layers). */
+/* Estimate the nanoseconds of a step on num_lanes lanes, of those the plan has the ones with the
+ * most cores. Cannot fail. O(lanes * layers). */
 double pri_worth_step_ns(const pr_plan *plan, const pri_worth_input *input, uint32_t num_lanes);
 
 /* Give the number of lanes, 1 .. plan->num_lanes, with the least estimate; of equals the fewest.

@@ -166,7 +166,8 @@ typedef struct pr_residency {
 
 /* Ask the kernel, page by page (move_pages without a target); of more than max_pages, as many at
  * even distances. 0: all. With numa_node -1 every present page counts as on its node.
- * PR_E_UNSUPPORTED when the kernel does not say. Some 0.1 us a page. */
+ * PR_E_UNSUPPORTED when the kernel does not say, PR_E_ARG for a range that ends behind the last
+ * address. Some 0.1 us a page. */
 pr_status pr_residency_read(const pr_range *range, uint64_t max_pages, pr_residency *out);
 
 /* Words for people and the log. */

@@ -223,6 +223,35 @@ static void a_placement_is_drawn_for_people(void **state)
     pr_topo_free(topo);
 }
 
+static void a_lane_of_the_whole_machine_is_drawn_where_its_memory_is(void **state)
+{
+    (void)state;
+    static pr_placement p;
+    static char         text[16384];
+    const struct {
+        const char *machine, *drawn;
+    } known[] = {
+        { "numa:1 core:2 pu:1",
+          "  node 0    1.0 GiB of memory\n    lane 0         2 threads on cores "
+          "0 .. 1\n    partition 0    slab and index of lane 0\n" },
+        { "numa:2 core:2 pu:1",
+          "  anywhere  2.0 GiB of memory\n    lane 0         4 threads on cores "
+          "0 .. 3\n    partition 0    slab and index of lane 0\n" },
+    };
+    const pr_demand d = { .num_rows = 10, .row_bytes = 64, .lane_bytes = { [PR_ITEM_SLAB] = MiB } };
+
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        const pr_topo_source source = { .synthetic = known[i].machine };
+        pr_topo             *topo   = test_machine(source, NULL);
+        test_place(topo, &(pr_plan_options){ .numa = PR_NUMA_OFF }, &d, &p);
+        FILE *file = fmemopen(text, sizeof text, "w");
+        pr_placement_print(&p, file);
+        fclose(file);
+        if (!strstr(text, known[i].drawn)) fail_msg("no '%s' in\n%s", known[i].drawn, text);
+        pr_topo_free(topo);
+    }
+}
+
 static void the_json_accounts_for_every_byte(void **state)
 {
     (void)state;
@@ -261,6 +290,7 @@ int main(void)
         cmocka_unit_test(latencies_decide_which_node_is_near),
         cmocka_unit_test(bad_demands_are_named),
         cmocka_unit_test(a_placement_is_drawn_for_people),
+        cmocka_unit_test(a_lane_of_the_whole_machine_is_drawn_where_its_memory_is),
         cmocka_unit_test(the_json_accounts_for_every_byte),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

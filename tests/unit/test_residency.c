@@ -159,11 +159,13 @@ static void ranges_beyond_the_list_are_counted(void **state)
 static void bad_questions_are_named(void **state)
 {
     (void)state;
-    const pr_range range = { .at = state, .bytes = 1 };
-    pr_residency   found;
+    pr_range     range = { .at = state, .bytes = 1 };
+    pr_residency found;
 
     assert_fails(PR_E_ARG, "range is NULL", pr_residency_read(NULL, 0, &found));
     assert_fails(PR_E_ARG, "out is NULL", pr_residency_read(&range, 0, NULL));
+    range.bytes = SIZE_MAX; /* few pages are asked about, should it be let through */
+    assert_fails(PR_E_ARG, "ends behind the last address", pr_residency_read(&range, 2, &found));
 }
 
 /* Machines that are not ours: hwloc would say yes and do nothing. */

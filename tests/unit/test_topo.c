@@ -358,9 +358,14 @@ static void bad_descriptions_are_refused_quickly(void **state)
         "((((((",
         "%s%n",
     };
-    static const char *const big[] = { "numa:256 core:256 pu:1", "numa:4 core:2000000000 pu:1",
-                                       "65536 65536 65536 65536", "pu:4097",
-                                       "numa:4294967295 core:4294967295 pu:4294967295" };
+    static const char *const big[] = { "numa:256 core:256 pu:1",
+                                       "numa:4 core:2000000000 pu:1",
+                                       "65536 65536 65536 65536",
+                                       "pu:4097",
+                                       "numa:4294967295 core:4294967295 pu:4294967295",
+                                       "numa:0x1000 core:0x1000 pu:1",
+                                       "numa:+4000 core:+4000 pu:1",
+                                       "numa:2(indexes=[:) core:4000 pu:4000" };
     char                     text[3000];
     pr_topo                 *topo;
 

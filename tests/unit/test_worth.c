@@ -162,6 +162,24 @@ static void uneven_lanes_count_by_their_threads_the_largest_first(void **state)
     assert_true(pri_worth_step_ns(&plan, &input, 2) > even);
 }
 
+/* Eight threads that were asked for, or that a quota grants, are one lane's as well as four's. */
+static void fewer_lanes_keep_the_threads(void **state)
+{
+    (void)state;
+    pr_plan         plan  = plan_of(4, 2);
+    const pr_plan   alone = plan_of(1, 8), two = plan_of(2, 4);
+    pri_worth_input input = input_of(2);
+    char            why[256];
+
+    for (uint32_t l = 0; l < 4; l++) plan.lane[l].num_cores = 8;
+    assert_true(fabs(pri_worth_step_ns(&plan, &input, 1) - pri_worth_step_ns(&alone, &input, 1)) <
+                1);
+    assert_true(fabs(pri_worth_step_ns(&plan, &input, 2) - pri_worth_step_ns(&two, &input, 2)) < 1);
+    assert_int_equal(pri_worth_lanes(&plan, &input, why), 1);
+    for (uint32_t l = 0; l < 4; l++) plan.lane[l].num_cores = 2; /* no more have a core */
+    assert_true(pri_worth_step_ns(&plan, &input, 1) > 2 * pri_worth_step_ns(&alone, &input, 1));
+}
+
 static void it_is_said_in_half_a_sentence(void **state)
 {
     (void)state;
@@ -194,6 +212,7 @@ int main(void)
         cmocka_unit_test(what_lanes_compute_twice_is_not_saved),
         cmocka_unit_test(rows_with_few_entries_are_little_work),
         cmocka_unit_test(uneven_lanes_count_by_their_threads_the_largest_first),
+        cmocka_unit_test(fewer_lanes_keep_the_threads),
         cmocka_unit_test(it_is_said_in_half_a_sentence),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
