@@ -46,36 +46,27 @@ static uint64_t bytes_of_dense_row(const pr_features *x)
     return pri_slab_ld(x->num_cols) * sizeof(float);
 }
 
-/* Give the most threads a core has in any lane. */
-static double crowding(const pr_plan *plan)
+/* Plan `lanes` lanes rather than as many as there can be. Threads that were asked for and find no
+ * core on the nodes that are left are not started: the batches are not worth the others' cores. */
+static pr_status plan_fewer(draft *w, pr_plan_options options, uint32_t lanes)
 {
-    double most = 0;
+    pr_status      st    = PR_OK;
+    const uint32_t asked = options.threads;
 
-    for (uint32_t l = 0; l < plan->num_lanes; l++)
-        most = fmax(most, (double)plan->lane[l].num_threads / plan->lane[l].num_cores);
-    return most;
-}
-
-/* Plan `lanes` lanes rather than as many as there can be, or a few more: threads that were asked
- * for are not crowded on the cores of fewer nodes. Says so when it is the threads that decide. */
-static pr_status plan_fewer(draft *w, pr_plan_options *options, uint32_t lanes)
-{
-    pr_status     st    = PR_OK;
-    const pr_plan most  = w->plan;
-    const double  bound = fmax(1, crowding(&most));
-    char         *why   = w->out->lanes_why;
-
-    for (options->lanes = lanes; options->lanes < most.num_lanes; options->lanes++) {
-        PR_TRY(pr_topo_plan(w->topo, options, &w->plan));
-        if (crowding(&w->plan) <= bound) break;
+    options.lanes   = lanes;
+    options.threads = 0;
+    PR_TRY(pr_topo_plan(w->topo, &options, &w->plan));
+    if (asked > 0 && asked < w->plan.num_threads) {
+        options.threads = asked;
+        PR_TRY(pr_topo_plan(w->topo, &options, &w->plan));
     }
-    if (options->lanes == most.num_lanes) w->plan = most;
-    if (options->lanes > lanes)
-        (void)snprintf(why, sizeof w->out->lanes_why, "%u threads want the cores of %u NUMA nodes",
-                       options->threads, options->lanes);
-    const size_t at = strcspn(w->plan.why, ";"); /* the words on lanes say "as asked for" */
-    (void)snprintf(w->plan.why + at, sizeof w->plan.why - at, "; %u lane%s: %s", w->plan.num_lanes,
-                   w->plan.num_lanes == 1 ? "" : "s", why);
+    const size_t at   = strcspn(w->plan.why, ";"); /* the words on lanes say "as asked for" */
+    const size_t room = sizeof w->plan.why - at;
+    const int    n    = snprintf(w->plan.why + at, room, "; %u lane%s: %s", w->plan.num_lanes,
+                           w->plan.num_lanes == 1 ? "" : "s", w->out->lanes_why);
+    if (asked > w->plan.num_threads && n > 0 && (size_t)n < room)
+        (void)snprintf(w->plan.why + at + n, room - (size_t)n, " (%u threads were asked for)",
+                       asked);
 done:
     return st;
 }
@@ -108,7 +99,7 @@ static pr_status plan_lanes(draft *w)
         .shape      = &w->shape,
     };
     const uint32_t lanes = pri_worth_lanes(&w->plan, &input, w->out->lanes_why);
-    if (lanes < w->plan.num_lanes) PR_TRY(plan_fewer(w, &options, lanes));
+    if (lanes < w->plan.num_lanes) PR_TRY(plan_fewer(w, options, lanes));
 done:
     return st;
 }
