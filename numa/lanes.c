@@ -5,6 +5,7 @@
  *   threads  in proportion to cores, one a lane at least
  */
 #include "numa/bind.h"
+#include "numa/print.h"
 #include "numa/topo.h"
 
 #include <stdlib.h>
@@ -133,11 +134,6 @@ static void say(pr_plan *plan, const char *format, ...)
     va_end(args);
 }
 
-static const char *plural(uint32_t n)
-{
-    return n == 1 ? "" : "s";
-}
-
 /* What limits the threads. Where the user asked for a number, what the machine grants is said when
  * that is less. */
 static void say_threads(const pr_topo *topo, const pr_plan_options *options, uint32_t cores,
@@ -150,7 +146,7 @@ static void say_threads(const pr_topo *topo, const pr_plan_options *options, uin
     const bool               short_of_time = quota > 0 && quota < cores;
     const uint32_t           threads       = plan->num_threads;
 
-    say(plan, "%u thread%s", threads, plural(threads));
+    say(plan, "%u thread%s", threads, pri_plural(threads));
     if (options->threads > 0)
         say(plan, " as asked for");
     else if (threads > default_threads(topo, cores))
@@ -172,7 +168,7 @@ static void say_lanes(const pr_plan_options *options, uint32_t nodes, uint32_t u
 {
     const uint32_t lanes = plan->num_lanes;
 
-    say(plan, "; %u lane%s", lanes, plural(lanes));
+    say(plan, "; %u lane%s", lanes, pri_plural(lanes));
     if (options->numa == PR_NUMA_OFF)
         say(plan, " as --numa is off");
     else if (lanes == 1 && plan->lane[0].numa_node < 0)
@@ -181,7 +177,7 @@ static void say_lanes(const pr_plan_options *options, uint32_t nodes, uint32_t u
     else if (options->lanes > lanes)
         say(plan, ", as there are no more threads");
     else if (options->lanes > 0)
-        say(plan, " as asked for, on %u of %u NUMA node%s%s", used, nodes, plural(nodes),
+        say(plan, " as asked for, on %u of %u NUMA node%s%s", used, nodes, pri_plural(nodes),
             shared ? ", which share cores" : "");
     else if (lanes < nodes)
         say(plan, ", as there are no more%s: %u of %u NUMA nodes",

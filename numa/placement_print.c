@@ -3,11 +3,6 @@
 
 #include <packrat/numa.h>
 
-static const char *plural(uint64_t n)
-{
-    return n == 1 ? "" : "s";
-}
-
 static void print_node_name(int32_t numa_node, FILE *out)
 {
     if (numa_node < 0)
@@ -52,7 +47,7 @@ static void print_node(const pr_placement *p, const pr_node_plan *node, FILE *ou
         const pr_lane_plan *lane = &p->plan.lane[l];
         if (!is_home(p, lane, node)) continue;
         fprintf(out, "    lane %-3u       %u thread%s on core%s %u", l, lane->num_threads,
-                plural(lane->num_threads), plural(lane->num_cores), lane->first_core);
+                pri_plural(lane->num_threads), pri_plural(lane->num_cores), lane->first_core);
         if (lane->num_cores > 1) fprintf(out, " .. %u", lane->first_core + lane->num_cores - 1);
         fprintf(out, "\n    partition %-3u  slab and index of lane %u\n", l, l);
     }
@@ -97,9 +92,9 @@ void pr_placement_print(const pr_placement *placement, FILE *out)
     if (p->num_shards == 0)
         fprintf(out, "rows are read where they are");
     else
-        fprintf(out, "rows in %u shard%s, %s", p->num_shards, plural(p->num_shards),
+        fprintf(out, "rows in %u shard%s, %s", p->num_shards, pri_plural(p->num_shards),
                 p->ranges ? "by range of ids" : "dealt row by row");
-    fprintf(out, "; %u partition%s; %s\n", p->plan.num_lanes, plural(p->plan.num_lanes),
+    fprintf(out, "; %u partition%s; %s\n", p->plan.num_lanes, pri_plural(p->plan.num_lanes),
             p->graph_copied ? "a copy of the graph for each lane" : "one graph");
     for (uint32_t n = 0; n < p->num_nodes; n++) print_node(p, &p->node[n], out);
     print_bytes(p, out);

@@ -14,4 +14,10 @@ pr_status pri_put_int(pr_status st, pr_json *object, const char *key, uint64_t v
 pr_status pri_put_item(pr_status st, pr_json *array, pr_json *item);
 pr_status pri_put_list(pr_status st, pr_json *object, const char *key, pr_json *list);
 
+/* The s of so many of a thing. */
+static inline const char *pri_plural(uint64_t n)
+{
+    return n == 1 ? "" : "s";
+}
+
 #endif

@@ -14,11 +14,6 @@ const char *pri_size_text(uint64_t size_bytes, char *out, size_t bytes)
     return out;
 }
 
-static const char *plural(uint32_t n)
-{
-    return n == 1 ? "" : "s";
-}
-
 /* Write the CPUs of a lane as a list: "0-3,8"; what is too long is cut. */
 static void cpus_text(const pr_topo *topo, const pr_lane_plan *lane, char *out, size_t bytes)
 {
@@ -38,7 +33,7 @@ static void print_lane(const pr_topo *topo, const pr_lane_plan *lane, uint32_t i
     cpus_text(topo, lane, cpus, sizeof cpus);
     fprintf(out, "  lane %-3u  %s, %u thread%s on %u core%s, CPUs %s\n", index,
             lane->numa_node < 0 ? "whole machine" : where, lane->num_threads,
-            plural(lane->num_threads), lane->num_cores, plural(lane->num_cores), cpus);
+            pri_plural(lane->num_threads), lane->num_cores, pri_plural(lane->num_cores), cpus);
 }
 
 static void print_usable(const pr_topo *topo, FILE *out)
@@ -47,8 +42,8 @@ static void print_usable(const pr_topo *topo, FILE *out)
                                       [PRI_LIMIT_AFFINITY] = "by affinity",
                                       [PRI_LIMIT_LIST]     = "by --cpus" };
 
-    fprintf(out, "usable      %u core%s, %u CPU%s", topo->num_cores, plural(topo->num_cores),
-            topo->num_cpus, plural(topo->num_cpus));
+    fprintf(out, "usable      %u core%s, %u CPU%s", topo->num_cores, pri_plural(topo->num_cores),
+            topo->num_cpus, pri_plural(topo->num_cpus));
     if (topo->limit != PRI_LIMIT_NONE)
         fprintf(out, " of %u (%s)", topo->machine_cpus, by[topo->limit]);
     if (topo->cpu_quota > 0)
@@ -67,14 +62,14 @@ void pr_topo_print(const pr_topo *topo, const pr_plan *plan, FILE *out)
     for (uint32_t i = 0; i < topo->num_nodes; i++) {
         const pri_node *node = &topo->node[i];
         fprintf(out, "  node %-3d  %u core%s, memory %s\n", node->os_index, node->num_cores,
-                plural(node->num_cores),
+                pri_plural(node->num_cores),
                 node->memory_bytes > 0 ? pri_size_text(node->memory_bytes, text, sizeof text)
                 : pri_topo_has_memory(topo, node) ? "unknown"
                                                   : "none");
     }
     if (!plan) return;
     fprintf(out, "plan        %u lane%s, %u thread%s, %s\n", plan->num_lanes,
-            plural(plan->num_lanes), plan->num_threads, plural(plan->num_threads),
+            pri_plural(plan->num_lanes), plan->num_threads, pri_plural(plan->num_threads),
             plan->can_bind ? "can bind"
             : topo->real   ? "cannot bind: the kernel refuses"
                            : "binds nothing: it is not this machine");

@@ -88,40 +88,30 @@ end_child
 equal "exit status" "$STATUS" 143
 [[ -z $(find . -name 'big*') ]] || fail "gen left $(find . -name 'big*' | head -n 3)"
 
-say "-- reorder, interrupted while METIS works in its process, leaves nothing and nobody"
+# interrupt_metis COMMAND TARGET OPTION...: ended while METIS works in its process, a command leaves
+# nothing and nobody.
+interrupt_metis() {
+    local command=$1 target=$2 worker=
+    shift 2
+    say "-- $command, interrupted while METIS works in its process, leaves nothing and nobody"
+    "$PACKRAT" "$command" --data web --out "$target" "$@" > "$OUT" 2> "$ERR" &
+    CHILD=$!
+    for ((i = 0; i < 3000; i++)); do
+        worker=$(pgrep -P "$CHILD") && break
+        kill -0 "$CHILD" 2> /dev/null || break
+        sleep 0.02
+    done
+    kill -TERM "$CHILD"
+    end_child
+    equal "exit status" "$STATUS" 143
+    [[ -n $worker ]] || fail "METIS had no process of its own"
+    ! kill -0 "$worker" 2> /dev/null || fail "METIS outlives packrat"
+    grep -q "interrupted by SIGTERM; nothing was written" "$ERR" || fail "$command does not say so"
+    [[ -z $(find . -name "${target%.npy}*") ]] || fail "$command left $(find . -name "${target%.npy}*")"
+}
 must "$PACKRAT" gen --kind rmat --nodes 100000 --edges 2000000 --features 4 --out web
-"$PACKRAT" reorder --data web --out web-sorted --order.method metis > "$OUT" 2> "$ERR" &
-CHILD=$!
-worker=
-for ((i = 0; i < 3000; i++)); do
-    worker=$(pgrep -P "$CHILD") && break
-    kill -0 "$CHILD" 2> /dev/null || break
-    sleep 0.02
-done
-kill -TERM "$CHILD"
-end_child
-equal "exit status" "$STATUS" 143
-[[ -n $worker ]] || fail "METIS had no process of its own"
-! kill -0 "$worker" 2> /dev/null || fail "METIS outlives packrat"
-grep -q "interrupted by SIGTERM; nothing was written" "$ERR" || fail "reorder does not say so"
-[[ -z $(find . -name 'web-sorted*') ]] || fail "reorder left $(find . -name 'web-sorted*')"
-
-say "-- partition, interrupted while METIS works in its process, leaves nothing and nobody"
-"$PACKRAT" partition --data web --out web-parts.npy --method metis > "$OUT" 2> "$ERR" &
-CHILD=$!
-worker=
-for ((i = 0; i < 3000; i++)); do
-    worker=$(pgrep -P "$CHILD") && break
-    kill -0 "$CHILD" 2> /dev/null || break
-    sleep 0.02
-done
-kill -TERM "$CHILD"
-end_child
-equal "exit status" "$STATUS" 143
-[[ -n $worker ]] || fail "METIS had no process of its own"
-! kill -0 "$worker" 2> /dev/null || fail "METIS outlives packrat"
-grep -q "interrupted by SIGTERM; nothing was written" "$ERR" || fail "partition does not say so"
-[[ -z $(find . -name 'web-parts*') ]] || fail "partition left $(find . -name 'web-parts*')"
+interrupt_metis reorder web-sorted --order.method metis
+interrupt_metis partition web-parts.npy --method metis
 
 say "-- train, interrupted while it looks for clusters, has no log and names none"
 for json in "" --json; do
