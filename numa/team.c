@@ -24,9 +24,9 @@ struct pri_team {
     uint32_t       lane, num_threads;
     int32_t        numa_node; /* -1: spans the machine */
     bool           strict, can_bind, entered;
-    bool           one_of_many; /* lanes: what the user did is said once, by whoever has them all */
-    hwloc_bitmap_t cpuset;      /* the lane's CPUs */
-    uint32_t       num_cores;
+    bool one_of_many;       /* lanes: what is not granted is said once, by whoever has them all */
+    hwloc_bitmap_t  cpuset; /* the lane's CPUs */
+    uint32_t        num_cores;
     hwloc_bitmap_t *core;   /* [num_cores] when every thread has a core of its own, else NULL */
     pthread_t       master; /* the thread that entered */
     hwloc_bitmap_t  before; /* its CPUs before */
@@ -171,11 +171,11 @@ static pr_status report(const pri_team *team, const pri_binding *binding, uint32
     if (binding->threads_bound && memory) goto done;
     snprintf(text, sizeof text, "lane %u: %u of %u threads are on their cores%s: %s", team->lane,
              num_placed, binding->num_threads, memory ? "" : ", no memory is bound to their node",
-             by_user           ? "OMP_PROC_BIND or OMP_PLACES has placed them"
-             : !team->can_bind ? "this machine cannot bind"
-                               : "the kernel refuses");
+             by_user             ? "OMP_PROC_BIND or OMP_PLACES has placed them"
+             : !team->topo->real ? "this is not their machine"
+                                 : "the kernel refuses");
     PR_CHECK(!team->strict, PR_E_UNSUPPORTED, "%s", text);
-    const bool quiet = team->numa_node < 0 || (by_user && team->one_of_many);
+    const bool quiet = team->numa_node < 0 || team->one_of_many;
     pr_diag(quiet ? PR_DEBUG : PR_INFO, "%s", text);
 done:
     return st;

@@ -169,19 +169,30 @@ static bool is_restricted(const pri_trainer *t)
     return t->plan.num_lanes < t->setup->placement.lanes;
 }
 
-/* The user's own placement of threads is honoured; what that leaves of lanes is said once. */
-static void say_user(const pri_trainer *t)
+/* What lanes were not granted, by the user's own placement of threads, which is honoured, or by the
+ * kernel, is said once for all of them. */
+static void say_refusals(const pri_trainer *t)
 {
-    char     text[PR_TEXT_BYTES];
-    uint32_t on_node = 0;
+    const bool by_user = t->lane[0]->binding.by_user;
+    const bool several = pr_topo_num_nodes(t->topo) > 1;
+    char       text[PR_TEXT_BYTES];
+    uint32_t   threads = 0, memory = 0;
 
-    if (t->num_lanes < 2 || !t->lane[0]->binding.by_user) return;
-    for (uint32_t i = 0; i < t->num_lanes; i++) on_node += t->lane[i]->binding.threads_bound;
-    snprintf(
-        text, sizeof text,
-        "OMP_PROC_BIND or OMP_PLACES has placed the threads, so that packrat binds none, and no "
-        "memory to their nodes: %u of %u lanes are on their cores",
-        on_node, t->num_lanes);
+    for (uint32_t i = 0; i < t->num_lanes; i++) {
+        threads += t->lane[i]->binding.threads_bound;
+        memory += t->lane[i]->binding.memory_bound || !several;
+    }
+    if (t->num_lanes < 2 || (!by_user && threads + memory == 2 * t->num_lanes)) return;
+    if (by_user)
+        snprintf(text, sizeof text,
+                 "OMP_PROC_BIND or OMP_PLACES has placed the threads, so that packrat binds none, "
+                 "and no memory to their nodes: %u of %u lanes are on their cores",
+                 threads, t->num_lanes);
+    else
+        snprintf(text, sizeof text,
+                 "the kernel refuses to bind: %u of %u lanes have their threads on their cores, %u "
+                 "have their memory on their node",
+                 threads, t->num_lanes, memory);
     pr_diag(PR_INFO, "%s", text);
     pr_steplog_note(t->log, text);
 }
@@ -194,7 +205,7 @@ void pri_lanes_say(const pri_trainer *t)
     if (is_restricted(t)) pr_diag(PR_INFO, "%s", t->plan.why);
     pr_steplog_note(t->log, t->plan.why);
     if (t->num_lanes > 1) pr_steplog_note(t->log, t->placing.parts_why);
-    say_user(t);
+    say_refusals(t);
     if (placement->why[0]) {
         pr_diag(placement->fits ? PR_INFO : PR_WARN, "%s", placement->why);
         pr_steplog_note(t->log, placement->why);

@@ -2,15 +2,16 @@
 # trainings.sh: what scripts/test-numa-vm has a guest of several NUMA nodes do, in one boot; not a
 # test by itself.
 #
-#   trainings.sh PACKRAT DATA NODES short|all UNIT-TEST...
+#   trainings.sh PACKRAT REFUSE DATA NODES short|all UNIT-TEST...
 #
 # DATA is the dataset, with parts$NODES.npy beside it. Leaves
 # under /out what the host then looks at: runs.tsv (name, exit status, the JSON of each run), runs.db
 # (the log of all of them), NAME.err (what each said), threads.tsv and maps.tsv (what the kernel says
 # of a run under way), unit.tsv (unit tests). There is busybox here and nothing else.
-packrat=$1 data=$2 nodes=$3 extent=$4
-shift 4
+packrat=$1 refuse=$2 data=$3 nodes=$4 extent=$5
+shift 5
 parts=${data%/*}/parts$nodes.npy
+under=
 cd /tmp || exit 1
 
 # run NAME COMMAND...: keep its exit status, what it says, and the last line it prints.
@@ -27,7 +28,8 @@ run() {
 train() {
     name=$1
     shift
-    run "$name" "$packrat" train --data "$data" --log /out/runs.db --json --tuning none \
+    # shellcheck disable=SC2086  # a program and its argument, or nothing
+    run "$name" $under "$packrat" train --data "$data" --log /out/runs.db --json --tuning none \
         --batch-size 64 --steps 20 --hidden 16 --fanout 5,5 --lanes "$nodes" "$@"
 }
 
@@ -113,6 +115,12 @@ if [ "$extent" = all ]; then
     train omp-lanes
     train omp-strict --numa strict
     unset OMP_PROC_BIND OMP_PLACES
+    for call in memory affinity; do
+        under="$refuse $call"
+        train refused-$call
+        train refused-$call-strict --numa strict
+    done
+    under=
     watch
 fi
 train strict --numa strict
