@@ -41,8 +41,8 @@ bool pri_bind_thread_is_on(const pr_topo *topo, hwloc_const_bitmap_t cpuset)
 bool pri_bind_try(const pr_topo *topo, const pr_plan *plan)
 {
     hwloc_bitmap_t before = hwloc_bitmap_alloc(), cpus = hwloc_bitmap_alloc();
-    bool           good =
-        plan->can_bind && topo->can_bind && before && cpus && pri_bind_thread_read(topo, before);
+    bool good = plan->can_bind && topo->can_bind && !pri_bind_by_user() && before && cpus &&
+                pri_bind_thread_read(topo, before);
 
     if (good) {
         for (uint32_t l = 0; good && l < plan->num_lanes; l++)

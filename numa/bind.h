@@ -20,7 +20,8 @@ bool pri_bind_thread_read(const pr_topo *topo, hwloc_bitmap_t out);
 bool pri_bind_thread_is_on(const pr_topo *topo, hwloc_const_bitmap_t cpuset);
 
 /* True when the calling thread could be bound to each lane's CPUs in turn, and was seen there; it
- * has its own CPUs back afterwards. Never for a machine that is not ours. */
+ * has its own CPUs back afterwards. Never for a machine that is not ours, nor where the user has
+ * placed the threads: a run binds none then. */
 bool pri_bind_try(const pr_topo *topo, const pr_plan *plan);
 
 /* Ask for the pages that the calling thread touches first on one node; -1: wherever the kernel

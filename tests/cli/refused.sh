@@ -29,5 +29,7 @@ equal "pages" "$(json pages_checked)" 0
 
 say "-- packrat topo does not claim what cannot be done"
 must "$refuse" affinity "$PACKRAT" topo --json
-equal "bound" "$(json bound)" 0
+equal "bound, refused" "$(json bound)" 0
+must env OMP_PLACES=cores "$PACKRAT" topo --json
+equal "bound, where the user has placed the threads" "$(json bound)" 0
 finish
