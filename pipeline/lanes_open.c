@@ -1,8 +1,6 @@
 /* lanes_open.c: see lanes_open.h. */
 #include "pipeline/lanes_open.h"
 
-#include <string.h>
-
 #include "pipeline/rank.h"
 
 pr_status pri_lanes_place(pri_trainer *t)
@@ -161,11 +159,8 @@ done:
 /* Whether people should know why there are just so many threads and lanes. */
 static bool is_restricted(const pri_trainer *t)
 {
-    const char *worth = t->placing.lanes_why; /* in the plan's words where it made lanes fewer */
-
-    if (pri_topo_is_limited(t->topo)) return true;
+    if (pri_topo_is_limited(t->topo) || t->placing.fewer_lanes) return true;
     if (t->plan.lane[0].numa_node < 0 && t->setup->machine.numa != PR_NUMA_OFF) return true;
-    if (worth[0] && strstr(t->plan.why, worth)) return true;
     return t->plan.num_lanes < t->setup->placement.lanes;
 }
 

@@ -60,9 +60,10 @@ static pr_status plan_fewer(draft *w, pr_plan_options options, uint32_t lanes)
         options.threads = asked;
         PR_TRY(pr_topo_plan(w->topo, &options, &w->plan));
     }
-    const size_t at   = strcspn(w->plan.why, ";"); /* the words on lanes say "as asked for" */
-    const size_t room = sizeof w->plan.why - at;
-    const int    n    = snprintf(w->plan.why + at, room, "; %u lane%s: %s", w->plan.num_lanes,
+    w->out->fewer_lanes = true;
+    const size_t at     = strcspn(w->plan.why, ";"); /* the words on lanes say "as asked for" */
+    const size_t room   = sizeof w->plan.why - at;
+    const int    n      = snprintf(w->plan.why + at, room, "; %u lane%s: %s", w->plan.num_lanes,
                            w->plan.num_lanes == 1 ? "" : "s", w->out->lanes_why);
     if (asked > w->plan.num_threads && n > 0 && (size_t)n < room)
         (void)snprintf(w->plan.why + at + n, room - (size_t)n, " (%u threads were asked for)",

@@ -12,7 +12,8 @@ typedef struct pri_placing {
     pr_shards    shards;    /* one at least; of a store that is not sharded: by lane alone, nodes -1
                                unless the machine has but one */
     uint8_t *of_row;        /* owned; shards.of_row, NULL for ranges */
-    char     lanes_why[256]; /* why there are no more lanes, as far as batches decided; "" */
+    bool     fewer_lanes;   /* than the machine would have, as batches are not worth more */
+    char     lanes_why[256]; /* what batches decided about lanes; "" where they had no say */
     char     parts_why[256]; /* how rows are dealt: half a sentence */
 } pri_placing;
 

@@ -165,12 +165,13 @@ static void small_batches_stay_on_one_lane_and_it_is_said(void **state)
     assert_int_equal(p->placement.plan.num_lanes, 1);
     assert_int_equal(p->placement.plan.num_threads, 4);
     assert_non_null(strstr(p->placement.plan.why, "not worth a second lane"));
-    assert_true(p->lanes_why[0]);
+    assert_true(p->lanes_why[0] && p->fewer_lanes);
     done(p);
     setup.placement.lanes = 4; /* who asks has them */
     p                     = placed(&setup, topo);
     assert_int_equal(p->placement.plan.num_lanes, 4);
     assert_string_equal(p->lanes_why, "");
+    assert_false(p->fewer_lanes);
     done(p);
     pr_topo_free(topo);
 }
