@@ -135,8 +135,7 @@ static bool may_shard(const draft *w)
     return w->setup->cache.mode != PR_CACHE_OFF || !w->out->of_row;
 }
 
-/* Give about how many distinct vertices a batch has: neighbours anywhere among the others, as balls
- * in bins. At most those of the worst batch. */
+/* Give about how many distinct vertices a batch has; at most those of the worst batch. */
 static uint64_t expected_inputs(const draft *w, uint32_t num_seeds, uint32_t max_inputs)
 {
     const double nodes  = w->data->graph.num_nodes;
@@ -145,7 +144,7 @@ static uint64_t expected_inputs(const draft *w, uint32_t num_seeds, uint32_t max
 
     for (uint32_t h = 0; h < w->fanout.num_layers; h++) {
         const double drawn = w->fanout.hop[h] < degree ? w->fanout.hop[h] : degree;
-        inputs += (nodes - inputs) * (1 - exp(-inputs * drawn / nodes));
+        inputs             = pri_worth_reach(inputs, inputs * drawn, nodes);
     }
     return inputs < max_inputs ? (uint64_t)inputs : max_inputs;
 }

@@ -36,6 +36,11 @@ static double layer_ns(const pri_worth_input *input, uint32_t layer, hop h)
     return 2 * terms * out * sizeof(float) * PRI_WORTH_BYTE_NS;
 }
 
+double pri_worth_reach(double known, double edges, double nodes)
+{
+    return nodes > known ? known + (nodes - known) * -expm1(-edges / nodes) : known;
+}
+
 static lane_work work_of(const pri_worth_input *in, double seeds)
 {
     const double     nodes  = (double)in->num_nodes;
@@ -47,8 +52,8 @@ static lane_work work_of(const pri_worth_input *in, double seeds)
 
     for (uint32_t l = fanout->num_layers; l-- > 0;) {
         const uint32_t drawn = fanout->hop[fanout->num_layers - 1 - l];
-        hop h = { .num_dst = known, .num_src = known, .edges = known * smaller(drawn, degree) };
-        if (nodes > known) h.num_src += (nodes - known) * -expm1(-h.edges / nodes);
+        hop h     = { .num_dst = known, .num_src = known, .edges = known * smaller(drawn, degree) };
+        h.num_src = pri_worth_reach(known, h.edges, nodes);
         work.alone += h.edges * PRI_WORTH_LABEL_NS;
         work.shared += h.edges * PRI_WORTH_DRAW_NS + layer_ns(in, l, h);
         if (scans) work.shared += known * degree * PRI_WORTH_SCAN_NS;

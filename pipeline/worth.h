@@ -68,6 +68,10 @@ typedef struct pri_worth_input {
     const pr_model_shape *shape; /* of pr_model_describe; its layers are the fanout's */
 } pri_worth_input;
 
+/* Give about how many of `nodes` vertices are known after a hop of so many edges, with `known` of
+ * them before: the formula above. */
+double pri_worth_reach(double known, double edges, double nodes);
+
 /* Estimate the nanoseconds of a step on num_lanes lanes, of those the plan has the ones with the
  * most cores. Cannot fail. O(lanes * layers). */
 double pri_worth_step_ns(const pr_plan *plan, const pri_worth_input *input, uint32_t num_lanes);
