@@ -121,19 +121,6 @@ static uint32_t default_threads(const pr_topo *topo, uint32_t cores)
 
 /* ---- why ---- */
 
-/* Append to why, cut to its room. */
-static void say(pr_plan *plan, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void say(pr_plan *plan, const char *format, ...)
-{
-    va_list args;
-    size_t  used = 0;
-
-    while (plan->why[used]) used++;
-    va_start(args, format);
-    (void)vsnprintf(plan->why + used, sizeof plan->why - used, format, args);
-    va_end(args);
-}
-
 /* What limits the threads. Where the user asked for a number, what the machine grants is said when
  * that is less. */
 static void say_threads(const pr_topo *topo, const pr_plan_options *options, uint32_t cores,
@@ -146,21 +133,24 @@ static void say_threads(const pr_topo *topo, const pr_plan_options *options, uin
     const bool               short_of_time = quota > 0 && quota < cores;
     const uint32_t           threads       = plan->num_threads;
 
-    say(plan, "%u thread%s", threads, pri_plural(threads));
+    pri_append(plan->why, sizeof plan->why, "%u thread%s", threads, pri_plural(threads));
     if (options->threads > 0)
-        say(plan, " as asked for");
+        pri_append(plan->why, sizeof plan->why, " as asked for");
     else if (threads > default_threads(topo, cores))
-        say(plan, ", one a lane");
+        pri_append(plan->why, sizeof plan->why, ", one a lane");
     else if (!short_of_time)
-        say(plan, threads < cores ? ", the most" : ", one a core");
+        pri_append(plan->why, sizeof plan->why, threads < cores ? ", the most" : ", one a core");
     if (topo->limit != PRI_LIMIT_NONE)
-        say(plan, ": %s leaves %u of %u CPUs", by[topo->limit], topo->num_cpus, topo->machine_cpus);
+        pri_append(plan->why, sizeof plan->why, ": %s leaves %u of %u CPUs", by[topo->limit],
+                   topo->num_cpus, topo->machine_cpus);
     if (short_of_time)
-        say(plan, "%s a CPU quota of %.2f", topo->limit != PRI_LIMIT_NONE ? " and" : ":", quota);
+        pri_append(plan->why, sizeof plan->why, "%s a CPU quota of %.2f",
+                   topo->limit != PRI_LIMIT_NONE ? " and" : ":", quota);
     if (topo->num_nodes < topo->machine_nodes)
-        say(plan, "%s the cpuset leaves the memory of %u of %u NUMA nodes",
-            topo->limit != PRI_LIMIT_NONE || short_of_time ? " and" : ":", topo->num_nodes,
-            topo->machine_nodes);
+        pri_append(plan->why, sizeof plan->why,
+                   "%s the cpuset leaves the memory of %u of %u NUMA nodes",
+                   topo->limit != PRI_LIMIT_NONE || short_of_time ? " and" : ":", topo->num_nodes,
+                   topo->machine_nodes);
 }
 
 static void say_lanes(const pr_plan_options *options, uint32_t nodes, uint32_t used, bool shared,
@@ -168,22 +158,24 @@ static void say_lanes(const pr_plan_options *options, uint32_t nodes, uint32_t u
 {
     const uint32_t lanes = plan->num_lanes;
 
-    say(plan, "; %u lane%s", lanes, pri_plural(lanes));
+    pri_append(plan->why, sizeof plan->why, "; %u lane%s", lanes, pri_plural(lanes));
     if (options->numa == PR_NUMA_OFF)
-        say(plan, " as --numa is off");
+        pri_append(plan->why, sizeof plan->why, " as --numa is off");
     else if (lanes == 1 && plan->lane[0].numa_node < 0)
-        say(plan, " over %u NUMA nodes, as OMP_PROC_BIND or OMP_PLACES has placed the threads",
-            nodes);
+        pri_append(plan->why, sizeof plan->why,
+                   " over %u NUMA nodes, as OMP_PROC_BIND or OMP_PLACES has placed the threads",
+                   nodes);
     else if (options->lanes > lanes)
-        say(plan, ", as there are no more threads");
+        pri_append(plan->why, sizeof plan->why, ", as there are no more threads");
     else if (options->lanes > 0)
-        say(plan, " as asked for, on %u of %u NUMA node%s%s", used, nodes, pri_plural(nodes),
-            shared ? ", which share cores" : "");
+        pri_append(plan->why, sizeof plan->why, " as asked for, on %u of %u NUMA node%s%s", used,
+                   nodes, pri_plural(nodes), shared ? ", which share cores" : "");
     else if (lanes < nodes)
-        say(plan, ", as there are no more%s: %u of %u NUMA nodes",
-            lanes == PR_MAX_LANES ? "" : " threads", used, nodes);
+        pri_append(plan->why, sizeof plan->why, ", as there are no more%s: %u of %u NUMA nodes",
+                   lanes == PR_MAX_LANES ? "" : " threads", used, nodes);
     else
-        say(plan, nodes == 1 ? ", as one NUMA node has cores" : ", one a NUMA node");
+        pri_append(plan->why, sizeof plan->why,
+                   nodes == 1 ? ", as one NUMA node has cores" : ", one a NUMA node");
 }
 
 /* ---- the plan ---- */

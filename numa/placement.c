@@ -11,6 +11,7 @@
 
 #include <string.h>
 
+#include "numa/print.h"
 #include "numa/topo.h"
 
 const char *pr_item_name(pr_item item)
@@ -47,17 +48,6 @@ typedef struct draft {
     uint64_t         room[PR_MAX_NUMA_NODES];     /* bytes left for rows */
     uint64_t         spilled, homeless;           /* rows */
 } draft;
-
-static void say(pr_placement *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void say(pr_placement *p, const char *format, ...)
-{
-    const size_t used = strlen(p->why);
-    va_list      args;
-
-    va_start(args, format);
-    (void)vsnprintf(p->why + used, sizeof p->why - used, format, args);
-    va_end(args);
-}
 
 /* ---- what is asked for ---- */
 
@@ -297,13 +287,14 @@ static void judge(draft *w)
 
     p->fits = w->homeless == 0;
     if (w->spilled)
-        say(p, "%llu rows (%.2f GiB) are on other nodes than their lanes, which have no room",
-            (unsigned long long)w->spilled,
-            (double)w->spilled * (double)w->demand->row_bytes / 0x1p30);
+        pri_append(p->why, sizeof p->why,
+                   "%llu rows (%.2f GiB) are on other nodes than their lanes, which have no room",
+                   (unsigned long long)w->spilled,
+                   (double)w->spilled * (double)w->demand->row_bytes / 0x1p30);
     if (w->homeless)
-        say(p, "%s%llu rows (%.2f GiB) have no room on any node", p->why[0] ? "; " : "",
-            (unsigned long long)w->homeless,
-            (double)w->homeless * (double)w->demand->row_bytes / 0x1p30);
+        pri_append(p->why, sizeof p->why, "%s%llu rows (%.2f GiB) have no room on any node",
+                   p->why[0] ? "; " : "", (unsigned long long)w->homeless,
+                   (double)w->homeless * (double)w->demand->row_bytes / 0x1p30);
     for (uint32_t i = 0; i <= w->topo->num_nodes; i++) {
         pr_node_plan  *n       = &p->node[i];
         const uint64_t expects = w->kept[i] + n->bytes[PR_ITEM_STORE];
@@ -313,15 +304,16 @@ static void judge(draft *w)
         known = known && (n->memory_bytes || !pri_topo_has_memory(w->topo, &w->topo->node[i]));
         if (n->memory_bytes == 0 || expects <= n->memory_bytes) continue;
         p->fits = false;
-        say(p, "%snode %d is asked for %.2f GiB, it has %.2f", p->why[0] ? "; " : "", n->numa_node,
-            (double)expects / 0x1p30, (double)n->memory_bytes / 0x1p30);
+        pri_append(p->why, sizeof p->why, "%snode %d is asked for %.2f GiB, it has %.2f",
+                   p->why[0] ? "; " : "", n->numa_node, (double)expects / 0x1p30,
+                   (double)n->memory_bytes / 0x1p30);
     }
     if (p->node[w->topo->num_nodes].total_bytes == 0) return;
     p->node[p->num_nodes++].memory_bytes = memory;
     if (!known || total <= memory || !p->fits) return;
     p->fits = false;
-    say(p, "%sthe machine is asked for %.2f GiB, it has %.2f", p->why[0] ? "; " : "",
-        (double)total / 0x1p30, (double)memory / 0x1p30);
+    pri_append(p->why, sizeof p->why, "%sthe machine is asked for %.2f GiB, it has %.2f",
+               p->why[0] ? "; " : "", (double)total / 0x1p30, (double)memory / 0x1p30);
 }
 
 pr_status pr_placement_make(const pr_topo *topo, const pr_plan *plan, const pr_demand *demand,

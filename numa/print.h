@@ -1,4 +1,4 @@
-/* print.h: what the two printers of numa/ share: sizes as people read them, and JSON that is built
+/* print.h: what numa/ says things with: sizes as people read them, texts that grow, and JSON that is built
  * without asking after each member. */
 #ifndef NUMA_PRINT_H
 #define NUMA_PRINT_H
@@ -13,6 +13,10 @@ const char *pri_size_text(uint64_t size_bytes, char *out, size_t bytes);
 pr_status pri_put_int(pr_status st, pr_json *object, const char *key, uint64_t value);
 pr_status pri_put_item(pr_status st, pr_json *array, pr_json *item);
 pr_status pri_put_list(pr_status st, pr_json *object, const char *key, pr_json *list);
+
+/* Append to a text of that many bytes, cut to them. */
+void pri_append(char *text, size_t bytes, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* The s of so many of a thing. */
 static inline const char *pri_plural(uint64_t n)

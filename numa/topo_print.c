@@ -3,6 +3,19 @@
 #include "numa/print.h"
 #include "numa/topo.h"
 
+#include <stdarg.h>
+#include <string.h>
+
+void pri_append(char *text, size_t bytes, const char *format, ...)
+{
+    const size_t used = strlen(text);
+    va_list      args;
+
+    va_start(args, format);
+    (void)vsnprintf(text + used, bytes - used, format, args);
+    va_end(args);
+}
+
 const char *pri_size_text(uint64_t size_bytes, char *out, size_t bytes)
 {
     static const char *const unit[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
