@@ -18,7 +18,7 @@ typedef struct pri_local_rows {
     uint32_t       num_ranges;
     pr_vid         first[PR_MAX_SHARDS], rows[PR_MAX_SHARDS]; /* [num_ranges], not empty */
     const uint8_t *of_row;
-    uint8_t        is_local[256]; /* by shard */
+    uint8_t        is_local[PR_MAX_SHARDS]; /* by shard */
 } pri_local_rows;
 
 /* Prepare to count. Cannot fail.

@@ -18,8 +18,8 @@ typedef struct pri_sharded {
     uint32_t          *place_of; /* [num_rows], read by every lane: its pages are spread over all
                                     nodes; NULL: ranges */
     size_t     place_bytes;
-    uint64_t   first_place[129]; /* [num_shards + 1] */
-    pr_eid     first_element[129];
+    uint64_t   first_place[PR_MAX_SHARDS + 1]; /* [num_shards + 1] */
+    pr_eid     first_element[PR_MAX_SHARDS + 1];
     pri_spread rows;                  /* dense */
     pri_spread indptr, indices, data; /* csr */
 } pri_sharded;

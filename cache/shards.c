@@ -8,8 +8,6 @@
 #include "base/clones.h"
 #include "cache/slab.h"
 
-_Static_assert(sizeof((pr_shards *)0)->node / sizeof(int32_t) == PR_MAX_SHARDS, "PR_MAX_SHARDS");
-
 PRI_CLONES static uint8_t highest_shard(const uint8_t *of_row, size_t n)
 {
     uint8_t top = 0;

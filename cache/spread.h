@@ -25,7 +25,7 @@ typedef struct pri_spreader {
 typedef struct pri_spread {
     char  *at;
     size_t bytes;
-    size_t cut[129]; /* [num_shards + 1] */
+    size_t cut[PR_MAX_SHARDS + 1]; /* [num_shards + 1] */
 } pri_spread;
 
 /* Map zeroed pages and bind each part before it is touched.

@@ -40,7 +40,7 @@ static void begin_rows(const pri_sharded *own, const bool *mine)
     const pr_shards *const shards = own->head.shards;
     const pr_eid *const    from   = own->from->indptr;
     pr_eid *const          indptr = (pr_eid *)own->indptr.at;
-    pr_eid                 next[129];
+    pr_eid                 next[PR_MAX_SHARDS + 1];
 
     memcpy(next, own->first_element, sizeof next);
     for (pr_vid v = 0; v < own->head.num_rows; v++) {
@@ -53,11 +53,11 @@ static void begin_rows(const pri_sharded *own, const bool *mine)
 
 void pri_sharded_fill(pr_store *store, uint32_t lane)
 {
-    const pri_sharded     *own       = (const pri_sharded *)store;
-    const pr_shards *const shards    = store->shards;
-    const uint32_t         num       = shards->num_shards;
-    const bool             csr       = own->own.kind == PR_FEATURES_CSR;
-    bool                   mine[256] = { false };
+    const pri_sharded     *own                 = (const pri_sharded *)store;
+    const pr_shards *const shards              = store->shards;
+    const uint32_t         num                 = shards->num_shards;
+    const bool             csr                 = own->own.kind == PR_FEATURES_CSR;
+    bool                   mine[PR_MAX_SHARDS] = { false };
 
     if (!own->from) return;
     for (uint32_t s = 0; s < num; s++) mine[s] = shards->lane[s] == lane;

@@ -110,12 +110,12 @@ static pr_eid elements_of(const pr_features *x, uint64_t begin, uint64_t end)
 /* Count the rows of every shard, and lay the shards out one behind the other. */
 static pr_status lay_out(pri_sharded *own, const pr_shards *shards, uint64_t unit)
 {
-    pr_status          st            = PR_OK;
-    const pr_features *x             = own->from;
-    const bool         csr           = x->kind == PR_FEATURES_CSR;
-    const uint32_t     num           = shards->num_shards;
-    uint64_t           rows[256]     = { 0 };
-    pr_eid             elements[256] = { 0 };
+    pr_status          st                      = PR_OK;
+    const pr_features *x                       = own->from;
+    const bool         csr                     = x->kind == PR_FEATURES_CSR;
+    const uint32_t     num                     = shards->num_shards;
+    uint64_t           rows[PR_MAX_SHARDS]     = { 0 };
+    pr_eid             elements[PR_MAX_SHARDS] = { 0 };
 
     for (uint32_t s = 0; s < num && !shards->of_row; s++) {
         rows[s] = shards->first[s + 1] - shards->first[s];
@@ -143,7 +143,7 @@ static pr_status make_table(pri_sharded *own, const pr_shards *shards, const pr_
 {
     pr_status    st = PR_OK;
     const pr_vid n  = own->head.num_rows;
-    uint64_t     next[129];
+    uint64_t     next[PR_MAX_SHARDS + 1];
 
     own->place_bytes = ((size_t)n + 1) * sizeof *own->place_of;
     own->place_of    = pri_pages_map(own->place_bytes, 1);
@@ -163,7 +163,7 @@ static pr_status map(pri_spreader *how, const uint64_t *first, uint64_t total, s
 {
     pr_status      st  = PR_OK;
     const uint32_t num = how->shards->num_shards;
-    size_t         cut[129];
+    size_t         cut[PR_MAX_SHARDS + 1];
 
     if (total == 0) total = 1;
     PR_CHECK(!__builtin_mul_overflow(total, size, &cut[num]) && cut[num] <= SIZE_MAX / 4,

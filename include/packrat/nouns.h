@@ -3,6 +3,8 @@
 #ifndef PACKRAT_NOUNS_H
 #define PACKRAT_NOUNS_H
 
+#include <packrat/numa.h>
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -117,10 +119,10 @@ typedef struct pr_slab {
 /* Which NUMA node, and which lane, has a row of the store; a value. */
 typedef struct pr_shards {
     uint32_t       num_shards;
-    int32_t        node[128];  /* [num_shards] PR_MAX_SHARDS; OS index, -1: not known */
-    uint32_t       lane[128];  /* [num_shards] that works for its rows */
-    pr_vid         first[129]; /* ranges: shard s has rows first[s] .. first[s+1]-1 */
-    const uint8_t *of_row;     /* [num_rows] a shard each, borrowed; NULL: shards are ranges */
+    int32_t        node[PR_MAX_SHARDS];      /* [num_shards] OS index, -1: not known */
+    uint32_t       lane[PR_MAX_SHARDS];      /* [num_shards] that works for its rows */
+    pr_vid         first[PR_MAX_SHARDS + 1]; /* ranges: shard s has rows first[s] .. first[s+1]-1 */
+    const uint8_t *of_row; /* [num_rows] a shard each, borrowed; NULL: shards are ranges */
 } pr_shards;
 
 #define PR_NULL_INT INT64_MIN /* SQL NULL in an integer column of the log */
