@@ -1,5 +1,5 @@
-/* print.h: what numa/ says things with: sizes as people read them, texts that grow, and JSON that is built
- * without asking after each member. */
+/* print.h: what numa/ says things with: sizes as people read them, texts that grow, and JSON that
+ * is built without asking after each member. */
 #ifndef NUMA_PRINT_H
 #define NUMA_PRINT_H
 
