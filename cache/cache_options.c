@@ -28,7 +28,8 @@ static const pr_option options[] = {
     { "cache.store", "",
       "read rows from a copy on huge pages or where the loader left them; auto: copied if they are "
       "large and fit in half of the free memory",
-      "auto", PR_OPT_CHOICE, offsetof(pr_cache_options, store), 0, 0, "auto|copied|in-place" },
+      "auto", PR_OPT_CHOICE, offsetof(pr_cache_options, store), 0, 0,
+      "auto|copied|in-place|direct" },
     { "cache.reader", "",
       "when rows are read after they were placed: next keeps them in the processor's caches, later "
       "does not; auto: next if a batch fits",

@@ -8,13 +8,15 @@
 
 enum { CHUNK_BYTES = 32 << 10, CHUNK_MOST = 128, CHUNK_LEAST = 32 };
 
-pr_status pri_carry_fetch(const pr_cache *c)
+pr_status pri_carry_fetch(pr_cache *c)
 {
     pr_status st = PR_OK;
 
+    c->cost = (pr_fetch_cost){ 0 };
     for (uint32_t p = 0; p < c->num_planes; p++)
         if (c->store[p]->calls->fetch)
-            PR_TRY(c->store[p]->calls->fetch(c->store[p], c->write, c->num_writes));
+            PR_TRY(c->store[p]->calls->fetch(c->store[p], c->fetcher[p], c->write, c->num_writes,
+                                             &c->cost));
 done:
     return st;
 }

@@ -39,7 +39,9 @@ struct pr_cache {
     pri_dense      dense[PR_MAX_PLANES];
 
     const pr_store   *store[PR_MAX_PLANES];
-    pri_slab          slab[PR_MAX_PLANES]; /* not in mode off */
+    pri_fetcher      *fetcher[PR_MAX_PLANES]; /* NULL: the store needs none */
+    pr_fetch_cost     cost;                   /* of the last fetch */
+    pri_slab          slab[PR_MAX_PLANES];    /* not in mode off */
     size_t            row_ahead[PR_MAX_PLANES];
     const pri_policy *policy; /* resident mode, else NULL */
     void             *policy_state;
@@ -79,7 +81,7 @@ void pri_cache_measure(const pr_cache_options *options, pr_vid num_rows, uint32_
 uint32_t pri_cache_capacity_for(const pr_cache *cache, uint64_t m);
 
 /* Bring the plan's rows of slow tiers to staging, in all planes. */
-pr_status pri_carry_fetch(const pr_cache *cache);
+pr_status pri_carry_fetch(pr_cache *cache);
 
 /* Carry the plan out in all planes: move survivors, write rows, and make the index follow. Cannot
  * fail; same result for any number of threads. */

@@ -6,24 +6,55 @@
 #include "base/check.h"
 #include "cache/copy.h"
 
+/* What one partition has on its way from a slow store: reads in flight, and rows in staging. */
+typedef struct pri_fetcher pri_fetcher;
+
 /* Where rows are to go, and how. */
 typedef struct pri_place {
-    const pri_write *write; /* [n] */
-    size_t           n;
-    float           *rows; /* slot 0; 64-byte aligned */
-    size_t           ld;   /* elements from slot to slot, a multiple of 16 */
-    int              isa;
-    pri_stores       stores;
-    int              prefetch_to; /* as in pr_tuning */
-    size_t           row_ahead;   /* rows from the one copied to the one prefetched */
+    const pri_write   *write; /* [n] */
+    size_t             n;
+    float             *rows; /* slot 0; 64-byte aligned */
+    size_t             ld;   /* elements from slot to slot, a multiple of 16 */
+    int                isa;
+    pri_stores         stores;
+    int                prefetch_to; /* as in pr_tuning */
+    size_t             row_ahead;   /* rows from the one copied to the one prefetched */
+    const pri_fetcher *fetcher;     /* of the partition that places; NULL: the store has none */
 } pri_place;
+
+/* What a partition needs to bring rows of one store. */
+typedef struct pri_fetcher_setup {
+    const pr_io_options *io;
+    uint32_t             max_rows;        /* that one plan may have to fetch */
+    void (*thread_begins)(void *context); /* may be NULL */
+    void *context;
+} pri_fetcher_setup;
 
 typedef struct pri_store_calls {
     void (*free)(pr_store *store);
 
     /* Bring rows to where `place` can reach them at memory speed. NULL: they always are. Whatever
-     * can fail fails here, before any slot is touched. */
-    pr_status (*fetch)(const pr_store *store, const pri_write *write, size_t n);
+     * can fail fails here, before any slot is touched.
+     *
+     *   fetcher   of the partition; NULL for stores without open_fetcher
+     *   cost      out, added to */
+    pr_status (*fetch)(const pr_store *store, pri_fetcher *fetcher, const pri_write *write,
+                       size_t n, pr_fetch_cost *cost);
+
+    /* Make what a partition brings rows with, before its first fetch. NULL: nothing is needed. */
+    pr_status (*open_fetcher)(const pr_store *store, const pri_fetcher_setup *setup,
+                              pri_fetcher **out);
+    void (*free_fetcher)(pri_fetcher *fetcher); /* ends reads in flight; NULL is fine */
+
+    /* Begin to read rows that a later fetch will ask for, all or none; those that are on their way
+     * already cost nothing. False: there is no room now, try again after a place. Never waits. The
+     * cost becomes that of the fetch that asks for them. NULL: there is no reading early. */
+    bool (*read_early)(pri_fetcher *fetcher, const pr_vid *ids, size_t n);
+
+    /* The rows of the last fetch are in their slots: their staging may be used again. */
+    void (*placed)(pri_fetcher *fetcher, const pri_write *write, size_t n);
+
+    const char *(*describe)(const pri_fetcher *fetcher); /* see pr_cache_io */
 
     /* Write row write[i].id to rows + write[i].to * ld for i in begin .. end-1, num_cols floats
      * each, padding zero. Slots are distinct; other ranges may be placed by other threads at the

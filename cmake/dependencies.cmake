@@ -9,6 +9,9 @@ pkg_check_modules(HWLOC REQUIRED IMPORTED_TARGET hwloc)
 pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
+pkg_check_modules(URING REQUIRED IMPORTED_TARGET liburing)
+pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
+pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib)
 find_path(RANDOM123_INCLUDE_DIR Random123/philox.h REQUIRED)
 find_path(METIS_INCLUDE_DIR metis.h REQUIRED)
 find_library(METIS_LIBRARY metis REQUIRED)
@@ -18,4 +21,5 @@ target_include_directories(packrat_dependencies SYSTEM INTERFACE
     ${RANDOM123_INCLUDE_DIR} ${DNNL_INCLUDE_DIR} ${METIS_INCLUDE_DIR})
 target_link_libraries(packrat_dependencies INTERFACE
     OpenMP::OpenMP_C Threads::Threads ${DNNL_LIBRARY} PkgConfig::HWLOC PkgConfig::SQLITE
-    PkgConfig::JANSSON PkgConfig::XXHASH ${METIS_LIBRARY} m)
+    PkgConfig::JANSSON PkgConfig::XXHASH PkgConfig::URING PkgConfig::ZSTD PkgConfig::ZLIB
+    ${METIS_LIBRARY} m)

@@ -130,6 +130,9 @@ void pri_array_element_text(const pri_array *array, uint64_t i, char out[PRI_ELE
     case PR_F32: snprintf(out, room, "%g", (double)((const float *)data)[i]); break;
     case PR_F64: snprintf(out, room, "%g", ((const double *)data)[i]); break;
     case PR_U8: snprintf(out, room, "%u", ((const uint8_t *)data)[i]); break;
+    case PR_I8: snprintf(out, room, "%d", ((const int8_t *)data)[i]); break;
+    case PR_U16:
+    case PR_F16: snprintf(out, room, "0x%04x", ((const uint16_t *)data)[i]); break;
     }
 }
 

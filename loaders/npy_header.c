@@ -26,7 +26,8 @@ static const struct {
     size_t bytes;
 } dtypes[] = {
     { "i4", "<i4", 4 }, { "u4", "<u4", 4 }, { "i8", "<i8", 8 }, { "u8", "<u8", 8 },
-    { "f4", "<f4", 4 }, { "f8", "<f8", 8 }, { "u1", "|u1", 1 },
+    { "f4", "<f4", 4 }, { "f8", "<f8", 8 }, { "u1", "|u1", 1 }, { "i1", "|i1", 1 },
+    { "u2", "<u2", 2 }, { "f2", "<f2", 2 },
 };
 enum { NUM_DTYPES = sizeof dtypes / sizeof dtypes[0] };
 
@@ -129,7 +130,9 @@ static pr_status read_dtype(cursor *c, pri_npy_header *out)
                 out->dtype = (pr_dtype)i;
                 return PR_OK;
             }
-    PR_RAISE(PR_E_INPUT, "%s: holds elements of type '%s'; <i4 <u4 <i8 <u8 <f4 <f8 |u1 are read",
+    PR_RAISE(PR_E_INPUT,
+             "%s: holds elements of type '%s'; <i4 <u4 <i8 <u8 <f4 <f8 |u1 |i1 <u2 <f2 are "
+             "read",
              c->name, word);
 done:
     return st;

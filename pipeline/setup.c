@@ -47,6 +47,8 @@ static const pr_option train_options[] = {
       TRAIN(log), 0, 0, NULL },
     { "checkpoint", "file", "where to keep the best model (the last without evaluation)", "",
       PR_OPT_TEXT, TRAIN(checkpoint), 0, 0, NULL },
+    { "trace", "file", "write down which rows every step wanted, for packrat reorder", "",
+      PR_OPT_TEXT, TRAIN(trace), 0, 0, NULL },
 };
 const pr_option_table pr_train_option_table = { "Training", train_options, COUNT(train_options) };
 
@@ -62,6 +64,13 @@ static const pr_option machine_options[] = {
       "where packrat tune keeps how this host copies rows best; auto: packrat/tune.json in the "
       "user's cache directory, if there; none: what is good on most hosts",
       "auto", PR_OPT_TEXT, offsetof(pr_machine_options, tuning), 0, 0, NULL },
+    { "memory", "bytes",
+      "what the whole process may take; the cache gets what is left; refused, with the least that "
+      "works, where that is too little; 0: no limit",
+      "0", PR_OPT_BYTES, offsetof(pr_machine_options, memory), 0, 0x1p62, NULL },
+    { "spill", "dir",
+      "where temporary files of rows that do not fit go; empty: $TMPDIR, else /var/tmp", "",
+      PR_OPT_TEXT, offsetof(pr_machine_options, spill), 0, 0, NULL },
 };
 const pr_option_table pr_machine_option_table = { "Machine", machine_options,
                                                   COUNT(machine_options) };
@@ -126,6 +135,7 @@ void pr_train_groups(pr_train_setup *setup, pr_option_group out[PR_TRAIN_GROUPS]
         { &pr_cache_option_table, &setup->cache },
         { &pr_machine_option_table, &setup->machine },
         { &pr_placement_option_table, &setup->placement },
+        { &pr_io_option_table, &setup->io },
     };
     for (int i = 0; i < PR_TRAIN_GROUPS; i++) out[i] = groups[i];
 }

@@ -3,12 +3,15 @@
 
 #include <time.h>
 
-static pr_status slow_fetch(const pr_store *store, const pri_write *write, size_t n)
+static pr_status slow_fetch(const pr_store *store, pri_fetcher *fetcher, const pri_write *write,
+                            size_t n, pr_fetch_cost *cost)
 {
     const int64_t   ns  = ((const slow_store *)store)->latency_ns;
     struct timespec nap = { ns / 1000000000, ns % 1000000000 };
 
     (void)write;
+    (void)fetcher;
+    (void)cost;
     (void)n;
     if (ns > 0) (void)nanosleep(&nap, NULL);
     return PR_OK;

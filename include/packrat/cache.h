@@ -63,10 +63,31 @@ typedef enum pr_cache_reader {
 
 /* Where dense rows are read from. */
 typedef enum pr_store_kind {
-    PR_STORE_AUTO,    /* copied, when they are far beyond the processor's caches and fit easily */
-    PR_STORE_COPIED,  /* a copy on huge pages */
-    PR_STORE_IN_PLACE /* where the loader left them: a mapped file, as a rule */
+    PR_STORE_AUTO,     /* copied, when they are far beyond the processor's caches and fit easily */
+    PR_STORE_COPIED,   /* a copy on huge pages, in the format of the file */
+    PR_STORE_IN_PLACE, /* where the loader left them: a mapped file, as a rule */
+    PR_STORE_DIRECT    /* in their file: read as they are needed, past the page cache */
 } pr_store_kind;
+
+/* Who asks the kernel for rows of a file. */
+typedef enum pr_io_engine {
+    PR_IO_AUTO,   /* io_uring where the kernel has it and lets us, else threads */
+    PR_IO_URING,  /* one thread and a ring: refused where it cannot be had */
+    PR_IO_THREADS /* a pool of threads, each in pread */
+} pr_io_engine;
+
+/* How rows of a file are read; of each partition. */
+typedef struct pr_io_options {
+    int      engine;   /* pr_io_engine */
+    uint32_t depth;    /* most reads in flight; threads: as many threads, up to 64 */
+    uint64_t gap;      /* most bytes that nobody wants within a read: nearer rows come with one */
+    uint64_t max_read; /* bytes of a read, at most (a longer row is read whole) */
+    uint32_t ahead;    /* lists of the window whose rows are asked for before they are planned */
+    uint32_t retries;  /* times that a failed read is tried again */
+    bool     direct;   /* past the page cache (O_DIRECT) where the file system can */
+} pr_io_options;
+
+extern const pr_option_table pr_io_option_table; /* io.engine, io.depth, io.gap, ... */
 
 typedef struct pr_cache_options {
     int      mode;   /* pr_cache_mode */
@@ -197,16 +218,25 @@ typedef struct pr_store_setup {
     const pr_shards   *shards; /* NULL: not sharded. One shard is, where there are several nodes */
     const pr_topo     *topo;   /* NULL: nothing is bound */
     int                numa;   /* pr_numa_mode */
+    uint64_t memory; /* bytes that a copy may take with auto; 0: half of what is free (shards: three
+                        quarters) */
 } pr_store_setup;
 
 /* Open the store that `kind` names over a dataset's features. Copied on request or, with auto,
- * where dense rows take twice the last-level cache or more and at most half of the memory that is
- * left; with shards auto copies whatever fits (pr_store_sharded, to be filled).
+ * where dense rows take twice the last-level cache or more and have room; with shards auto copies
+ * whatever fits (pr_store_sharded, to be filled). Without room, rows that a file has are read from
+ * it (direct), others stay in place.
  *
  *   why   NULL, or out: a literal that says what was chosen and why
  *
- * PR_E_NOMEM when a copy was asked for and does not fit. */
+ * PR_E_NOMEM when a copy was asked for and does not fit; PR_E_UNSUPPORTED for kind direct over rows
+ * that no file has, sparse ones included. */
 pr_status pr_store_open(const pr_store_setup *setup, pr_store **out, const char **why);
+
+/* A store of rows that stay in their file (features->file) and are read as they are needed. Only
+ * its name, fd and scales are used; they must outlive the store. Each partition that reads it has
+ * its own reads in flight (pr_cache_setup.io). */
+pr_status pr_store_direct(const pr_features *features, pr_store **out);
 
 /* Whether rows of this store must be brought (pr_cache_fetch) before they can be copied: they are
  * not in memory. */
@@ -246,6 +276,10 @@ typedef struct pr_cache_setup {
     const uint32_t         *scores;     /* [rows] for policy static, read by pr_cache_open only */
     int32_t                 numa_node;  /* of the partition, for bytes_local; -1: none, so that they
                                            are known on a machine of one node only */
+    const pr_io_options *io;            /* NULL: the table's defaults; for stores in a file */
+    void (*thread_begins)(void *context); /* NULL, or called first on every thread that the cache
+                                             starts, to place it */
+    void *context;
 } pr_cache_setup;
 
 /* Create one cache partition.
@@ -301,8 +335,20 @@ pr_status pr_cache_prepare_next(pr_cache *cache, const pr_cache_plan **plan);
 
 /* Bring rows of slow tiers to staging. Nothing to do for stores in memory; place calls it when the
  * caller did not. PR_E_ARG without a prepare. When a store fails the plan is dropped: index, rows
- * and lists foreseen are as before prepare, which may be called again. */
+ * and lists foreseen are as before prepare, which may be called again. PR_E_IO names the file, the
+ * offset and the kernel's reason, PR_E_INPUT a value that is not finite.
+ *
+ * Of lists that were foreseen, rows that will be missing are asked for before they are planned, as
+ * far ahead as io.ahead says: foresee and place begin with those reads, and never wait. */
 pr_status pr_cache_fetch(pr_cache *cache);
+
+/* Give what bringing the rows of the plan cost that was fetched last; zero for stores in memory.
+ * The caller is the thread that fetched, or waited for it. */
+void pr_cache_fetch_cost(const pr_cache *cache, pr_fetch_cost *out);
+
+/* Say how rows of a file are read: "io_uring, direct, 512-byte blocks, depth 64"; "" for stores in
+ * memory. Borrowed from the cache. */
+const char *pr_cache_io(const pr_cache *cache);
 
 /* Write the plan's rows into their slots and give the view of plane 0. PR_E_ARG without a prepare,
  * or while an earlier view is live; cache, plan and *view are unchanged then. Uses the caller's

@@ -91,6 +91,16 @@ typedef struct pr_placement_row {
 void pr_steplog_lane(pr_steplog *log, const pr_lane_row *lane);
 void pr_steplog_placement(pr_steplog *log, const pr_placement_row *row);
 
+/* What was expected of a run and what came of it: a row of table forecast. */
+typedef struct pr_forecast_row {
+    const char *item;               /* a literal: "peak_rss", "slab", "bytes_disk", "step" */
+    const char *unit;               /* a literal: "bytes", "rows", "reads", "ns" */
+    double      predicted, outcome; /* NaN: not known */
+} pr_forecast_row;
+
+/* The same as pr_steplog_epoch for these; a second row of the same item replaces the first. */
+void pr_steplog_forecast(pr_steplog *log, const pr_forecast_row *row);
+
 /* Keep a sentence about the run: what was decided, what the kernel refused. Cut to PR_TEXT_BYTES.
  */
 void pr_steplog_note(pr_steplog *log, const char *text);

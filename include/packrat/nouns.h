@@ -40,16 +40,40 @@ typedef struct pr_graph {
 
 typedef enum pr_feature_kind { PR_FEATURES_DENSE, PR_FEATURES_CSR } pr_feature_kind;
 
-/* Feature rows of every vertex, X [num_rows, num_cols], dense or CSR. */
+/* How a dense row is written down. Kernels compute with f32; the others are converted as they move.
+ */
+typedef enum pr_row_format {
+    PR_ROWS_F32,
+    PR_ROWS_BF16, /* the upper half of an f32 */
+    PR_ROWS_F16,  /* IEEE 754 binary16 */
+    PR_ROWS_INT8  /* times the row's scale */
+} pr_row_format;
+
+/* Dense rows where a file has them, packed one behind the other. */
+typedef struct pr_row_file {
+    const char   *path;
+    int           fd; /* for reading, through the page cache */
+    pr_row_format format;
+    uint64_t      first_byte; /* row v has row_bytes from first_byte + v * row_bytes on */
+    size_t        row_bytes;
+    uint64_t      file_bytes; /* when it was opened */
+    const float  *scale;      /* int8 [num_rows], finite, in memory; else NULL */
+    const void   *mapped;     /* row 0 in a mapping of the file, read only */
+    bool          checked;    /* all values were found finite; false: whoever reads a row looks */
+} pr_row_file;
+
+/* Feature rows of every vertex, X [num_rows, num_cols], dense or CSR. Dense ones have `rows`, or
+ * `file`, or both: rows that lie in a mapped file. */
 typedef struct pr_features {
-    pr_feature_kind kind;
-    pr_vid          num_rows;
-    uint32_t        num_cols;
-    const float    *rows;    /* dense: row v starts at rows + v * ld */
-    size_t          ld;      /* dense: elements from one row to the next, >= num_cols */
-    const pr_eid   *indptr;  /* csr [num_rows + 1] */
-    const uint32_t *indices; /* csr [nnz], columns ascending within a row */
-    const float    *data;    /* csr [nnz] */
+    pr_feature_kind    kind;
+    pr_vid             num_rows;
+    uint32_t           num_cols;
+    const float       *rows;    /* dense: row v starts at rows + v * ld; NULL: see file */
+    size_t             ld;      /* dense: elements from one row to the next, >= num_cols */
+    const pr_eid      *indptr;  /* csr [num_rows + 1] */
+    const uint32_t    *indices; /* csr [nnz], columns ascending within a row */
+    const float       *data;    /* csr [nnz] */
+    const pr_row_file *file;    /* dense: NULL: the rows are in memory only */
 } pr_features;
 
 typedef struct pr_split {
@@ -125,6 +149,18 @@ typedef struct pr_shards {
     const uint8_t *of_row; /* [num_rows] a shard each, borrowed; NULL: shards are ranges */
 } pr_shards;
 
+/* What bringing the rows of one plan from a slow tier cost. What is counted does not depend on
+ * timing, but for reads_again and disk_ns. */
+typedef struct pr_fetch_cost {
+    uint64_t rows;        /* that were read for it; rows - rows_early when it was planned */
+    uint64_t rows_early;  /* before: while their list waited in the window */
+    uint64_t reads;       /* neighbouring rows come with one read */
+    uint64_t bytes;       /* of those reads: whole blocks, gaps between rows included */
+    uint64_t reads_again; /* reads, or what was left of them, asked for again: short, interrupted,
+                             or failed and retried */
+    int64_t disk_ns;      /* while some read of it was in flight */
+} pr_fetch_cost;
+
 #define PR_NULL_INT INT64_MIN /* SQL NULL in an integer column of the log */
 
 /* What one step did and cost: one row of table `step` (docs/step-log.md has the units). Times
@@ -142,7 +178,8 @@ typedef struct pr_step {
     int64_t     bytes_bound; /* PR_NULL_INT in modes without a bound */
     uint64_t    bytes_gather;
     int64_t     bytes_local, bytes_remote; /* PR_NULL_INT when not known */
-    uint64_t    bytes_disk;
+    uint64_t    bytes_disk, reads_disk, reads_again, rows_disk, rows_early; /* pr_fetch_cost */
+    int64_t     disk_ns;
     const char *mode, *path, *policy; /* literals */
     uint32_t    lookahead;
     int64_t     wait_ns, prepare_ns, place_ns, aggregate_ns, gemm_ns, backward_ns, update_ns;
@@ -162,7 +199,7 @@ typedef struct pr_step_partition {
     uint64_t bytes_moved;
     int64_t  bytes_bound;
     int64_t  bytes_local, bytes_remote; /* PR_NULL_INT when not known */
-    uint64_t bytes_disk;
+    uint64_t bytes_disk, reads_disk;
     int64_t  prepare_ns, place_ns, fetch_ns, lane_ns;
 } pr_step_partition;
 

@@ -72,7 +72,9 @@ pr_locality pr_locality_measure(const pr_graph *graph, uint64_t row_bytes, uint3
 typedef enum pr_reorder_kind {
     PR_REORDER_COMMUNITY, /* cluster after cluster, breadth first within */
     PR_REORDER_DEGREE,    /* most in-neighbours first */
-    PR_REORDER_BFS        /* breadth first, from the nodes of most arcs */
+    PR_REORDER_BFS,       /* breadth first, from the nodes of most arcs */
+    PR_REORDER_ACCESS     /* rows that steps of a trace wanted together, so that one read has more
+                             of them */
 } pr_reorder_kind;
 
 typedef struct pr_reorder_options {
@@ -81,7 +83,8 @@ typedef struct pr_reorder_options {
     uint64_t seed;
     uint32_t clusters; /* community: as in pr_cluster_options */
     int      method;
-    uint32_t threads; /* 0: all */
+    uint32_t threads;              /* 0: all */
+    char     trace[PR_TEXT_BYTES]; /* access: of a run on `data` (packrat train --trace) */
 } pr_reorder_options;
 
 extern const pr_option_table pr_reorder_option_table;

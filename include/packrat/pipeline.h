@@ -34,6 +34,8 @@ typedef struct pr_machine_options {
     uint32_t threads; /* compute threads of the whole process; 0: as the machine allows */
     int      numa;    /* pr_numa_mode */
     char     tuning[PR_TEXT_BYTES]; /* a file, "auto", "none" or "": see pr_tuning_load */
+    uint64_t memory;           /* bytes the whole process may take (resident set); 0: no limit */
+    char spill[PR_TEXT_BYTES]; /* directory for rows that do not fit; "": $TMPDIR, or /var/tmp */
 } pr_machine_options;
 
 typedef struct pr_train_options {
@@ -51,6 +53,7 @@ typedef struct pr_train_options {
     uint64_t seed;
     char     log[PR_TEXT_BYTES];        /* "" or "none": no log */
     char     checkpoint[PR_TEXT_BYTES]; /* "": none */
+    char     trace[PR_TEXT_BYTES];      /* which rows every step wanted (pr_trace); "": none */
 } pr_train_options;
 
 /* In which order training uses its seeds. */
@@ -96,6 +99,7 @@ typedef struct pr_train_setup {
     pr_sampler_options   sampler;
     pr_order_options     order;
     pr_placement_options placement;
+    pr_io_options        io;
 } pr_train_setup;
 
 extern const pr_option_table pr_train_option_table;
@@ -103,8 +107,8 @@ extern const pr_option_table pr_order_option_table; /* order, order.file, echo, 
 extern const pr_option_table pr_machine_option_table;
 extern const pr_option_table pr_placement_option_table; /* lanes, shards, shards.file, ... */
 
-/* Give the option groups of a setup; out [9]. */
-#define PR_TRAIN_GROUPS 9
+/* Give the option groups of a setup; out [10]. */
+#define PR_TRAIN_GROUPS 10
 void pr_train_groups(pr_train_setup *setup, pr_option_group out[PR_TRAIN_GROUPS]);
 
 /* Plan where a training run would put everything on a machine, ours or not: lanes as far as they
@@ -130,6 +134,53 @@ typedef struct pr_hooks {
     const volatile int *stop; /* NULL, or non-zero to finish the step and end (PR_E_INTERRUPTED);
                                  130 and 143 are also the exit status in the log */
 } pr_hooks;
+
+/* What a run's memory is for. */
+typedef enum pr_memory_item {
+    PR_MEMORY_BASE,       /* code, libraries, what they keep: as large as the process is now */
+    PR_MEMORY_GRAPH,      /* arcs, labels, splits, as they are mapped or copied */
+    PR_MEMORY_ROWS,       /* feature rows, where they are in memory */
+    PR_MEMORY_SLAB,       /* slots, those of bypassed rows too */
+    PR_MEMORY_INDEX,      /* with policies and plans */
+    PR_MEMORY_STAGING,    /* rows on their way from a file, and the buffers of reads */
+    PR_MEMORY_SAMPLER,    /* tables and scratch */
+    PR_MEMORY_BATCHES,    /* those drawn ahead */
+    PR_MEMORY_TAPE,       /* activations and gradients */
+    PR_MEMORY_MODEL,      /* weights, optimiser, the best so far */
+    PR_MEMORY_EVALUATION, /* exact evaluation, where it does not share what training left */
+    PR_MEMORY_OTHER,      /* seeds, log, checks */
+    PR_NUM_MEMORY_ITEMS
+} pr_memory_item;
+
+/* "base", "graph", ...; never NULL. */
+const char *pr_memory_item_name(pr_memory_item item);
+
+/* What a run is expected to take, before it begins: memory by what it is for, and what a step moves
+ * and costs once the cache is warm. Batches are drawn with the run's own sampler and seeds, and go
+ * through a cache with the run's options over rows that are not there. */
+typedef struct pr_forecast {
+    uint64_t limit_bytes; /* --memory; 0: none */
+    uint64_t bytes[PR_NUM_MEMORY_ITEMS], total_bytes;
+    uint64_t least_bytes; /* the smallest --memory that works, rounded up to MiB */
+    bool     fits;
+    uint64_t capacity_rows, num_rows;
+    uint32_t threads, lanes, lookahead, batches_drawn;
+    bool     spills;                          /* exact evaluation writes layer outputs to a file */
+    uint64_t spill_bytes;                     /* of that file */
+    char     store[256];                      /* where rows are read from, and why */
+    double   inputs, rows_moved, bytes_moved; /* a step */
+    double   reads_disk, bytes_disk;          /* a step; 0: rows are in memory */
+    double   disk_ns; /* a step's reads at the rate the file was read at just now; NaN: not tried */
+    double   compute_ns; /* a step's work (pri_worth) */
+    double   sample_ns;  /* a step's drawing, as measured */
+    double   step_ns;    /* of these, as they overlap */
+    const char *limit;   /* a literal: what a step waits for: "disk", "compute", "sampling" */
+    char        why[PR_TEXT_BYTES]; /* what does not fit, and what would help; "" when all does */
+} pr_forecast;
+
+/* Work it out without training. A forecast that does not fit is no error: see fits and why. Takes
+ * some seconds, and about the memory of a few batches. */
+pr_status pr_explain(const pr_train_setup *setup, const pr_hooks *hooks, pr_forecast *out);
 
 typedef struct pr_train_result {
     int64_t     run; /* id in the log; 0 without one */
@@ -157,6 +208,9 @@ typedef struct pr_train_result {
     uint64_t pages_checked; /* that the kernel was asked about, over all checks of the run */
     uint64_t pages_present, pages_elsewhere; /* in memory; and of those not on their node */
     int64_t  elapsed_ns;
+    uint64_t bytes_disk, reads_disk, reads_again; /* of all training steps */
+    uint64_t peak_rss_bytes;                      /* of the process, as the kernel says */
+    uint64_t memory_bytes; /* what the plan came to (pr_forecast.total_bytes); 0: there was none */
 } pr_train_result;
 
 /* Train. On PR_E_INTERRUPTED the step was finished, log and checkpoint are written and `result` is

@@ -117,7 +117,26 @@ typedef struct pri_exact pri_exact;
 pr_status pri_exact_create(const pr_model *model, const pr_graph *graph,
                            const pr_features *features, float *logits, uint32_t num_parts,
                            pri_exact **out);
-void      pri_exact_free(pri_exact *exact); /* NULL is fine */
+
+/* How much memory an exact pass may take. Layer outputs that do not fit go to temporary files, in
+ * panels of columns: means over neighbours are taken a panel at a time, so that what is read at
+ * random is in memory, and files are read and written from one end to the other. */
+typedef struct pri_exact_limits {
+    uint64_t    memory_bytes; /* besides logits and graph; 0: half of the machine's */
+    const char *spill_dir; /* where temporary files go; they have no name, and end with the run */
+} pri_exact_limits;
+
+/* The same within limits. PR_E_NOMEM names the least memory that works. */
+pr_status pri_exact_create_within(const pr_model *model, const pr_graph *graph,
+                                  const pr_features *features, float *logits, uint32_t num_parts,
+                                  const pri_exact_limits *limits, pri_exact **out);
+
+/* Give what exact inference takes for a model of this shape without limit, at least, and what it
+ * would write to files with `memory_bytes`; any may be NULL. */
+void pri_exact_measure(const pr_model_shape *shape, pr_vid num_nodes, bool sparse,
+                       uint32_t num_parts, uint64_t memory_bytes, uint64_t *most, uint64_t *least,
+                       uint64_t *spill);
+void pri_exact_free(pri_exact *exact); /* NULL is fine */
 
 uint32_t pri_exact_num_passes(const pri_exact *exact); /* 0 for a graph without vertices */
 

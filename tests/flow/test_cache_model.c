@@ -311,8 +311,9 @@ static uint64_t digest_run(cache_oracle *r, pr_cache_mode mode, int policy)
 {
     const pr_cache_options options  = { .mode = (int)mode, .policy = policy, .factor = 1.5 };
     const pr_store *const  stores[] = { &r->head };
-    const pr_cache_setup   setup = { &options, stores, 1, DIGEST_BATCH, &r->tuning, r->scores, -1 };
-    uint32_t              *ids   = test_room((size_t)DIGEST_STEPS * DIGEST_BATCH, sizeof *ids);
+    const pr_cache_setup   setup    = { &options,  stores, 1,    DIGEST_BATCH, &r->tuning,
+                                        r->scores, -1,     NULL, NULL,         NULL };
+    uint32_t              *ids      = test_room((size_t)DIGEST_STEPS * DIGEST_BATCH, sizeof *ids);
     size_t                 length[DIGEST_STEPS];
     uint64_t               hash = 0;
     pr_cache              *cache;

@@ -84,6 +84,11 @@ static void every_column_of_a_step_comes_back_as_it_was_given(void **state)
         18,
         19,
         20,
+        201,
+        202,
+        203,
+        204,
+        205,
         "m",
         "p",
         "q",
@@ -106,7 +111,9 @@ static void every_column_of_a_step_comes_back_as_it_was_given(void **state)
         40,
         41,
     };
-    const pr_step_partition part = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17 };
+    const pr_step_partition part = {
+        1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 131, 14, 15, 16, 17
+    };
     pr_steplog_step(log, &s, &part, 1);
     assert_ok(pr_steplog_close(log, 0, NULL));
 

@@ -3,7 +3,8 @@
 
 #include <time.h>
 
-static pr_status far_fetch(const pr_store *store, const pri_write *write, size_t n)
+static pr_status far_fetch(const pr_store *store, pri_fetcher *fetcher, const pri_write *write,
+                           size_t n, pr_fetch_cost *cost)
 {
     pr_status       st  = PR_OK;
     far_store      *own = (far_store *)(uintptr_t)store;
@@ -11,6 +12,8 @@ static pr_status far_fetch(const pr_store *store, const pri_write *write, size_t
     struct timespec nap = { own->latency_ns / 1000000000, own->latency_ns % 1000000000 };
 
     (void)write;
+    (void)fetcher;
+    (void)cost;
     if (own->latency_ns > 0) (void)nanosleep(&nap, NULL);
     PR_CHECK(own->fetches_left < 0 || nth < (uint64_t)own->fetches_left, PR_E_IO,
              "%zu rows of fetch %llu cannot be read", n, (unsigned long long)nth);

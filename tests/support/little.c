@@ -37,6 +37,8 @@ void little_put_array(const char *directory, const char *file, pr_dtype dtype, u
         float    f32[32];
         double   f64[32];
         uint8_t  u8[32];
+        int8_t   i8[32];
+        uint16_t u16[32];
     } to;
 
     assert_true(count <= 32);
@@ -48,6 +50,9 @@ void little_put_array(const char *directory, const char *file, pr_dtype dtype, u
         case PR_F32: to.f32[i] = (float)values[i]; break;
         case PR_F64: to.f64[i] = values[i]; break;
         case PR_U8: to.u8[i] = (uint8_t)values[i]; break;
+        case PR_I8: to.i8[i] = (int8_t)values[i]; break;
+        case PR_U16:
+        case PR_F16: to.u16[i] = (uint16_t)values[i]; break; /* f16: its bits */
         }
     char         header[PRI_HEADER_BYTES]; /* by hand: an fsync for each would take seconds */
     const size_t header_bytes = pri_npy_header_text(dtype, num_dims, shape, header);

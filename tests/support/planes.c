@@ -1,8 +1,11 @@
 /* planes.c: see planes.h. */
 #include "support/planes.h"
 
-static pr_status planes_fetch(const pr_store *store, const pri_write *write, size_t n)
+static pr_status planes_fetch(const pr_store *store, pri_fetcher *fetcher, const pri_write *write,
+                              size_t n, pr_fetch_cost *cost)
 {
+    (void)fetcher;
+    (void)cost;
     pr_status st = PR_OK;
     planes   *x  = ((const planes_store *)store)->owner;
 

@@ -1,8 +1,11 @@
 /* policy_rig.c: see policy_rig.h. */
 #include "support/policy_rig.h"
 
-static pr_status rig_fetch(const pr_store *store, const pri_write *write, size_t n)
+static pr_status rig_fetch(const pr_store *store, pri_fetcher *fetcher, const pri_write *write,
+                           size_t n, pr_fetch_cost *cost)
 {
+    (void)fetcher;
+    (void)cost;
     pr_status   st = PR_OK;
     policy_rig *x  = (policy_rig *)(uintptr_t)store;
 

@@ -359,8 +359,11 @@ typedef struct far_store {
     uint32_t        num_fetched;
 } far_store;
 
-static pr_status far_fetch(const pr_store *store, const pri_write *write, size_t n)
+static pr_status far_fetch(const pr_store *store, pri_fetcher *fetcher, const pri_write *write,
+                           size_t n, pr_fetch_cost *cost)
 {
+    (void)fetcher;
+    (void)cost;
     pr_status  st  = PR_OK;
     far_store *far = (far_store *)(uintptr_t)store;
 

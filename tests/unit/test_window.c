@@ -237,7 +237,7 @@ static uint32_t window_of(pr_cache_options options, int steps)
 
     assert_ok(pr_store_memory(&features, &store));
     const pr_store *const stores[] = { store };
-    const pr_cache_setup  setup    = { &options, stores, 1, 20, NULL, scores, -1 };
+    const pr_cache_setup  setup = { &options, stores, 1, 20, NULL, scores, -1, NULL, NULL, NULL };
     assert_ok(pr_cache_open(&setup, &cache));
     for (int i = 0; i < steps; i++) { /* 10 rows a step, 2 of them new: 2 misses a step */
         pr_vid ids[10];

@@ -1,0 +1,63 @@
+/* row_reader.h: rows of a file, read without waiting for them. Who wants rows enters them in
+ * groups; rows that lie near each other come with one read, several reads are in flight, and each
+ * row is copied to its slot as the file has it. Two engines do the same: a thread with an io_uring,
+ * and a pool of threads in pread.
+ *
+ *     rows wanted       3      4         9  10                 41
+ *     file         |....###..####........####|....    ....|....##...|     | blocks of the device
+ *     reads        [=========================]            [=========]     gap between 4 and 9
+ * allowed
+ *
+ * Short reads and EINTR are gone on with; a read that fails is tried again `retries` times. Values
+ * are looked at where the file's were not. Groups of a class are read in the order they are
+ * entered, urgent ones before early ones. */
+#ifndef CACHE_ROW_READER_H
+#define CACHE_ROW_READER_H
+
+#include <packrat/cache.h>
+
+#include "base/check.h"
+#include "cache/plan.h"
+
+typedef struct pri_row_reader pri_row_reader;
+
+typedef struct pri_row_reader_setup {
+    const pr_row_file   *file; /* outlives the reader */
+    pr_vid               num_rows;
+    uint32_t             num_cols;
+    const pr_io_options *io;
+    char                *slots; /* row `id` goes to slots + to * slot_bytes */
+    size_t               slot_bytes;
+    size_t               max_rows;        /* that may be entered and not yet read */
+    void (*thread_begins)(void *context); /* may be NULL */
+    void *context;
+} pri_row_reader_setup;
+
+/* Open the file anew for direct reads, learn its blocks, start the thread or threads. All memory is
+ * taken here. PR_E_UNSUPPORTED when engine uring was asked for and cannot be had; without O_DIRECT
+ * (tmpfs and others) the file is read through the page cache, which describe() says. */
+pr_status pri_row_reader_open(const pri_row_reader_setup *setup, pri_row_reader **out);
+
+/* End: reads in flight are waited for, others dropped. NULL is fine. */
+void pri_row_reader_free(pri_row_reader *reader);
+
+/* Enter rows, in any order, each once; `rows` is free afterwards. Never waits for the disk. Gives
+ * the group's number: 1, 2, ... Adds reads and bytes to *cost. O(n log n) or better. One caller at
+ * a time, which may be another thread than the one that waits. */
+uint64_t pri_row_reader_enter(pri_row_reader *reader, const pri_write *rows, size_t n, bool urgent,
+                              pr_fetch_cost *cost);
+
+/* Wait until a group's rows are in their slots. PR_E_IO with file, offset and errno (or where the
+ * file ends now), PR_E_INPUT for a value that is not finite: of the first of its rows that cannot
+ * be had. Adds reads_again and disk_ns of the group to *cost. */
+pr_status pri_row_reader_wait(pri_row_reader *reader, uint64_t group, pr_fetch_cost *cost);
+
+/* "io_uring, direct, 512-byte blocks, depth 64". */
+const char *pri_row_reader_describe(const pri_row_reader *reader);
+
+/* What the kernel said to one read: `result` is bytes, or minus errno. Gives it back; tests, which
+ * define a function of this name of their own, change it, or wait before they do. The nth read of
+ * the process counts from 0. */
+int64_t pri_read_outcome(uint64_t nth, uint64_t offset, size_t bytes, int64_t result);
+
+#endif

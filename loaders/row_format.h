@@ -1,0 +1,43 @@
+/* row_format.h: dense rows in the formats of files, to f32 and back. Vectorised for what the host
+ * has; the same bits on every host. */
+#ifndef LOADERS_ROW_FORMAT_H
+#define LOADERS_ROW_FORMAT_H
+
+#include <packrat/nouns.h>
+
+#include "base/check.h"
+
+/* Bytes of a packed row. */
+size_t pri_row_bytes(int format, uint32_t num_cols);
+
+/* One row to n floats: bf16 and f16 exactly; int8 q to (float)q * scale.
+ *
+ *   from    aligned to one element at least; may not overlap `to`
+ *   scale   of the row; int8 only
+ *
+ * Cannot fail. */
+void pri_row_decode(int format, const void *from, float scale, uint32_t n, float *to);
+
+/* One row from n finite floats. bf16, f16: to nearest, ties to even. int8: scale = max |x| / 127 (0
+ * for a row of zeros), q = x / scale to nearest, ties to even, -127 .. 127.
+ *
+ *   scale   out, int8 only; else 1
+ *
+ * False when a value is beyond what the format holds. */
+bool pri_row_encode(int format, const float *from, uint32_t n, void *to, float *scale);
+
+/* Whether all values are finite. (int8 always; its scales are checked where they are loaded.) */
+bool pri_row_is_finite(int format, const void *row, uint32_t n);
+
+/* Read rows first .. first+n-1 as f32, in any format, from memory or with pread from the file: the
+ * mapping is not touched, so that they do not count as this process's memory. For passes over many
+ * rows in order; the kernel is told to forget what was read.
+ *
+ *   out   [n, ld]
+ *
+ * PR_E_IO with file and offset, PR_E_INPUT with row and column of a value that is not finite where
+ * they were not checked before. Any threads, different ranges. */
+pr_status pri_rows_read(const pr_features *features, pr_vid first, uint32_t n, float *out,
+                        size_t ld);
+
+#endif
