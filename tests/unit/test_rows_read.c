@@ -38,7 +38,7 @@ static void bench_open(bench *b, int format, pr_vid rows, uint32_t cols, const c
     const char *path = test_file(test_directory(), name, b->bytes, all);
     b->file          = (pr_row_file){ .path       = path,
                                       .fd         = open(path, O_RDONLY),
-                                      .format     = (pr_row_format)format,
+                                      .format     = format,
                                       .first_byte = FIRST_BYTE,
                                       .row_bytes  = row_bytes,
                                       .file_bytes = all,
