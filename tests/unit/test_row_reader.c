@@ -8,7 +8,7 @@
 #include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <sys/stat.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "cache/row_reader.h"
@@ -25,7 +25,8 @@ static struct faults {
     int64_t          amount;      /* FAIL: errno; SHORT: bytes left of it; TOO_LONG: more */
     uint64_t         from, to;    /* only reads that begin here */
     _Atomic uint64_t reads, hits; /* so far */
-    uint64_t         log[256];    /* offsets of the first reads, of one engine thread */
+    _Atomic uint64_t hit;         /* offset of the last one */
+    uint64_t         log[256];    /* offsets of the first reads; of one engine thread */
 } faults;
 
 static void no_faults(void)
@@ -47,6 +48,7 @@ int64_t pri_read_outcome(uint64_t nth, uint64_t offset, size_t bytes, int64_t re
     if (n < sizeof faults.log / sizeof *faults.log) faults.log[n] = offset;
     if (!faults.every || n < faults.first || (n - faults.first) % faults.every) return result;
     atomic_fetch_add(&faults.hits, 1);
+    faults.hit = offset;
     switch (faults.kind) {
     case FAIL: return -faults.amount;
     case SHORT: return result > faults.amount ? faults.amount : result;
@@ -377,6 +379,66 @@ static void a_read_that_always_fails_is_tried_as_often_as_asked(void **state)
     rig_end(&r);
 }
 
+/* The row, of every 20th, whose blocks begin at this byte of a file with rows of 2048. */
+static pr_vid row_behind(uint64_t offset)
+{
+    const uint64_t begin = offset < 4096 ? 0 : (offset - 4096) / 2048;
+    return (pr_vid)((begin + 19) / 20 * 20);
+}
+
+static void check_one_fault(rig *r, way how, uint64_t nth)
+{
+    static const struct {
+        fault       kind;
+        int64_t     amount;
+        bool        fatal; /* without a retry */
+        const char *words;
+    } cases[] = {
+        { FAIL, EIO, true, "Input/output error" }, { FAIL, EINTR, false, "" },
+        { SHORT, 0, true, "ends at byte" },        { SHORT, 2048, false, "" },
+        { SHORT, 13, true, "read 13 bytes" },      { TOO_LONG, 512, true, "were asked for" },
+    };
+    char row[32];
+
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++)
+        for (uint32_t retries = 0; retries < 2; retries++) {
+            /* Through the page cache whatever came is progress; a row is there after 2048 bytes. */
+            const bool progress = cases[c].kind == SHORT && cases[c].amount > 0 && !how.direct;
+            no_faults();
+            faults.kind   = cases[c].kind;
+            faults.amount = cases[c].amount;
+            faults.first  = nth;
+            faults.every  = UINT64_MAX;
+            r->io.retries = retries;
+            rig_open(r, how);
+            const uint64_t group = enter(r, 0, r->num_rows, 20, true);
+            if (cases[c].fatal && !retries && !progress) {
+                assert_fails(PR_E_IO, cases[c].words,
+                             pri_row_reader_wait(r->reader, group, &r->cost));
+                (void)snprintf(row, sizeof row, "row %u", row_behind(atomic_load(&faults.hit)));
+                assert_non_null(strstr(pr_error_message(), row));
+            } else {
+                assert_ok(pri_row_reader_wait(r->reader, group, &r->cost));
+                check_rows(r, 0, r->num_rows, 20);
+                assert_true(r->cost.reads_again <= 1);
+            }
+            assert_int_equal(atomic_load(&faults.hits), 1);
+            rig_close(r);
+        }
+}
+
+static void each_single_read_may_fail_once(void **state)
+{
+    enum { READS = 8 };
+    rig r = rig_make(READS * 20, 512, 4096);
+
+    (void)state;
+    for (size_t w = 0; w < NUM_WAYS; w++)
+        for (uint64_t nth = 0; nth < READS && can(ways[w]); nth++)
+            check_one_fault(&r, ways[w], nth);
+    rig_end(&r);
+}
+
 static void slow_reads_are_waited_for(void **state)
 {
     rig r = rig_make(500, 128, 4096);
@@ -470,9 +532,9 @@ static void urgent_groups_are_read_before_early_ones(void **state)
         how.depth = 1;
         if (!can(how)) continue;
         no_faults();
-        faults.kind   = SLOW;
-        faults.every  = 1;
-        r.io.gap      = 0;
+        faults.kind  = SLOW;
+        faults.every = 1;
+        r.io.gap     = 0;
         rig_open(&r, how);
         uint64_t group[8];
         for (pr_vid g = 0; g < 6; g++) group[g] = enter(&r, 10 * g, 10 * g + 8, 2, g % 2 == 1);
@@ -637,6 +699,62 @@ static void nothing_is_allocated_once_it_is_open(void **state)
     rig_end(&r);
 }
 
+/* Take all descriptors but so many; gives the limit there was. */
+static rlim_t leave_descriptors(rlim_t num)
+{
+    struct rlimit limit;
+    const int     next = dup(0);
+    const rlim_t  most = (rlim_t)next + num;
+
+    assert_true(next >= 0);
+    (void)close(next);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    const rlim_t before = limit.rlim_cur;
+    limit.rlim_cur      = most;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    return before;
+}
+
+static void restore_descriptors(rlim_t before)
+{
+    struct rlimit limit;
+
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = before;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+/* One descriptor is the file's, the next the bell's, the third would be the ring's. */
+static void where_the_ring_is_refused_auto_takes_threads_and_uring_says_why(void **state)
+{
+    rig r = rig_make(300, 128, 4096);
+
+    (void)state;
+    for (rlim_t num = 1; num <= 2; num++) {
+        rlim_t                     before = leave_descriptors(num);
+        const pri_row_reader_setup setup  = { .file       = &r.file,
+                                              .num_rows   = r.num_rows,
+                                              .num_cols   = r.num_cols,
+                                              .io         = &r.io,
+                                              .slots      = r.slots,
+                                              .slot_bytes = r.slot_bytes,
+                                              .max_rows   = r.num_rows };
+        r.io.engine                       = PR_IO_URING;
+        r.io.depth                        = 4;
+        assert_fails(PR_E_UNSUPPORTED, "io_uring", pri_row_reader_open(&setup, &r.reader));
+        assert_null(r.reader);
+        rig_open(&r, (way){ PR_IO_AUTO, false, 4 });
+        restore_descriptors(before);
+        printf("%s\n", pri_row_reader_describe(r.reader));
+        assert_non_null(strstr(pri_row_reader_describe(r.reader), "threads (io_uring"));
+        const uint64_t group = enter(&r, 0, r.num_rows, 3, true);
+        assert_ok(pri_row_reader_wait(r.reader, group, &r.cost));
+        check_rows(&r, 0, r.num_rows, 3);
+        rig_close(&r);
+    }
+    rig_end(&r);
+}
+
 static void count_begins(void *context)
 {
     atomic_fetch_add((_Atomic uint32_t *)context, 1);
@@ -683,6 +801,7 @@ int main(void)
         cmocka_unit_test(reads_that_are_always_short_arrive_in_pieces),
         cmocka_unit_test(what_fails_for_good_is_named),
         cmocka_unit_test(a_read_that_always_fails_is_tried_as_often_as_asked),
+        cmocka_unit_test(each_single_read_may_fail_once),
         cmocka_unit_test(slow_reads_are_waited_for),
         cmocka_unit_test(a_file_that_was_cut_is_told_from_the_rest),
         cmocka_unit_test(a_file_whose_name_went_to_another_is_still_the_one_that_is_read),
@@ -693,6 +812,7 @@ int main(void)
         cmocka_unit_test(a_reader_ends_with_reads_in_flight_and_naps),
         cmocka_unit_test(others_than_who_entered_may_wait),
         cmocka_unit_test(nothing_is_allocated_once_it_is_open),
+        cmocka_unit_test(where_the_ring_is_refused_auto_takes_threads_and_uring_says_why),
         cmocka_unit_test(it_says_how_it_reads_and_begins_threads_with_the_callers_hook),
     };
 
