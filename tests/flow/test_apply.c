@@ -171,6 +171,7 @@ static void apply_bad(bench *b, pr_vids added, pr_vids removed, uint32_t errors)
     b->now = state_of(&b->x);
     assert_memory_equal(&b->now, &before, sizeof before);
     assert_int_equal(pr_cache_resident_rows(b->x.cache), before.n);
+    assert_ok(pr_cache_check(b->x.cache));
     b->num_bad++;
 }
 
