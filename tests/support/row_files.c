@@ -67,7 +67,7 @@ void row_files_open(row_files *x, int format, uint32_t n, uint32_t cols, uint64_
     }
     (void)snprintf(name, sizeof name, "rows-%u", num_files++);
     x->file = (pr_row_file){ .path       = test_file(test_directory(), name, all, bytes),
-                             .format     = (pr_row_format)format,
+                             .format     = format,
                              .first_byte = first_byte,
                              .row_bytes  = row_bytes,
                              .file_bytes = bytes,
