@@ -31,11 +31,10 @@ static void blame_value(const pri_read_target *target, pri_read *read, pr_vid ro
 {
     const pr_row_file *file  = target->file->rows;
     const size_t       bytes = file->row_bytes / target->num_cols;
-    uint32_t           col   = 0;
+    const uint64_t     col   = pri_values_finite(file->format, from, target->num_cols);
 
-    while (col + 1 < target->num_cols && pri_row_is_finite((int)file->format, from + col * bytes, 1))
-        col++;
-    read->failure = (pri_failure){ .kind = PRI_READ_NOT_FINITE, .row = row, .col = col };
+    read->failure = (pri_failure){ .kind = PRI_READ_NOT_FINITE, .row = row, .col = (uint32_t)col };
+    memcpy(read->failure.value, from + col * bytes, bytes);
 }
 
 /* Copy the rows that are there whole to their slots, up to one that is not as it should be. Gives
@@ -50,12 +49,11 @@ static size_t deliver(const pri_read_target *target, pri_read *read)
         const pri_write row = read->rows[i];
         const size_t    at  = (size_t)(begin_of_row(file, row.id) - read->extent.offset);
         if (at + bytes > read->got) break;
-        const char *from = read->buffer + at;
-        if (!file->checked && !pri_row_is_finite((int)file->format, from, target->num_cols)) {
-            blame_value(target, read, row.id, from);
-            break;
-        }
-        memcpy(target->slots + (size_t)row.to * target->slot_bytes, from, bytes);
+        char *to = target->slots + (size_t)row.to * target->slot_bytes;
+        memcpy(to, read->buffer + at, bytes);
+        if (file->checked || pri_row_is_finite(file->format, to, target->num_cols)) continue;
+        blame_value(target, read, row.id, to); /* there it is aligned, wherever the file has it */
+        break;
     }
     return i;
 }
@@ -196,8 +194,8 @@ pr_status pri_failure_raise(const pri_failure *failure, const pr_row_file *file)
                  " were asked for; tried %u times",
                  file->path, failure->result, offset, failure->row, bytes, failure->tries);
     case PRI_READ_NOT_FINITE:
-        PR_RAISE(PR_E_INPUT, "%s: row %u, column %u is not finite", file->path, failure->row,
-                 failure->col);
+        PR_TRY(pri_row_not_finite(file, failure->row, failure->col, failure->value));
+        break;
     }
 done:
     return st;

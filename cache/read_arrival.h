@@ -21,10 +21,11 @@ typedef struct pri_failure {
     pri_failure_kind kind;
     int              error; /* errno */
     pr_vid           row;
-    uint32_t         col;           /* of the value */
-    uint32_t         tries;         /* how often it was asked for */
-    uint64_t         offset, bytes; /* what was asked for */
-    int64_t          result;        /* what came; ENDS: where the file ends */
+    uint32_t         col;      /* of a value */
+    _Alignas(4) char value[4]; /* as the file has it */
+    uint32_t tries;            /* how often it was asked for */
+    uint64_t offset, bytes;    /* what was asked for */
+    int64_t  result;           /* what came; ENDS: where the file ends */
 } pri_failure;
 
 typedef enum pri_read_state {
