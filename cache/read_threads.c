@@ -30,15 +30,15 @@ done:
 
 static void *serve(void *context)
 {
-    const threads        *own    = context;
-    pri_row_reader *const reader = own->setup.reader;
-    pri_read             *read;
+    const threads       *own  = context;
+    pri_read_desk *const desk = own->setup.desk;
+    pri_read            *read;
 
     if (own->setup.thread_begins) own->setup.thread_begins(own->setup.context);
-    while (pri_reads_begin(reader, PRI_BEGIN_WAIT, 1, &read, NULL)) {
+    while (pri_desk_begin(desk, PRI_BEGIN_WAIT, 1, &read, NULL)) {
         const ssize_t got = pread(own->setup.fd, read->to, read->bytes, (off_t)read->offset);
-        pri_reads_arrived(reader, read, got < 0 ? -(int64_t)errno : got);
-        pri_reads_settle(reader, &read, 1);
+        pri_desk_arrived(desk, read, got < 0 ? -(int64_t)errno : got);
+        pri_desk_settle(desk, &read, 1);
     }
     return NULL;
 }

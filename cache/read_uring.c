@@ -1,4 +1,4 @@
-/* read_uring.c: one thread and an io_uring. It has as many reads in flight as the reader gives it,
+/* read_uring.c: one thread and an io_uring. It has as many reads in flight as the desk gives it,
  * and one system call takes what came and asks for more. While it waits in the kernel, an eventfd
  * that the ring polls wakes it when new rows are entered. */
 #include <errno.h>
@@ -82,13 +82,13 @@ static void take(uring *own)
             (void)!read(own->bell, &rung, sizeof rung);
             listen_for_bell(own);
         } else if (data && cqe->user_data != LIBURING_UDATA_TIMEOUT) {
-            pri_reads_arrived(own->setup.reader, data, cqe->res);
+            pri_desk_arrived(own->setup.desk, data, cqe->res);
             own->came[num++] = data;
         }
     }
     io_uring_cq_advance(&own->ring, seen);
     own->in_flight -= (uint32_t)num;
-    pri_reads_settle(own->setup.reader, own->came, num);
+    pri_desk_settle(own->setup.desk, own->came, num);
 }
 
 /* Make the ring, on the thread that will use it: cheaper flags where the kernel knows them. */
@@ -129,10 +129,10 @@ static void *serve(void *context)
     listen_for_bell(own);
     for (;;) {
         int64_t      due_ns;
-        const size_t num = pri_reads_begin(own->setup.reader, PRI_BEGIN_AT_ONCE,
-                                           own->setup.depth - own->in_flight, own->begun, &due_ns);
+        const size_t num = pri_desk_begin(own->setup.desk, PRI_BEGIN_AT_ONCE,
+                                          own->setup.depth - own->in_flight, own->begun, &due_ns);
         for (size_t i = 0; i < num; i++) ask(own, own->begun[i]);
-        if (!own->in_flight && pri_reads_ending(own->setup.reader)) break;
+        if (!own->in_flight && pri_desk_is_closed(own->setup.desk)) break;
         wait_for_any(own, due_ns);
         take(own);
     }

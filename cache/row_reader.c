@@ -1,68 +1,20 @@
-/* row_reader.c: groups of rows on their way from a file.
- *
- * Each class, urgent and early, has a queue: a ring of rows, those of its groups one behind the
- * other, sorted within a group. Reads are cut from the front of a queue when their turn comes
- * (read_plan.h), and take their rows along: so rows leave a queue in the order they came, however
- * late a read is.
- *
- *     ring of rows   ....[ group 7: 12 15 16 90 ][ group 9: 3 4 ]....
- *                                   ^ begun so far: the next read begins here
- *
- * A group is read when all its rows were begun and none of its reads is left. Of a group that
- * failed nothing more is begun; what was begun comes to its end, so that the failure of its first
- * row is the one that is told, whatever came first.
- */
+/* row_reader.c: what a row reader is made of: the file opened anew, a desk, and the engine that
+ * comes to it; all memory in two pieces, whose pages are committed as they are used. */
 #include "cache/row_reader.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <string.h>
 
 #include "cache/read_engine.h"
 
-enum { NUM_GROUPS = PRI_READER_GROUPS, PAGE = 4096 };
-enum { URGENT, EARLY, NUM_CLASSES };
-
-typedef struct group {
-    uint64_t    number;    /* 0: never used */
-    size_t      waiting;   /* rows not yet begun */
-    uint32_t    num_reads; /* begun and not settled, naps included */
-    uint32_t    in_flight; /* of them, now with the kernel */
-    bool        told;      /* its costs were given to who waited */
-    uint64_t    reads_again;
-    int64_t     disk_ns, since_ns; /* since_ns: when in_flight became 1 */
-    pri_failure failure;           /* of the lowest row; FINE: none */
-    uint32_t    next;              /* group behind it in the queue */
-} group;
-
-typedef struct queue {
-    pri_write *ring;        /* [mask + 1] */
-    size_t     head, tail;  /* rows begun, rows entered, ever */
-    uint32_t   first, last; /* groups; NUM_GROUPS: none */
-} queue;
+enum { PAGE = 4096 };
 
 struct pri_row_reader {
-    pri_read_file   file;
-    pri_read_layout layout;
-    pri_read_target target;
-    pr_vid          num_rows;
-    size_t          max_rows, mask;
-
-    pthread_mutex_t lock;
-    pthread_cond_t  work; /* threads: something to begin */
-    pthread_cond_t  read; /* waiters: a group is read */
-    uint32_t        num_waiting;
-    bool            asleep; /* the engine begins nothing before it is woken */
-    bool            ending;
-    uint64_t        num_groups; /* entered so far */
-    pri_failure     forgotten;  /* of a group that nobody waited for */
-    group          *groups;     /* [NUM_GROUPS] group g is at g % NUM_GROUPS */
-    queue           queue[NUM_CLASSES];
-    pri_read       *idle;           /* reads to be had */
-    pri_read       *again;          /* reads to be asked for again */
-    pri_write      *sorted, *spare; /* [max_rows] of pri_row_reader_enter */
-
-    pri_read              *reads; /* [depth] */
+    pri_read_file          file;
+    pri_read_desk          desk;
+    pr_vid                 num_rows;
+    size_t                 max_rows;
+    pri_write             *sorted, *spare; /* [max_rows] of pri_row_reader_enter */
+    pri_read              *reads;          /* [depth] */
     uint32_t               depth;
     char                  *buffers; /* [depth] of layout.most_bytes, up to a page */
     pri_write             *rows;    /* rings, sorted, spare, and the rows that reads carry */
@@ -71,11 +23,6 @@ struct pri_row_reader {
     void                  *engine;
     char                   text[160];
 };
-
-static bool is_read(const group *g)
-{
-    return g->waiting == 0 && g->num_reads == 0;
-}
 
 __attribute__((weak)) int64_t pri_read_outcome(uint64_t nth, uint64_t offset, size_t bytes,
                                                int64_t result)
@@ -86,233 +33,28 @@ __attribute__((weak)) int64_t pri_read_outcome(uint64_t nth, uint64_t offset, si
     return result;
 }
 
-/* Drop what is not begun of the first group of a queue. */
-static void drop_rest(queue *q, group *g)
+uint64_t pri_row_reader_enter(pri_row_reader *own, const pri_write *rows, size_t n, bool urgent,
+                              pr_fetch_cost *cost)
 {
-    q->head += g->waiting;
-    g->waiting = 0;
-}
+    const int class_of = urgent ? PRI_READ_URGENT : PRI_READ_EARLY;
+    bool      wake;
 
-/* Cut the next read from a queue; false: it is empty. Groups that failed are passed over. */
-static bool cut(pri_row_reader *own, queue *q, pri_read *read)
-{
-    while (q->first != NUM_GROUPS) {
-        group *g = &own->groups[q->first];
-        if (g->waiting) {
-            read->group  = q->first;
-            read->extent = pri_read_next(&own->layout, q->ring, own->mask, q->head, g->waiting);
-            for (size_t i = 0; i < read->extent.num_rows; i++)
-                read->rows[i] = q->ring[(q->head + i) & own->mask];
-            q->head += read->extent.num_rows;
-            g->waiting -= read->extent.num_rows;
-            g->num_reads++;
-            pri_read_begin(read);
-            if (!g->waiting) q->first = g->next;
-            return true;
-        }
-        q->first = g->next;
-    }
-    return false;
-}
-
-/* Take a read that naps no longer, or note when the next one is due. */
-static pri_read *take_due(pri_row_reader *own, int64_t now, int64_t *due_ns)
-{
-    for (pri_read **at = &own->again; *at; at = &(*at)->next) {
-        pri_read *read = *at;
-        if (read->due_ns <= now) {
-            *at = read->next;
-            return read;
-        }
-        if (read->due_ns < *due_ns) *due_ns = read->due_ns;
-    }
-    return NULL;
-}
-
-static pri_read *take_new(pri_row_reader *own)
-{
-    pri_read *read = own->idle;
-
-    if (!read || (!cut(own, &own->queue[URGENT], read) && !cut(own, &own->queue[EARLY], read)))
-        return NULL;
-    own->idle = read->next;
-    return read;
-}
-
-static size_t begin_some(pri_row_reader *own, size_t most, pri_read **list, int64_t *due_ns)
-{
-    const int64_t now = pr_now_ns();
-    size_t        n   = 0;
-
-    *due_ns = INT64_MAX;
-    if (own->ending) return 0;
-    while (n < most) {
-        pri_read *read = own->again ? take_due(own, now, due_ns) : NULL;
-        if (!read) read = take_new(own);
-        if (!read) break;
-        group *g = &own->groups[read->group];
-        if (g->in_flight++ == 0) g->since_ns = now;
-        list[n++] = read;
-    }
-    return n;
-}
-
-static bool is_any_left(const pri_row_reader *own)
-{
-    return own->queue[URGENT].first != NUM_GROUPS || own->queue[EARLY].first != NUM_GROUPS;
-}
-
-/* Sleep until there may be something to do. */
-static void sleep_until(pri_row_reader *own, int64_t due_ns)
-{
-    const struct timespec until = { .tv_sec = due_ns / 1000000000, .tv_nsec = due_ns % 1000000000 };
-
-    if (due_ns == INT64_MAX) {
-        (void)pthread_cond_wait(&own->work, &own->lock);
-    } else {
-        (void)pthread_cond_timedwait(&own->work, &own->lock, &until);
-    }
-}
-
-size_t pri_reads_begin(pri_row_reader *own, pri_begin_mode mode, size_t most, pri_read **list,
-                       int64_t *due_ns)
-{
-    int64_t due = INT64_MAX;
-    size_t  n;
-
-    pthread_mutex_lock(&own->lock);
-    while ((n = begin_some(own, most, list, &due)) == 0 && mode == PRI_BEGIN_WAIT && !own->ending)
-        sleep_until(own, due);
-    /* Whoever could not take all there is comes back; else it sleeps until more is entered. */
-    own->asleep = n < most;
-    if (mode == PRI_BEGIN_WAIT && n > 0 && is_any_left(own)) pthread_cond_signal(&own->work);
-    pthread_mutex_unlock(&own->lock);
-    if (due_ns) *due_ns = due;
-    return n;
-}
-
-bool pri_reads_ending(pri_row_reader *own)
-{
-    pthread_mutex_lock(&own->lock);
-    const bool ending = own->ending;
-    pthread_mutex_unlock(&own->lock);
-    return ending;
-}
-
-void pri_reads_arrived(pri_row_reader *own, pri_read *read, int64_t result)
-{
-    static _Atomic uint64_t num_reads; /* of the process, for tests that count them */
-    const uint64_t          nth = atomic_fetch_add_explicit(&num_reads, 1, memory_order_relaxed);
-
-    pri_read_arrived(&own->target, read, pri_read_outcome(nth, read->offset, read->bytes, result));
-}
-
-/* Of two failures, keep the one of the lower row. */
-static void keep_first(pri_failure *kept, const pri_failure *failure)
-{
-    if (kept->kind == PRI_READ_FINE || failure->row < kept->row) *kept = *failure;
-}
-
-static void settle(pri_row_reader *own, pri_read *read, int64_t now)
-{
-    group *g = &own->groups[read->group];
-
-    if (--g->in_flight == 0) g->disk_ns += now - g->since_ns;
-    if (read->state == PRI_READ_AGAIN && !own->ending) {
-        g->reads_again++;
-        read->next = own->again;
-        own->again = read;
-        return;
-    }
-    if (read->failure.kind != PRI_READ_FINE) {
-        keep_first(&g->failure, &read->failure);
-        for (size_t c = 0; c < NUM_CLASSES; c++)
-            if (own->queue[c].first == read->group) drop_rest(&own->queue[c], g);
-    }
-    g->num_reads--;
-    read->next = own->idle;
-    own->idle  = read;
-    if (is_read(g) && own->num_waiting) pthread_cond_broadcast(&own->read);
-}
-
-void pri_reads_settle(pri_row_reader *own, pri_read *const *list, size_t n)
-{
-    if (n == 0) return;
-    pthread_mutex_lock(&own->lock);
-    const int64_t now = pr_now_ns();
-    for (size_t i = 0; i < n; i++) settle(own, list[i], now);
-    pthread_mutex_unlock(&own->lock);
-}
-
-/* Put a group behind the others of its queue, its rows at the tail of the ring. */
-static uint64_t append(pri_row_reader *own, queue *q, const pri_write *sorted, size_t n)
-{
-    /* Rows beyond the tail are this thread's alone. */
-    for (size_t i = 0; i < n; i++) q->ring[(q->tail + i) & own->mask] = sorted[i];
-
-    pthread_mutex_lock(&own->lock);
-    const uint64_t number = own->num_groups + 1;
-    const uint32_t at     = (uint32_t)(number % NUM_GROUPS);
-    group         *g      = &own->groups[at];
-    if (g->number && !g->told && g->failure.kind != PRI_READ_FINE)
-        keep_first(&own->forgotten, &g->failure);
-    *g              = (group){ .number = number, .waiting = n, .next = NUM_GROUPS };
-    own->num_groups = number;
-    q->tail += n;
-    if (n && q->first == NUM_GROUPS)
-        q->first = at;
-    else if (n)
-        own->groups[q->last].next = at;
-    if (n) q->last = at;
-    const bool wake = n && own->asleep;
-    if (wake) own->asleep = false;
-    if (n) pthread_cond_signal(&own->work);
-    pthread_mutex_unlock(&own->lock);
+    if (!pri_desk_has_room(&own->desk, class_of, n, own->max_rows)) return 0;
+    const pri_write *sorted = pri_read_sort(rows, n, own->num_rows, own->sorted, own->spare);
+    PR_ASSERT(n == 0 || sorted[n - 1].id < own->num_rows);
+    pri_read_count(&own->desk.layout, sorted, n, cost);
+    const uint64_t number = pri_desk_enter(&own->desk, class_of, sorted, n, &wake);
     if (wake && own->calls->wake) own->calls->wake(own->engine);
     return number;
 }
 
-uint64_t pri_row_reader_enter(pri_row_reader *own, const pri_write *rows, size_t n, bool urgent,
-                              pr_fetch_cost *cost)
-{
-    queue *q = &own->queue[urgent ? URGENT : EARLY];
-
-    pthread_mutex_lock(&own->lock);
-    const group *before = &own->groups[(own->num_groups + 1) % NUM_GROUPS];
-    const bool   room   = n <= own->max_rows - (q->tail - q->head) && is_read(before);
-    pthread_mutex_unlock(&own->lock);
-    if (!room) return 0;
-
-    const pri_write *sorted = pri_read_sort(rows, n, own->num_rows, own->sorted, own->spare);
-    PR_ASSERT(n == 0 || sorted[n - 1].id < own->num_rows);
-    pri_read_count(&own->layout, sorted, n, cost);
-    return append(own, q, sorted, n);
-}
-
 pr_status pri_row_reader_wait(pri_row_reader *own, uint64_t number, pr_fetch_cost *cost)
 {
-    pr_status   st = PR_OK;
-    pri_failure failure;
-    group      *g = &own->groups[number % NUM_GROUPS];
+    pr_status st = PR_OK;
 
     PR_CHECK(number > 0, PR_E_FULL, "%s: there was no room for rows to be read, of %zu",
              own->file.rows->path, own->max_rows);
-    pthread_mutex_lock(&own->lock);
-    PR_ASSERT(number <= own->num_groups);
-    own->num_waiting++;
-    while (g->number == number && !is_read(g)) (void)pthread_cond_wait(&own->read, &own->lock);
-    own->num_waiting--;
-    if (g->number == number) {
-        failure = g->failure;
-        if (!g->told) {
-            cost->reads_again += g->reads_again;
-            cost->disk_ns += g->disk_ns;
-        }
-        g->told = true;
-    } else {
-        failure = own->forgotten;
-    }
-    pthread_mutex_unlock(&own->lock);
+    const pri_failure failure = pri_desk_wait(&own->desk, number, cost);
     PR_TRY(pri_failure_raise(&failure, own->file.rows));
 done:
     return st;
@@ -323,37 +65,65 @@ const char *pri_row_reader_describe(const pri_row_reader *own)
     return own->text;
 }
 
+/* Give mask + 1: room of a ring of rows. */
+static size_t ring_rows(size_t max_rows)
+{
+    size_t rows = 1;
+
+    while (rows < max_rows) rows *= 2;
+    return rows;
+}
+
+static size_t buffer_bytes(const pri_read_layout *layout)
+{
+    return (layout->most_bytes + PAGE - 1) / PAGE * PAGE;
+}
+
+/* Rows of both rings, sorted, spare, and those that reads carry. */
+static size_t num_all_rows(const pri_read_layout *layout, size_t max_rows, uint32_t depth)
+{
+    return PRI_READ_CLASSES * ring_rows(max_rows) + 2 * max_rows + depth * layout->most_rows;
+}
+
+uint64_t pri_row_reader_bytes(const pr_io_options *io, size_t row_bytes, size_t max_rows)
+{
+    const pr_row_file     file   = { .row_bytes = row_bytes };
+    const pri_read_layout layout = pri_read_layout_of(&file, io, PAGE, max_rows);
+
+    return sizeof(pri_row_reader) + PRI_READER_GROUPS * sizeof(pri_read_group) +
+           io->depth * (sizeof(pri_read) + buffer_bytes(&layout)) +
+           num_all_rows(&layout, max_rows, io->depth) * sizeof(pri_write);
+}
+
 /* Take all memory: pages are committed as reads use them. */
 static pr_status take_memory(pri_row_reader *own)
 {
-    pr_status    st     = PR_OK;
-    const size_t stride = (own->layout.most_bytes + PAGE - 1) / PAGE * PAGE;
-    const size_t ring   = own->mask + 1;
-    const size_t rows = NUM_CLASSES * ring + 2 * own->max_rows + own->depth * own->layout.most_rows;
+    pr_status              st     = PR_OK;
+    const pri_read_layout *layout = &own->desk.layout;
+    const size_t           stride = buffer_bytes(layout), ring = own->desk.mask + 1;
 
-    PR_NEW(own->groups, NUM_GROUPS);
+    PR_NEW(own->desk.groups, PRI_READER_GROUPS);
     PR_NEW(own->reads, own->depth);
     own->buffers_bytes = own->depth * stride;
     own->buffers       = pri_pages_map(own->buffers_bytes, 0);
     PR_CHECK(own->buffers, PR_E_NOMEM, "cannot allocate %u buffers of %zu bytes for reads",
              own->depth, stride);
-    own->rows_bytes = rows * sizeof *own->rows;
+    own->rows_bytes = num_all_rows(layout, own->max_rows, own->depth) * sizeof *own->rows;
     own->rows       = pri_pages_map(own->rows_bytes, 0);
     PR_CHECK(own->rows, PR_E_NOMEM, "cannot allocate %zu bytes for rows to be read",
              own->rows_bytes);
 
     pri_write *at = own->rows;
-    for (size_t c = 0; c < NUM_CLASSES; c++, at += ring)
-        own->queue[c] = (queue){ .ring = at, .first = NUM_GROUPS, .last = NUM_GROUPS };
+    for (size_t c = 0; c < PRI_READ_CLASSES; c++, at += ring) own->desk.queue[c].ring = at;
     own->sorted = at;
     own->spare  = at + own->max_rows;
     at += 2 * own->max_rows;
     for (uint32_t i = own->depth; i-- > 0;) {
         pri_read *read = &own->reads[i];
         read->buffer   = own->buffers + i * stride;
-        read->rows     = at + i * own->layout.most_rows;
-        read->next     = own->idle;
-        own->idle      = read;
+        read->rows     = at + i * layout->most_rows;
+        read->next     = own->desk.idle;
+        own->desk.idle = read;
     }
 done:
     return st;
@@ -363,7 +133,7 @@ static pr_status start_engine(pri_row_reader *own, const pri_row_reader_setup *s
 {
     pr_status              st       = PR_OK;
     char                   why[96]  = "";
-    const pri_engine_setup to_start = { .reader        = own,
+    const pri_engine_setup to_start = { .desk          = &own->desk,
                                         .fd            = own->file.fd,
                                         .depth         = own->depth,
                                         .thread_begins = setup->thread_begins,
@@ -388,9 +158,8 @@ done:
 
 pr_status pri_row_reader_open(const pri_row_reader_setup *setup, pri_row_reader **out)
 {
-    pr_status          st  = PR_OK;
-    pri_row_reader    *own = NULL;
-    pthread_condattr_t monotonic;
+    pr_status       st  = PR_OK;
+    pri_row_reader *own = NULL;
 
     *out = NULL;
     PR_ASSERT(setup->file->row_bytes > 0 && setup->slot_bytes >= setup->file->row_bytes);
@@ -398,23 +167,18 @@ pr_status pri_row_reader_open(const pri_row_reader_setup *setup, pri_row_reader 
              "io.depth is %u, must be in 1..4096", setup->io->depth);
     PR_NEW(own, 1);
     own->file.fd = -1;
-    (void)pthread_condattr_init(&monotonic);
-    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    (void)pthread_mutex_init(&own->lock, NULL);
-    (void)pthread_cond_init(&own->work, &monotonic);
-    (void)pthread_cond_init(&own->read, NULL);
-    (void)pthread_condattr_destroy(&monotonic);
+    pri_desk_init(&own->desk);
     PR_TRY(pri_read_file_open(setup->file, setup->io->direct, &own->file));
-    own->num_rows = setup->num_rows;
-    own->max_rows = setup->max_rows;
-    while (own->mask + 1 < own->max_rows) own->mask = 2 * own->mask + 1;
-    own->depth  = setup->io->depth;
-    own->layout = pri_read_layout_of(setup->file, setup->io, own->file.block, own->max_rows);
-    own->target = (pri_read_target){ .file       = &own->file,
-                                     .num_cols   = setup->num_cols,
-                                     .slots      = setup->slots,
-                                     .slot_bytes = setup->slot_bytes,
-                                     .retries    = setup->io->retries };
+    own->num_rows    = setup->num_rows;
+    own->max_rows    = setup->max_rows;
+    own->depth       = setup->io->depth;
+    own->desk.mask   = ring_rows(own->max_rows) - 1;
+    own->desk.layout = pri_read_layout_of(setup->file, setup->io, own->file.block, own->max_rows);
+    own->desk.target = (pri_read_target){ .file       = &own->file,
+                                          .num_cols   = setup->num_cols,
+                                          .slots      = setup->slots,
+                                          .slot_bytes = setup->slot_bytes,
+                                          .retries    = setup->io->retries };
     PR_TRY(take_memory(own));
     PR_TRY(start_engine(own, setup));
     *out = own;
@@ -427,10 +191,7 @@ done:
 void pri_row_reader_free(pri_row_reader *own)
 {
     if (!own) return;
-    pthread_mutex_lock(&own->lock);
-    own->ending = true;
-    pthread_cond_broadcast(&own->work);
-    pthread_mutex_unlock(&own->lock);
+    pri_desk_close(&own->desk);
     if (own->engine) {
         if (own->calls->wake) own->calls->wake(own->engine);
         own->calls->free(own->engine);
@@ -438,10 +199,8 @@ void pri_row_reader_free(pri_row_reader *own)
     pri_pages_unmap(own->rows, own->rows_bytes);
     pri_pages_unmap(own->buffers, own->buffers_bytes);
     pri_free(own->reads);
-    pri_free(own->groups);
+    pri_free(own->desk.groups);
     pri_read_file_close(&own->file);
-    (void)pthread_cond_destroy(&own->read);
-    (void)pthread_cond_destroy(&own->work);
-    (void)pthread_mutex_destroy(&own->lock);
+    pri_desk_clear(&own->desk);
     pri_free(own);
 }

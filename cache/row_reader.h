@@ -39,6 +39,10 @@ typedef struct pri_row_reader_setup {
  * (tmpfs and others) the file is read through the page cache, which describe() says. */
 pr_status pri_row_reader_open(const pri_row_reader_setup *setup, pri_row_reader **out);
 
+/* Give the memory a reader takes, at most, where blocks have up to 4096 bytes; it grows into it as
+ * rows are entered and read. */
+uint64_t pri_row_reader_bytes(const pr_io_options *io, size_t row_bytes, size_t max_rows);
+
 /* End: reads in flight are waited for, others dropped. NULL is fine. */
 void pri_row_reader_free(pri_row_reader *reader);
 
