@@ -120,7 +120,7 @@ static pr_status multiply(const work *w, pri_gemm *gemm, pr_vid first, const flo
     const pri_sparse sparse = { .x = w->in->features, .first = first, .num = range_rows(w, first) };
 
     if (!l->sparse) return pri_gemm_run(gemm, sparse.num, l->x.at + first * l->x.ld, b, bias, c);
-    pri_sparse_multiply(&sparse, b, bias, c, ldc, l->part.out);
+    pri_sparse_multiply(&sparse, b, l->part.out, bias, c, ldc, l->part.out);
     return PR_OK;
 }
 
