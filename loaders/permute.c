@@ -115,7 +115,7 @@ done:
 }
 
 /* Give dense rows in their new order, as they are written. */
-static void fill_rows(void *context, pr_vid first, pr_vid count, float *rows)
+static pr_status fill_rows(void *context, pr_vid first, pr_vid count, float *rows)
 {
     const pri_permuted *p = context;
     const pr_features  *x = &p->from->features;
@@ -123,6 +123,7 @@ static void fill_rows(void *context, pr_vid first, pr_vid count, float *rows)
     for (pr_vid v = 0; v < count; v++)
         memcpy(rows + (size_t)v * x->num_cols, x->rows + (size_t)p->old_of_new[first + v] * x->ld,
                x->num_cols * sizeof(float));
+    return PR_OK;
 }
 
 static pr_status permute_sparse(pri_permuted *p)

@@ -13,13 +13,13 @@
 #include "loaders/graph_figures.h"
 #include "loaders/npy.h"
 
-enum { DIR_BYTES = PR_TEXT_BYTES, CHUNK_BYTES = 2 << 20 };
+enum { DIR_BYTES = PR_TEXT_BYTES };
 
 /* The directory being made. */
 typedef struct target {
     char                dir[DIR_BYTES];            /* without trailing slashes */
     char                temporary[DIR_BYTES + 32]; /* where the files go first */
-    void               *chunk;                     /* CHUNK_BYTES for conversions */
+    void               *chunk;                     /* PRI_WRITE_BYTES for conversions */
     const volatile int *stop;
 } target;
 
@@ -112,6 +112,17 @@ done:
     return st;
 }
 
+pr_status pri_dataset_target_parent(const char *dir, char out[PR_TEXT_BYTES])
+{
+    pr_status st = PR_OK;
+    char      clean[DIR_BYTES];
+
+    PR_TRY(clean_name(dir, clean));
+    parent_of(clean, out);
+done:
+    return st;
+}
+
 static void file_path(const target *t, const char *file, char out[DIR_BYTES + 64])
 {
     snprintf(out, DIR_BYTES + 64, "%s/%s", t->temporary, file);
@@ -126,31 +137,31 @@ done:
 }
 
 /* A source of elements, chunk by chunk: write elements first .. first+count-1 to `to`. */
-typedef void (*fill_chunk)(const void *source, uint64_t first, uint64_t count, void *to);
+typedef pr_status (*fill_chunk)(const void *source, uint64_t first, uint64_t count, void *to);
 
-static void widen_labels(const void *source, uint64_t first, uint64_t count, void *to)
+static pr_status widen_labels(const void *source, uint64_t first, uint64_t count, void *to)
 {
     for (uint64_t i = 0; i < count; i++) ((int64_t *)to)[i] = ((const int32_t *)source)[first + i];
+    return PR_OK;
 }
 
-static void widen_ids(const void *source, uint64_t first, uint64_t count, void *to)
+static pr_status widen_ids(const void *source, uint64_t first, uint64_t count, void *to)
 {
     for (uint64_t i = 0; i < count; i++) ((int64_t *)to)[i] = ((const uint32_t *)source)[first + i];
+    return PR_OK;
 }
 
 /* Rows of F floats, from memory or from the caller's function. */
-static void fill_dense(const void *source, uint64_t first, uint64_t count, void *to)
+static pr_status fill_dense(const void *source, uint64_t first, uint64_t count, void *to)
 {
     const pri_dataset_arrays *arrays = source;
     const pr_features        *f      = &arrays->features;
 
-    if (!f->rows) {
-        arrays->fill_rows(arrays->fill_context, (pr_vid)first, (pr_vid)count, to);
-        return;
-    }
+    if (!f->rows) return arrays->fill_rows(arrays->fill_context, (pr_vid)first, (pr_vid)count, to);
     for (uint64_t v = 0; v < count; v++)
         memcpy((float *)to + v * f->num_cols, f->rows + (first + v) * f->ld,
                f->num_cols * sizeof(float));
+    return PR_OK;
 }
 
 /* Write one array of `rows` rows of `row_bytes`, made chunk by chunk, or taken from `source` as it
@@ -161,7 +172,7 @@ static pr_status write_array(const target *t, const char *name, pr_dtype dtype, 
     pr_status      st        = PR_OK;
     pri_outfile    file      = { 0 };
     const uint64_t row_bytes = pri_dtype_bytes(dtype) * (num_dims > 1 ? shape[1] : 1);
-    const uint64_t most      = row_bytes < CHUNK_BYTES ? CHUNK_BYTES / row_bytes : 1;
+    const uint64_t most      = row_bytes < PRI_WRITE_BYTES ? PRI_WRITE_BYTES / row_bytes : 1;
     char           path[DIR_BYTES + 64];
 
     file_path(t, name, path);
@@ -171,7 +182,7 @@ static pr_status write_array(const target *t, const char *name, pr_dtype dtype, 
         const uint64_t count = shape[0] - first < most ? shape[0] - first : most;
         const void    *from  = t->chunk;
         if (fill)
-            fill(source, first, count, t->chunk);
+            PR_TRY(fill(source, first, count, t->chunk));
         else
             from = (const char *)source + first * row_bytes;
         PR_TRY(pri_outfile_write(&file, from, count * row_bytes));
@@ -248,7 +259,7 @@ static pr_status write_files(const target *t, const pri_dataset_arrays *arrays)
     const uint64_t  offsets = N + 1;
 
     PR_TRY(write_array(t, "indptr.npy", PR_I64, 1, &offsets, NULL, g->indptr));
-    PR_TRY(write_array(t, "indices.npy", PR_U32, 1, &E, NULL, g->indices));
+    if (!arrays->make_arcs) PR_TRY(write_array(t, "indices.npy", PR_U32, 1, &E, NULL, g->indices));
     if (g->weights) PR_TRY(write_array(t, "edge_weight.npy", PR_F32, 1, &E, NULL, g->weights));
     PR_TRY(write_features(t, arrays));
     if (arrays->labels)
@@ -299,29 +310,31 @@ static void set_made(const pri_dataset_arrays *arrays, pr_made *made)
 pr_status pri_dataset_write(const char *dir, const pri_dataset_arrays *arrays,
                             const volatile int *stop, pr_made *made)
 {
-    pr_status st = PR_OK;
-    target    t  = { .stop = stop };
-    char      parent[DIR_BYTES];
-    bool      begun = false;
+    pr_status          st   = PR_OK;
+    pri_dataset_arrays full = *arrays;
+    target             t    = { .stop = stop };
+    char               parent[DIR_BYTES];
+    bool               begun = false;
 
     PR_TRY(clean_name(dir, t.dir));
     PR_TRY(check_clean_target(t.dir));
     parent_of(t.dir, parent);
     const size_t row_bytes = (size_t)arrays->features.num_cols * sizeof(float);
-    t.chunk                = pri_calloc(row_bytes > CHUNK_BYTES ? row_bytes : CHUNK_BYTES, 1);
+    t.chunk = pri_calloc(row_bytes > PRI_WRITE_BYTES ? row_bytes : PRI_WRITE_BYTES, 1);
     PR_CHECK(t.chunk, PR_E_NOMEM, "%s: cannot allocate %d bytes to write through", t.dir,
-             CHUNK_BYTES);
+             PRI_WRITE_BYTES);
     snprintf(t.temporary, sizeof t.temporary, "%s.tmp-%ld", t.dir, (long)getpid());
     PR_CHECK(mkdir(t.temporary, 0777) == 0, PR_E_IO, "%s: cannot be made: %s", t.temporary,
              strerror(errno));
     begun = true;
-    PR_TRY(write_files(&t, arrays));
+    if (full.make_arcs) PR_TRY(full.make_arcs(full.arcs_context, t.temporary, &full));
+    PR_TRY(write_files(&t, &full));
     sync_directory(t.temporary);
     PR_CHECK(rename(t.temporary, t.dir) == 0, PR_E_IO, "%s: cannot be renamed to %s: %s",
              t.temporary, t.dir, strerror(errno));
     begun = false;
     sync_directory(parent);
-    if (made) set_made(arrays, made);
+    if (made) set_made(&full, made);
 done:
     if (begun) remove_temporary(&t);
     pri_free(t.chunk);
