@@ -9,7 +9,7 @@ enum { MIB = 1 << 20 };
 
 /* Code of products, as oneDNN has it and makes it at run time, some 10 MiB; stacks of a thread that
  * has not worked yet; and what the process takes more in one run than in another. */
-static const uint64_t library_bytes = 12 * MIB, thread_bytes = MIB / 4, spread_bytes = MIB;
+static const uint64_t library_bytes = 12 * MIB, thread_bytes = MIB / 4, spread_bytes = 2 * MIB;
 
 pr_status pri_exact_memory_limits(const pri_session *session, uint64_t logits_bytes,
                                   uint64_t later_bytes, pri_exact_limits *out)
