@@ -28,7 +28,7 @@ pr_status pri_exact_memory_limits(const pri_session *session, uint64_t logits_by
     const uint64_t beside = now + work + logits_bytes;
     if (least < later_bytes) least = later_bytes;
     const uint64_t works = (beside + least + spread_bytes + MIB - 1) / MIB;
-    PR_CHECK(least < UINT64_MAX / 2 && beside + least <= limit, PR_E_NOMEM,
+    PR_CHECK(least < UINT64_MAX / 2 && beside + least <= limit, PR_E_RANGE,
              "--memory is %" PRIu64 " bytes, at least %" PRIu64 "M are needed: %" PRIu64
              " bytes are in use, logits take %" PRIu64 ", layers %" PRIu64 " at least",
              limit, works, now, logits_bytes, least);

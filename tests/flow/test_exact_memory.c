@@ -81,7 +81,7 @@ static void eval_keeps_to_the_smallest_memory_it_names(void **state)
     eval.machine.memory = 0;
     assert_ok(pr_evaluate(&eval, NULL, &free_result));
     eval.machine.memory = 1;
-    assert_fails(PR_E_NOMEM, "--memory is 1 bytes", pr_evaluate(&eval, NULL, &result));
+    assert_fails(PR_E_RANGE, "--memory is 1 bytes", pr_evaluate(&eval, NULL, &result));
     eval.machine.memory = named_bytes();
     snprintf(eval.eval.log, sizeof eval.eval.log, "%s/run.db", test_directory());
     const bool counted = pri_rss_peak_reset();
@@ -127,7 +127,7 @@ static void infer_writes_the_same_answers_within_its_memory(void **state)
         snprintf(path[i], sizeof path[i], "%s/logits-%d.npy", directory, i);
         infer.machine.memory = 1;
         if (i > 0) {
-            assert_fails(PR_E_NOMEM, "logits take", pr_infer(&infer, NULL, &result));
+            assert_fails(PR_E_RANGE, "logits take", pr_infer(&infer, NULL, &result));
             infer.machine.memory = named_bytes();
         } else {
             infer.machine.memory = 0;
@@ -177,7 +177,7 @@ static void a_spill_directory_that_is_not_there_is_named(void **state)
 
     needs_a_plain_build();
     eval.machine.memory = 1;
-    assert_fails(PR_E_NOMEM, "at least", pr_evaluate(&eval, NULL, &result));
+    assert_fails(PR_E_RANGE, "at least", pr_evaluate(&eval, NULL, &result));
     eval.machine.memory = named_bytes();
     snprintf(eval.machine.spill, sizeof eval.machine.spill, "/nonexistent/there");
     assert_fails(PR_E_IO, "/nonexistent/there", pr_evaluate(&eval, NULL, &result));
