@@ -12,24 +12,25 @@
 #include "base/outfile.h"
 #include "loaders/graph_figures.h"
 #include "loaders/npy.h"
+#include "loaders/row_format.h"
 
-enum { DIR_BYTES = PR_TEXT_BYTES, CHUNK_BYTES = 2 << 20 };
+enum { DIR_BYTES = PR_TEXT_BYTES };
 
 /* The directory being made. */
 typedef struct target {
     char                dir[DIR_BYTES];            /* without trailing slashes */
     char                temporary[DIR_BYTES + 32]; /* where the files go first */
-    void               *chunk;                     /* CHUNK_BYTES for conversions */
+    void               *chunk;                     /* PRI_WRITE_BYTES for conversions */
     const volatile int *stop;
 } target;
 
 /* Every file a dataset may have, for clearing up. */
 static const char *const files[] = {
-    "indptr.npy",       "indices.npy",   "feat.npy",          "feat_indptr.npy",
-    "feat_indices.npy", "feat_data.npy", "label.npy",         "train_idx.npy",
-    "val_idx.npy",      "test_idx.npy",  "alt_train_idx.npy", "alt_val_idx.npy",
-    "alt_test_idx.npy", "ids.npy",       "node_ids.npy",      "edge_weight.npy",
-    "meta.json",
+    "indptr.npy",       "indices.npy",    "feat.npy",          "feat_indptr.npy",
+    "feat_indices.npy", "feat_data.npy",  "label.npy",         "train_idx.npy",
+    "val_idx.npy",      "test_idx.npy",   "alt_train_idx.npy", "alt_val_idx.npy",
+    "alt_test_idx.npy", "ids.npy",        "node_ids.npy",      "edge_weight.npy",
+    "meta.json",        "feat_scale.npy",
 };
 
 static bool is_empty_directory(const char *dir)
@@ -112,6 +113,17 @@ done:
     return st;
 }
 
+pr_status pri_dataset_target_parent(const char *dir, char out[PR_TEXT_BYTES])
+{
+    pr_status st = PR_OK;
+    char      clean[DIR_BYTES];
+
+    PR_TRY(clean_name(dir, clean));
+    parent_of(clean, out);
+done:
+    return st;
+}
+
 static void file_path(const target *t, const char *file, char out[DIR_BYTES + 64])
 {
     snprintf(out, DIR_BYTES + 64, "%s/%s", t->temporary, file);
@@ -126,31 +138,60 @@ done:
 }
 
 /* A source of elements, chunk by chunk: write elements first .. first+count-1 to `to`. */
-typedef void (*fill_chunk)(const void *source, uint64_t first, uint64_t count, void *to);
+typedef pr_status (*fill_chunk)(const void *source, uint64_t first, uint64_t count, void *to);
 
-static void widen_labels(const void *source, uint64_t first, uint64_t count, void *to)
+static pr_status widen_labels(const void *source, uint64_t first, uint64_t count, void *to)
 {
     for (uint64_t i = 0; i < count; i++) ((int64_t *)to)[i] = ((const int32_t *)source)[first + i];
+    return PR_OK;
 }
 
-static void widen_ids(const void *source, uint64_t first, uint64_t count, void *to)
+static pr_status widen_ids(const void *source, uint64_t first, uint64_t count, void *to)
 {
     for (uint64_t i = 0; i < count; i++) ((int64_t *)to)[i] = ((const uint32_t *)source)[first + i];
+    return PR_OK;
 }
 
-/* Rows of F floats, from memory or from the caller's function. */
-static void fill_dense(const void *source, uint64_t first, uint64_t count, void *to)
+int pri_arrays_row_format(const pri_dataset_arrays *arrays)
+{
+    const pr_features *f = &arrays->features;
+
+    if (arrays->fill_packed) return arrays->row_format;
+    return f->file && !arrays->fill_rows ? f->file->format : PR_ROWS_F32;
+}
+
+/* Rows as their file has them. */
+static pr_status copy_packed(const pr_features *f, pr_vid first, pr_vid count, void *to)
+{
+    pr_status          st   = PR_OK;
+    const pr_row_file *file = f->file;
+    const uint64_t     n    = (uint64_t)count * f->num_cols;
+
+    PR_TRY(pri_row_file_read(file, first * (uint64_t)file->row_bytes, count * file->row_bytes, to));
+    if (file->checked) return PR_OK;
+    pri_row_file_forget(file, first, count);
+    const uint64_t odd = pri_values_finite(file->format, to, n);
+    if (odd < n)
+        PR_TRY(pri_row_not_finite(file, first + odd / f->num_cols, odd % f->num_cols,
+                                  (char *)to + odd * pri_row_bytes(file->format, 1)));
+done:
+    return st;
+}
+
+/* Packed rows, from the caller's function, a file or memory. */
+static pr_status fill_dense(const void *source, uint64_t first, uint64_t count, void *to)
 {
     const pri_dataset_arrays *arrays = source;
     const pr_features        *f      = &arrays->features;
+    void                     *about  = arrays->fill_context;
 
-    if (!f->rows) {
-        arrays->fill_rows(arrays->fill_context, (pr_vid)first, (pr_vid)count, to);
-        return;
-    }
+    if (arrays->fill_packed) return arrays->fill_packed(about, (pr_vid)first, (pr_vid)count, to);
+    if (arrays->fill_rows) return arrays->fill_rows(about, (pr_vid)first, (pr_vid)count, to);
+    if (f->file) return copy_packed(f, (pr_vid)first, (pr_vid)count, to);
     for (uint64_t v = 0; v < count; v++)
         memcpy((float *)to + v * f->num_cols, f->rows + (first + v) * f->ld,
                f->num_cols * sizeof(float));
+    return PR_OK;
 }
 
 /* Write one array of `rows` rows of `row_bytes`, made chunk by chunk, or taken from `source` as it
@@ -161,20 +202,23 @@ static pr_status write_array(const target *t, const char *name, pr_dtype dtype, 
     pr_status      st        = PR_OK;
     pri_outfile    file      = { 0 };
     const uint64_t row_bytes = pri_dtype_bytes(dtype) * (num_dims > 1 ? shape[1] : 1);
-    const uint64_t most      = row_bytes < CHUNK_BYTES ? CHUNK_BYTES / row_bytes : 1;
+    const uint64_t most      = row_bytes < PRI_WRITE_BYTES ? PRI_WRITE_BYTES / row_bytes : 1;
     char           path[DIR_BYTES + 64];
 
     file_path(t, name, path);
     PR_TRY(check_stop(t));
-    PR_TRY(pri_npy_begin(&file, path, dtype, num_dims, shape));
+    const bool large = row_bytes * shape[0] > pr_memory_available() / 2;
+    PR_TRY(pri_npy_begin_at(&file, path, dtype, num_dims, shape,
+                            num_dims == 2 ? PRI_ROWS_AT : 0)); /* of two: feat.npy only */
     for (uint64_t first = 0; first < shape[0]; first += most) {
         const uint64_t count = shape[0] - first < most ? shape[0] - first : most;
         const void    *from  = t->chunk;
         if (fill)
-            fill(source, first, count, t->chunk);
+            PR_TRY(fill(source, first, count, t->chunk));
         else
             from = (const char *)source + first * row_bytes;
         PR_TRY(pri_outfile_write(&file, from, count * row_bytes));
+        if (large) pri_outfile_settle(&file);
         PR_TRY(check_stop(t));
     }
     PR_TRY(pri_outfile_commit(&file));
@@ -191,7 +235,13 @@ static pr_status write_features(const target *t, const pri_dataset_arrays *array
 
     if (f->kind == PR_FEATURES_DENSE) {
         const uint64_t shape[] = { N, f->num_cols };
-        PR_TRY(write_array(t, "feat.npy", PR_F32, 2, shape, fill_dense, arrays));
+        const int      format  = pri_arrays_row_format(arrays);
+        PR_TRY(write_array(t, "feat.npy", pri_row_dtype(format), 2, shape, fill_dense, arrays));
+        const float *scale = arrays->fill_packed ? arrays->row_scale
+                             : f->file           ? f->file->scale
+                                                 : NULL;
+        if (format == PR_ROWS_INT8)
+            PR_TRY(write_array(t, "feat_scale.npy", PR_F32, 1, &N, NULL, scale));
     } else {
         const uint64_t offsets = N + 1, nnz = f->indptr[N];
         PR_TRY(write_array(t, "feat_indptr.npy", PR_I64, 1, &offsets, NULL, f->indptr));
@@ -248,7 +298,7 @@ static pr_status write_files(const target *t, const pri_dataset_arrays *arrays)
     const uint64_t  offsets = N + 1;
 
     PR_TRY(write_array(t, "indptr.npy", PR_I64, 1, &offsets, NULL, g->indptr));
-    PR_TRY(write_array(t, "indices.npy", PR_U32, 1, &E, NULL, g->indices));
+    if (!arrays->make_arcs) PR_TRY(write_array(t, "indices.npy", PR_U32, 1, &E, NULL, g->indices));
     if (g->weights) PR_TRY(write_array(t, "edge_weight.npy", PR_F32, 1, &E, NULL, g->weights));
     PR_TRY(write_features(t, arrays));
     if (arrays->labels)
@@ -299,29 +349,31 @@ static void set_made(const pri_dataset_arrays *arrays, pr_made *made)
 pr_status pri_dataset_write(const char *dir, const pri_dataset_arrays *arrays,
                             const volatile int *stop, pr_made *made)
 {
-    pr_status st = PR_OK;
-    target    t  = { .stop = stop };
-    char      parent[DIR_BYTES];
-    bool      begun = false;
+    pr_status          st   = PR_OK;
+    pri_dataset_arrays full = *arrays;
+    target             t    = { .stop = stop };
+    char               parent[DIR_BYTES];
+    bool               begun = false;
 
     PR_TRY(clean_name(dir, t.dir));
     PR_TRY(check_clean_target(t.dir));
     parent_of(t.dir, parent);
     const size_t row_bytes = (size_t)arrays->features.num_cols * sizeof(float);
-    t.chunk                = pri_calloc(row_bytes > CHUNK_BYTES ? row_bytes : CHUNK_BYTES, 1);
+    t.chunk = pri_calloc(row_bytes > PRI_WRITE_BYTES ? row_bytes : PRI_WRITE_BYTES, 1);
     PR_CHECK(t.chunk, PR_E_NOMEM, "%s: cannot allocate %d bytes to write through", t.dir,
-             CHUNK_BYTES);
+             PRI_WRITE_BYTES);
     snprintf(t.temporary, sizeof t.temporary, "%s.tmp-%ld", t.dir, (long)getpid());
     PR_CHECK(mkdir(t.temporary, 0777) == 0, PR_E_IO, "%s: cannot be made: %s", t.temporary,
              strerror(errno));
     begun = true;
-    PR_TRY(write_files(&t, arrays));
+    if (full.make_arcs) PR_TRY(full.make_arcs(full.arcs_context, t.temporary, &full));
+    PR_TRY(write_files(&t, &full));
     sync_directory(t.temporary);
     PR_CHECK(rename(t.temporary, t.dir) == 0, PR_E_IO, "%s: cannot be renamed to %s: %s",
              t.temporary, t.dir, strerror(errno));
     begun = false;
     sync_directory(parent);
-    if (made) set_made(arrays, made);
+    if (made) set_made(&full, made);
 done:
     if (begun) remove_temporary(&t);
     pri_free(t.chunk);
