@@ -143,6 +143,32 @@ static void memory_is_what_the_kernel_or_the_cgroup_leaves_whichever_is_less(voi
     assert_true(pr_memory_available() > 0);
 }
 
+static void files_that_can_be_dropped_are_free_memory(void **state)
+{
+    (void)state;
+    const char *root = system_root("0::/a\n");
+
+    put(root, "proc/meminfo", "MemAvailable: 3000 kB\n");
+    put(root, "sys/fs/cgroup/a/memory.max", "1000000\n");
+    put(root, "sys/fs/cgroup/a/memory.current", "900000\n");
+    put(root, "sys/fs/cgroup/a/memory.stat",
+        "anon 300000\nfile 600000\ninactive_file 400000\nactive_file 100000\n"
+        "workingset_activate_file 77\n");
+    assert_int_equal(pri_memory_available(root), 600000);
+    put(root, "sys/fs/cgroup/a/memory.stat", "inactive_file 99999999\n"); /* more than is used */
+    assert_int_equal(pri_memory_available(root), 1000000);
+    put(root, "sys/fs/cgroup/a/memory.stat", "inactive_file\nactive_file x\n\n");
+    assert_int_equal(pri_memory_available(root), 100000);
+
+    root = system_root("4:memory:/x\n");
+    put(root, "proc/meminfo", "MemAvailable: 3000 kB\n");
+    put(root, "sys/fs/cgroup/memory/x/memory.limit_in_bytes", "1000000\n");
+    put(root, "sys/fs/cgroup/memory/x/memory.usage_in_bytes", "900000\n");
+    put(root, "sys/fs/cgroup/memory/x/memory.stat",
+        "inactive_file 1\nactive_file 2\ntotal_inactive_file 300000\ntotal_active_file 50000\n");
+    assert_int_equal(pri_memory_available(root), 450000);
+}
+
 static void the_last_level_cache_has_a_size(void **state)
 {
     (void)state;
@@ -157,6 +183,7 @@ int main(void)
         cmocka_unit_test(cgroup_v1_and_hybrid_layouts_are_read),
         cmocka_unit_test(odd_cgroup_files_set_no_limit),
         cmocka_unit_test(memory_is_what_the_kernel_or_the_cgroup_leaves_whichever_is_less),
+        cmocka_unit_test(files_that_can_be_dropped_are_free_memory),
         cmocka_unit_test(the_last_level_cache_has_a_size),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
