@@ -46,7 +46,7 @@ static pr_status check_memory(const pri_import_job *job)
 
     if (o->memory == 0 || o->memory >= least) return PR_OK;
     if (!known) s.longest = thought;
-    PR_RAISE(PR_E_ARG,
+    PR_RAISE(PR_E_RANGE,
              "--memory is %" PRIu64 " bytes, must be at least %" PRIu64 " for %s and %s %" PRIu64
              " arcs",
              o->memory, pri_import_least(&s), job->nodes_from,
