@@ -150,6 +150,7 @@ typedef struct pr_converted {
     pr_vid   num_rows;
     uint32_t num_cols;
     int      format;
+    int      feature_norm;              /* that was applied, never auto */
     uint64_t bytes_before, bytes_after; /* of feature files */
     double   max_error, rms_error;      /* absolute */
     double   rms_value;                 /* of the values before */
