@@ -59,7 +59,7 @@ done:
 static pr_status discover_block(const pri_import_job *job, const pri_edges *edges, pri_id_set *set)
 {
     pr_status     st   = PR_OK;
-    pr_vid *const pair = job->arcs.spool.pair;
+    pr_vid *const pair = job->arcs.spool.pair + 2 * job->arcs.spool.n;
 
     for (uint64_t i = 0; i < 2 * edges->n; i++) {
         if (i + PREFETCH_IDS < 2 * edges->n) pri_id_set_prefetch(set, edges->id[i + PREFETCH_IDS]);
@@ -77,12 +77,14 @@ static pr_status take_block(pri_import_job *job, const pri_edges *edges, pri_id_
 {
     pr_status  st    = PR_OK;
     pri_spool *spool = &job->arcs.spool;
+    pr_vid    *pair  = spool->pair + 2 * spool->n;
 
     if (job->options->remap)
         PR_TRY(discover_block(job, edges, set));
     else
-        for (uint64_t i = 0; i < 2 * edges->n; i++) spool->pair[i] = (pr_vid)edges->id[i];
-    if (edges->weight) memcpy(spool->weight, edges->weight, edges->n * sizeof *spool->weight);
+        for (uint64_t i = 0; i < 2 * edges->n; i++) pair[i] = (pr_vid)edges->id[i];
+    if (edges->weight)
+        memcpy(spool->weight + spool->n, edges->weight, edges->n * sizeof *spool->weight);
     PR_TRY(pri_arcs_add(&job->arcs, edges->n));
     const pri_unpack *file = &edges->lines.source;
     pri_tell(&job->teller, "read edges", file->bytes_read, file->file_bytes);

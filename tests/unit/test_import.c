@@ -478,6 +478,86 @@ static void bad_arrays_are_refused(void **state)
     assert_fails(PR_E_INPUT, "are of type <f8, must be whole numbers", pr_import(&o, NULL, &made));
 }
 
+/* Loops and equal arcs as asked for: edges.txt has 0->1, 1->0, twice 2->1, 3->3, 0->3. */
+static void loops_and_equal_arcs_are_as_asked_for(void **state)
+{
+    (void)state;
+    static const struct {
+        int      duplicates, self_loops;
+        uint64_t edges, loops, equal;
+        pr_eid   indptr[5];
+        pr_vid   indices[9];
+    } cases[] = {
+        { 0, 0, 4, 1, 1, { 0, 1, 3, 3, 4 }, { 1, 0, 2, 0 } },
+        { 1, 0, 5, 1, 0, { 0, 1, 4, 4, 5 }, { 1, 0, 2, 2, 0 } },
+        { 0, 1, 5, 0, 1, { 0, 1, 3, 3, 5 }, { 1, 0, 2, 0, 3 } },
+        { 0, 2, 8, 0, 1, { 0, 2, 5, 6, 8 }, { 0, 1, 0, 1, 2, 2, 0, 3 } },
+        { 1, 2, 9, 0, 0, { 0, 2, 6, 7, 9 }, { 0, 1, 0, 1, 2, 2, 2, 0, 3 } },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        pr_import_options o;
+        pr_made           made;
+        small(&o);
+        o.duplicates = cases[i].duplicates;
+        o.self_loops = cases[i].self_loops;
+        assert_ok(pr_import(&o, NULL, &made));
+        assert_int_equal(made.edges, cases[i].edges);
+        assert_int_equal(made.self_loops_dropped, cases[i].loops);
+        assert_int_equal(made.duplicates_dropped, cases[i].equal);
+        const pr_dataset *d = open_dir(o.out);
+        assert_memory_equal(d->graph.indptr, cases[i].indptr, sizeof cases[i].indptr);
+        assert_memory_equal(d->graph.indices, cases[i].indices,
+                            cases[i].edges * sizeof *cases[i].indices);
+        pr_dataset_close(d);
+    }
+}
+
+static void too_little_memory_is_refused_with_what_is_enough(void **state)
+{
+    (void)state;
+    pr_import_options o;
+    pr_made           made;
+
+    small(&o);
+    o.dry_run = true;
+    assert_ok(pr_import(&o, NULL, &made));
+    assert_true(made.least_bytes > 0 && made.least_bytes <= made.peak_bytes);
+    assert_int_equal(made.num_passes, 1);
+    o.memory = 1 << 20;
+    assert_fails(PR_E_RANGE, "--memory is 1048576 bytes, must be at least ",
+                 pr_import(&o, NULL, &made));
+    o.memory = (uint64_t)1 << 34;
+    assert_ok(pr_import(&o, NULL, &made));
+}
+
+typedef struct heard {
+    int      calls;
+    uint64_t done, total;
+    bool     read, sorted;
+} heard;
+
+static void hear(void *context, const char *stage, uint64_t done, uint64_t total)
+{
+    heard *h = context;
+    h->calls++;
+    h->read |= !strcmp(stage, "read edges");
+    h->sorted |= !strcmp(stage, "sort arcs");
+    assert_true(total > 0 && done <= total);
+}
+
+static void progress_is_told_of_every_stage(void **state)
+{
+    (void)state;
+    pr_import_options o;
+    pr_made           made;
+    heard             h     = { 0 };
+    const pr_watch    watch = { .progress = hear, .context = &h };
+
+    small(&o);
+    assert_ok(pr_import(&o, &watch, &made));
+    assert_true(h.read && h.sorted && h.calls < 20);
+}
+
 static void bad_options_are_refused(void **state)
 {
     (void)state;
@@ -518,6 +598,18 @@ static void bad_options_are_refused(void **state)
     assert_fails(PR_E_ARG, "--features goes with an edge list", pr_import(&o, NULL, &made));
     o.format = 2;
     assert_fails(PR_E_INPUT, "is a directory", pr_import(&o, NULL, &made));
+    for (int i = 0; i < 3; i++) {
+        static const char *const words[] = { "--duplicates goes with an edge list",
+                                             "--self-loops goes with an edge list",
+                                             "--memory goes with an edge list" };
+        init(&o);
+        set(o.source, directory);
+        set(o.out, in(directory, "out"));
+        if (i == 0) o.duplicates = 1;
+        if (i == 1) o.self_loops = 1;
+        if (i == 2) o.memory = 1 << 30;
+        assert_fails(PR_E_ARG, words[i], pr_import(&o, NULL, &made));
+    }
     small(&o);
     set(o.source, "/nowhere/edges.txt");
     assert_fails(PR_E_INPUT, "/nowhere/edges.txt: cannot be read", pr_import(&o, NULL, &made));
@@ -592,6 +684,9 @@ int main(void)
         cmocka_unit_test(real_datasets_keep_everything),
         cmocka_unit_test(bad_files_are_refused_and_leave_nothing),
         cmocka_unit_test(bad_arrays_are_refused),
+        cmocka_unit_test(loops_and_equal_arcs_are_as_asked_for),
+        cmocka_unit_test(too_little_memory_is_refused_with_what_is_enough),
+        cmocka_unit_test(progress_is_told_of_every_stage),
         cmocka_unit_test(bad_options_are_refused),
         cmocka_unit_test(a_pipe_is_refused_and_not_waited_for),
         cmocka_unit_test(split_options_are_refused_where_there_is_a_split),
