@@ -16,6 +16,7 @@
 const command *const all_commands[] = { &command_import,
                                         &command_gen,
                                         &command_reorder,
+                                        &command_convert,
                                         &command_partition,
                                         &command_train,
                                         &command_eval,
