@@ -154,8 +154,9 @@ static int run(command_call *call)
     const pr_status st    = pr_train(setup, &hooks, &result);
     progress_end(&shown);
 
-    /* An interrupted run and one whose log lost rows have results all the same. */
-    const bool filled = st == PR_OK || st == PR_E_INTERRUPTED || result.rows_lost > 0;
+    /* An interrupted run and one whose log or trace lost rows have results all the same. */
+    const bool filled =
+        st == PR_OK || st == PR_E_INTERRUPTED || result.rows_lost > 0 || result.trace_lost;
     if (filled && !call->common.json) print_summary(setup, &result);
     const int status = st == PR_OK ? EXIT_DONE : command_fail(call, st);
     if (st == PR_E_INTERRUPTED && result.rows_lost)
