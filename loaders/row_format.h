@@ -31,13 +31,29 @@ bool pri_row_is_finite(int format, const void *row, uint32_t n);
 
 /* Read rows first .. first+n-1 as f32, in any format, from memory or with pread from the file: the
  * mapping is not touched, so that they do not count as this process's memory. For passes over many
- * rows in order; the kernel is told to forget what was read.
+ * rows in order. Of files that are large (not `checked`) the kernel is told to forget what was
+ * read; others are left in its cache.
  *
- *   out   [n, ld]
+ *   out   [n, ld]; elements behind num_cols are left as they are
  *
  * PR_E_IO with file and offset, PR_E_INPUT with row and column of a value that is not finite where
- * they were not checked before. Any threads, different ranges. */
+ * they were not checked before. Any threads, different ranges. Takes 64 KiB of stack, no heap. */
 pr_status pri_rows_read(const pr_features *features, pr_vid first, uint32_t n, float *out,
                         size_t ld);
+
+/* The pieces of that, for those who keep rows as the file has them. */
+
+/* Read `bytes` from byte `at` of the packed rows on; PR_E_IO names file and offset. */
+pr_status pri_row_file_read(const pr_row_file *file, uint64_t at, size_t bytes, void *to);
+
+/* Tell the kernel that rows first .. first+n-1 are not needed in its cache. Cannot fail. */
+void pri_row_file_forget(const pr_row_file *file, pr_vid first, uint64_t n);
+
+/* Give the place of the first of n values that is not finite, or n. */
+uint64_t pri_values_finite(int format, const void *values, uint64_t n);
+
+/* Say so: PR_E_INPUT with file, row, column and the value. */
+pr_status pri_row_not_finite(const pr_row_file *file, uint64_t row, uint64_t col,
+                             const void *value);
 
 #endif

@@ -51,15 +51,15 @@ typedef enum pr_row_format {
 
 /* Dense rows where a file has them, packed one behind the other. */
 typedef struct pr_row_file {
-    const char   *path;
-    int           fd; /* for reading, through the page cache */
-    pr_row_format format;
-    uint64_t      first_byte; /* row v has row_bytes from first_byte + v * row_bytes on */
-    size_t        row_bytes;
-    uint64_t      file_bytes; /* when it was opened */
-    const float  *scale;      /* int8 [num_rows], finite, in memory; else NULL */
-    const void   *mapped;     /* row 0 in a mapping of the file, read only */
-    bool          checked;    /* all values were found finite; false: whoever reads a row looks */
+    const char  *path;
+    int          fd;         /* for reading, through the page cache */
+    int          format;     /* pr_row_format */
+    uint64_t     first_byte; /* row v has row_bytes from first_byte + v * row_bytes on */
+    size_t       row_bytes;
+    uint64_t     file_bytes; /* when it was opened */
+    const float *scale;      /* int8 [num_rows], finite, in memory; else NULL */
+    const void  *mapped;     /* row 0 in a mapping of the file, read only */
+    bool         checked;    /* all values were found finite; false: whoever reads a row looks */
 } pr_row_file;
 
 /* Feature rows of every vertex, X [num_rows, num_cols], dense or CSR. Dense ones have `rows`, or
