@@ -22,7 +22,7 @@ static void types_text(unsigned types, char out[64])
     size_t used = 0;
 
     out[0] = '\0';
-    for (int t = PR_I32; t <= PR_U8; t++)
+    for (int t = PR_I32; t <= PR_F16; t++)
         if (types & PRI_TYPE(t))
             used += (size_t)snprintf(out + used, 64 - used, "%s%s", used > 0 ? " or " : "",
                                      pri_dtype_name((pr_dtype)t));

@@ -20,6 +20,10 @@ static const pr_option options[] = {
       offsetof(pr_dataset_options, data), 0, 0, NULL },
     { "feature-norm", "", "scaling of feature rows; auto is l2 for CSR rows, none for dense ones",
       "auto", PR_OPT_CHOICE, offsetof(pr_dataset_options, feature_norm), 0, 0, "auto|none|l1|l2" },
+    { "feature-check", "",
+      "when the values of dense rows are looked at: open: at once; read: each row when it is read; "
+      "auto: at once where they take at most half of the free memory",
+      "auto", PR_OPT_CHOICE, offsetof(pr_dataset_options, feature_check), 0, 0, "auto|open|read" },
 };
 
 const pr_option_table pr_dataset_option_table = { "Dataset", options,
@@ -76,7 +80,7 @@ static void set_name(dataset *d, const pri_meta *meta)
 }
 
 /* Features come first: their files bound num_nodes before anything is allocated by it. */
-static pr_status load(dataset *d, pr_feature_norm norm)
+static pr_status load(dataset *d, const pr_dataset_options *given)
 {
     pr_status   st   = PR_OK;
     pr_dataset *face = &d->face;
@@ -84,13 +88,15 @@ static pr_status load(dataset *d, pr_feature_norm norm)
 
     PR_TRY(pri_meta_read(d->path, &meta));
     set_name(d, &meta);
-    PR_TRY(pri_features_load(&d->features, d->path, &meta, &face->features));
+    PR_TRY(pri_features_load(&d->features, d->path, &meta, (pr_feature_check)given->feature_check,
+                             &face->features));
     PR_TRY(pri_graph_load(&d->graph, d->path, &meta, &face->graph));
     PR_TRY(pri_labels_load(&d->labels, d->path, &meta, &face->labels));
     for (int s = 0; s < PR_NUM_SPLITS; s++)
         PR_TRY(pri_split_load(&d->split[s], d->path, &meta, s, face->labels, &face->has_split[s],
                               &face->split[s]));
-    PR_TRY(pri_features_scale(&d->features, norm, &face->features, &face->feature_norm));
+    PR_TRY(pri_features_scale(&d->features, (pr_feature_norm)given->feature_norm, &face->features,
+                              &face->feature_norm));
     face->name        = d->name;
     face->path        = d->path;
     face->num_classes = meta.num_classes;
@@ -111,7 +117,7 @@ pr_status pr_dataset_open(const pr_dataset_options *given, const pr_dataset **ou
     PR_TRY(check_directory(given->data));
     PR_NEW(d, 1);
     memcpy(d->path, given->data, sizeof d->path);
-    PR_TRY(load(d, (pr_feature_norm)given->feature_norm));
+    PR_TRY(load(d, given));
     *out = &d->face;
     d    = NULL;
 done:

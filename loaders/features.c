@@ -1,52 +1,78 @@
-/* features.c: feature rows mapped as they are where they can be; checked value by value. */
+/* features.c: feature rows left in their file, or mapped as they are, where they can be; checked
+ * value by value. */
 #include "loaders/features.h"
 
 #include <math.h>
-#include <string.h>
 
-/* Say whether all values are finite: none has an exponent of ones. Written for the vectoriser. */
+#include "loaders/row_format.h"
+
 static bool all_finite(const float *at, uint64_t n)
 {
-    uint32_t odd = 0;
-    for (uint64_t i = 0; i < n; i++) {
-        uint32_t bits;
-        memcpy(&bits, at + i, sizeof bits);
-        odd |= (uint32_t)((bits & 0x7f800000u) == 0x7f800000u);
-    }
-    return odd == 0;
+    return pri_values_finite(PR_ROWS_F32, at, n) == n;
 }
 
-static uint64_t first_not_finite(const float *at, uint64_t n)
+/* Convert rows into memory, or take the copy that was made because they lay at odd addresses. */
+static pr_status convert_rows(pri_feature_arrays *a, uint64_t N, uint64_t F, pr_features *out)
 {
-    uint64_t i = 0;
-    while (i < n && isfinite(at[i])) i++;
-    return i;
-}
+    pr_status st  = PR_OK;
+    uint64_t  bad = N;
+    char      found[PRI_ELEMENT_BYTES];
 
-static pr_status load_dense(pri_feature_arrays *a, const char *dir, const pri_meta *meta,
-                            pr_features *out)
-{
-    pr_status      st = PR_OK;
-    const uint64_t N = meta->num_nodes, F = meta->num_feats;
-    uint64_t       bad = N;
-    char           found[PRI_ELEMENT_BYTES];
-
-    PR_TRY(pri_array_open(&a->data, dir, "feat.npy", PRI_TYPES_REAL));
-    PR_TRY(pri_array_check_shape(&a->data, 2, N, F, "num_nodes and num_feats of meta.json"));
     PR_TRY(pri_array_floats(&a->data, &out->rows));
     const float *rows = out->rows;
 #pragma omp parallel for reduction(min : bad) if (N * F >= PRI_PARALLEL_FROM)
     for (uint64_t v = 0; v < N; v++)
         if (!all_finite(rows + v * F, F) && v < bad) bad = v;
     if (bad < N) {
-        const uint64_t col = first_not_finite(rows + bad * F, F);
+        const uint64_t col = pri_values_finite(PR_ROWS_F32, rows + bad * F, F);
         pri_array_element_text(&a->data, bad * F + col, found);
-        PR_RAISE(PR_E_INPUT, "%s/feat.npy: row %llu, column %llu is %s, must be finite in f32", dir,
-                 (unsigned long long)bad, (unsigned long long)col, found);
+        PR_RAISE(PR_E_INPUT, "%s/feat.npy: row %llu, column %llu is %s, must be finite in f32",
+                 a->data.dir, (unsigned long long)bad, (unsigned long long)col, found);
     }
     if (a->data.memory) pri_array_drop_file(&a->data);
-    out->kind = PR_FEATURES_DENSE;
-    out->ld   = F;
+done:
+    return st;
+}
+
+/* Leave rows in their file, and look at them now if they are to be. */
+static pr_status keep_rows(pri_feature_arrays *a, int format, pr_feature_check check,
+                           pr_features *out)
+{
+    pr_status st = PR_OK;
+
+    PR_TRY(pri_row_file_open(&a->file, &a->data, format));
+    out->file = &a->file.face;
+    if (format == PR_ROWS_F32) out->rows = a->data.npy.data;
+    const bool large = a->file.face.file_bytes > pr_memory_available() / 2;
+    if (a->file.face.checked || check == PR_CHECK_READ || (check == PR_CHECK_AUTO && large))
+        return PR_OK;
+    PR_TRY(pri_rows_check(out, large));
+    a->file.face.checked = true;
+done:
+    return st;
+}
+
+static pr_status load_dense(pri_feature_arrays *a, const char *dir, const pri_meta *meta,
+                            pr_feature_check check, pr_features *out)
+{
+    pr_status      st = PR_OK;
+    const uint64_t N = meta->num_nodes, F = meta->num_feats;
+    int            format;
+
+    PR_TRY(pri_array_open(&a->data, dir, "feat.npy", PRI_TYPES_ROW));
+    PR_TRY(pri_array_check_shape(&a->data, 2, N, F, "num_nodes and num_feats of meta.json"));
+    PR_TRY(pri_row_file_format(&a->data, meta, &format));
+    out->kind       = PR_FEATURES_DENSE;
+    out->ld         = F;
+    const bool even = a->data.npy.mapping_bytes > 0; /* else a copy of what lay at odd addresses */
+    PR_CHECK(even || format == PR_ROWS_F32, PR_E_INPUT,
+             "%s/feat.npy: its elements of %zu bytes lie at odd addresses; numpy.save writes them "
+             "at even ones",
+             dir, pri_row_bytes(format, 1));
+    if (a->data.npy.dtype == PR_F64 || !even)
+        PR_TRY(convert_rows(a, N, F, out));
+    else
+        PR_TRY(keep_rows(a, format, check, out));
 done:
     return st;
 }
@@ -118,28 +144,31 @@ done:
 }
 
 pr_status pri_features_load(pri_feature_arrays *arrays, const char *dir, const pri_meta *meta,
-                            pr_features *out)
+                            pr_feature_check check, pr_features *out)
 {
     pr_status  st    = PR_OK;
     const bool dense = pri_array_present(dir, "feat.npy");
     const bool csr   = pri_array_present(dir, "feat_indptr.npy");
 
     *out = (pr_features){ .num_rows = meta->num_nodes, .num_cols = meta->num_feats };
-    if (meta->feat == PR_FEATURES_DENSE) return load_dense(arrays, dir, meta, out);
+    if (meta->feat == PR_FEATURES_DENSE) return load_dense(arrays, dir, meta, check, out);
+    PR_CHECK(meta->feat != PR_FEATURES_CSR || meta->row_format == PRI_FORMAT_ANY, PR_E_INPUT,
+             "%s: meta.json has a feat_format, which is of dense rows, and \"feat\": \"csr\"", dir);
     if (meta->feat == PR_FEATURES_CSR) return load_csr(arrays, dir, meta, out);
     PR_CHECK(!dense || !csr, PR_E_INPUT,
              "%s: has feat.npy and feat_indptr.npy; meta.json must say which counts: "
              "\"feat\": \"dense\" or \"csr\"",
              dir);
+    PR_CHECK(dense || meta->row_format == PRI_FORMAT_ANY, PR_E_INPUT,
+             "%s: meta.json has a feat_format, which is of feat.npy, and there is none", dir);
     PR_CHECK(dense || csr, PR_E_INPUT, "%s: has no features: neither feat.npy nor feat_indptr.npy",
              dir);
-    return dense ? load_dense(arrays, dir, meta, out) : load_csr(arrays, dir, meta, out);
+    return dense ? load_dense(arrays, dir, meta, check, out) : load_csr(arrays, dir, meta, out);
 done:
     return st;
 }
 
-/* Write x / norm(x) to `to`, which may be x itself; a zero row stays zero. */
-static void scale_row(const float *x, uint64_t n, pr_feature_norm norm, float *to)
+void pri_row_scale(const float *x, uint64_t n, pr_feature_norm norm, float *to)
 {
     double sum = 0;
 
@@ -163,6 +192,27 @@ done:
     return st;
 }
 
+/* Refuse to scale rows that are to stay in their file. */
+static pr_status check_scalable(const pr_features *features, pr_feature_norm norm)
+{
+    pr_status          st   = PR_OK;
+    const pr_row_file *file = features->file;
+    const char        *word = norm == PR_NORM_L1 ? "l1" : "l2";
+
+    if (!file) return PR_OK;
+    PR_CHECK(file->format == PR_ROWS_F32, PR_E_UNSUPPORTED,
+             "--feature-norm %s: the rows of %s are %s, only f32 ones are scaled as they are "
+             "loaded; packrat convert --feature-norm %s writes scaled rows",
+             word, file->path, pr_row_format_name(file->format), word);
+    PR_CHECK(file->checked, PR_E_UNSUPPORTED,
+             "--feature-norm %s: the rows of %s stay in their file (--feature-check read, or auto "
+             "and more than half of the free memory); packrat convert --feature-norm %s writes "
+             "scaled rows",
+             word, file->path, word);
+done:
+    return st;
+}
+
 pr_status pri_features_scale(pri_feature_arrays *arrays, pr_feature_norm norm,
                              pr_features *features, int *applied)
 {
@@ -176,17 +226,20 @@ pr_status pri_features_scale(pri_feature_arrays *arrays, pr_feature_norm norm,
     *applied = (int)norm;
     if (norm == PR_NORM_NONE) return PR_OK;
 
+    PR_TRY(check_scalable(features, norm));
     PR_TRY(writable_values(arrays, count, &to));
     const float *from = csr ? features->data : features->rows;
 #pragma omp parallel for if (count >= PRI_PARALLEL_FROM)
     for (uint64_t v = 0; v < N; v++) {
         const uint64_t begin = csr ? features->indptr[v] : v * F;
-        scale_row(from + begin, csr ? features->indptr[v + 1] - begin : F, norm, to + begin);
+        pri_row_scale(from + begin, csr ? features->indptr[v + 1] - begin : F, norm, to + begin);
     }
     if (csr)
         features->data = to;
     else
         features->rows = to;
+    features->file = NULL;
+    pri_row_file_close(&arrays->file);
     pri_array_drop_file(&arrays->data);
 done:
     return st;
@@ -194,6 +247,7 @@ done:
 
 void pri_features_close(pri_feature_arrays *arrays)
 {
+    pri_row_file_close(&arrays->file);
     pri_array_close(&arrays->indptr);
     pri_array_close(&arrays->indices);
     pri_array_close(&arrays->data);

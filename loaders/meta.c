@@ -59,6 +59,24 @@ done:
     return st;
 }
 
+static pr_status read_format(const pr_json *json, const char *path, pri_meta *meta)
+{
+    pr_status      st     = PR_OK;
+    const pr_json *member = pri_json_find(json, "feat_format");
+
+    meta->row_format = PRI_FORMAT_ANY;
+    if (!member) return PR_OK;
+    const char *format = pri_json_as_string(member);
+    PR_CHECK(format, PR_E_INPUT,
+             "%s: 'feat_format' is not a string, must be 'f32', 'bf16', 'f16' or 'int8'", path);
+    for (int f = PR_ROWS_F32; f <= PR_ROWS_INT8; f++)
+        if (!strcmp(format, pr_row_format_name(f))) meta->row_format = f;
+    PR_CHECK(meta->row_format != PRI_FORMAT_ANY, PR_E_INPUT,
+             "%s: 'feat_format' is '%.40s', must be 'f32', 'bf16', 'f16' or 'int8'", path, format);
+done:
+    return st;
+}
+
 pr_status pri_meta_parse(const char *text, size_t bytes, const char *path, pri_meta *out)
 {
     pr_status st   = PR_OK;
@@ -74,6 +92,7 @@ pr_status pri_meta_parse(const char *text, size_t bytes, const char *path, pri_m
     PR_TRY(read_count(json, path, "num_classes", 0, PRI_MAX_CLASSES, &classes));
     PR_TRY(read_name(json, path, out));
     PR_TRY(read_feat(json, path, out));
+    PR_TRY(read_format(json, path, out));
     out->num_nodes   = (pr_vid)nodes;
     out->num_edges   = (uint64_t)edges;
     out->num_feats   = (uint32_t)feats;

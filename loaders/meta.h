@@ -10,7 +10,8 @@ enum {
     PRI_NAME_BYTES  = 256,
     PRI_MAX_FEATS   = 1 << 20,
     PRI_MAX_CLASSES = 1 << 20,
-    PRI_FEAT_ANY    = -1 /* meta.json does not say dense or csr */
+    PRI_FEAT_ANY    = -1, /* meta.json does not say dense or csr */
+    PRI_FORMAT_ANY  = -1  /* nor how dense rows are written down */
 };
 
 typedef struct pri_meta {
@@ -20,6 +21,7 @@ typedef struct pri_meta {
     uint32_t num_feats;            /* 1 .. PRI_MAX_FEATS */
     uint32_t num_classes;          /* 0 .. PRI_MAX_CLASSES */
     int      feat;                 /* pr_feature_kind or PRI_FEAT_ANY */
+    int      row_format;           /* pr_row_format or PRI_FORMAT_ANY */
 } pri_meta;
 
 /* Read meta.json's text; `path` is named in errors. PR_E_INPUT names the member, what was found

@@ -9,8 +9,6 @@
  */
 #include "loaders/row_format.h"
 
-#include <packrat/loaders.h>
-
 #include <math.h>
 #include <string.h>
 
@@ -49,6 +47,12 @@ const char *pr_row_format_name(int format)
     case PR_ROWS_INT8: return "int8";
     default: return "unknown";
     }
+}
+
+pr_dtype pri_row_dtype(int format)
+{
+    static const pr_dtype types[] = { PR_F32, PR_U16, PR_F16, PR_I8 };
+    return types[format];
 }
 
 size_t pri_row_bytes(int format, uint32_t num_cols)

@@ -3,9 +3,12 @@
 #ifndef LOADERS_ROW_FORMAT_H
 #define LOADERS_ROW_FORMAT_H
 
-#include <packrat/nouns.h>
+#include <packrat/loaders.h>
 
 #include "base/check.h"
+
+/* The type of feat.npy's elements: bf16 is <u2, which numpy has no name for. */
+pr_dtype pri_row_dtype(int format);
 
 /* Bytes of a packed row. */
 size_t pri_row_bytes(int format, uint32_t num_cols);
@@ -51,6 +54,10 @@ void pri_row_file_forget(const pr_row_file *file, pr_vid first, uint64_t n);
 
 /* Give the place of the first of n values that is not finite, or n. */
 uint64_t pri_values_finite(int format, const void *values, uint64_t n);
+
+/* Look at all values of a row file, with reads; `forget` drops what was read from the kernel's
+ * cache. PR_E_INPUT names the first that is not finite. Uses OpenMP threads. */
+pr_status pri_rows_check(const pr_features *features, bool forget);
 
 /* Say so: PR_E_INPUT with file, row, column and the value. */
 pr_status pri_row_not_finite(const pr_row_file *file, uint64_t row, uint64_t col,

@@ -8,7 +8,7 @@
 
 #include "loaders/row_format.h"
 
-enum { CHUNK_BYTES = 64 << 10 };
+enum { CHUNK_BYTES = 64 << 10, BLOCK_BYTES = 1 << 20 };
 
 pr_status pri_row_file_read(const pr_row_file *file, uint64_t at, size_t bytes, void *to)
 {
@@ -77,9 +77,9 @@ static void spread(const pr_features *f, pr_vid first, uint64_t at, uint64_t n, 
     }
 }
 
-/* Read the file's elements from that of (first, 0) on, `count` of them. */
-static pr_status read_elements(const pr_features *f, pr_vid first, uint64_t count, float *out,
-                               size_t ld)
+/* Read the file's elements from that of (first, 0) on, `count` of them; without `out` only look. */
+static pr_status read_elements(const pr_features *f, pr_vid first, uint64_t count, bool look,
+                               float *out, size_t ld)
 {
     pr_status          st   = PR_OK;
     const pr_row_file *file = f->file;
@@ -90,13 +90,13 @@ static pr_status read_elements(const pr_features *f, pr_vid first, uint64_t coun
     for (uint64_t at = 0; at < count; at += most) {
         const uint64_t n = count - at < most ? count - at : most;
         PR_TRY(pri_row_file_read(file, (begin + at) * size, (size_t)n * size, chunk));
-        if (!file->checked) {
+        if (look) {
             const uint64_t odd = pri_values_finite(file->format, chunk, n), e = begin + at + odd;
             if (odd < n)
                 PR_TRY(
                     pri_row_not_finite(file, e / f->num_cols, e % f->num_cols, chunk + odd * size));
         }
-        spread(f, first, at, n, chunk, out, ld);
+        if (out) spread(f, first, at, n, chunk, out, ld);
     }
 done:
     return st;
@@ -116,12 +116,42 @@ pr_status pri_rows_read(const pr_features *f, pr_vid first, uint32_t n, float *o
     PR_ASSERT(f->kind == PR_FEATURES_DENSE && ld >= f->num_cols);
     PR_ASSERT(first <= f->num_rows && n <= f->num_rows - first);
     if (f->file) {
-        PR_TRY(read_elements(f, first, (uint64_t)n * f->num_cols, out, ld));
+        PR_TRY(read_elements(f, first, (uint64_t)n * f->num_cols, !f->file->checked, out, ld));
         if (!f->file->checked) pri_row_file_forget(f->file, first, n);
     } else {
         for (uint32_t v = 0; v < n; v++)
             memcpy(out + v * ld, f->rows + (first + (size_t)v) * f->ld, f->num_cols * sizeof *out);
     }
+done:
+    return st;
+}
+
+/* Rows that are looked at at a time: block `at` of them. */
+static pr_status check_block(const pr_features *f, uint64_t at, uint64_t rows, bool forget)
+{
+    pr_status      st    = PR_OK;
+    const pr_vid   first = (pr_vid)(at * rows);
+    const uint64_t left = f->num_rows - (uint64_t)first, n = left < rows ? left : rows;
+
+    PR_TRY(read_elements(f, first, n * f->num_cols, true, NULL, 0));
+    if (forget) pri_row_file_forget(f->file, first, n);
+done:
+    return st;
+}
+
+/* Errors are told on the caller's thread: what failed on another is read once more. */
+pr_status pri_rows_check(const pr_features *f, bool forget)
+{
+    pr_status      st   = PR_OK;
+    const uint64_t size = f->file->row_bytes;
+    const uint64_t rows = size < BLOCK_BYTES ? BLOCK_BYTES / size : 1;
+    const uint64_t num  = (f->num_rows + rows - 1) / rows;
+    uint64_t       bad  = num;
+
+#pragma omp parallel for schedule(dynamic, 1) reduction(min : bad) if (num > 1)
+    for (uint64_t b = 0; b < num; b++)
+        if (check_block(f, b, rows, forget) != PR_OK && b < bad) bad = b;
+    for (uint64_t b = bad; b < num; b++) PR_TRY(check_block(f, b, rows, forget));
 done:
     return st;
 }
