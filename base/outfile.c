@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { SETTLE_BYTES = 16 << 20 };
+
 pr_status pri_outfile_open(pri_outfile *file, const char *path)
 {
     pr_status st = PR_OK;
@@ -50,6 +52,25 @@ pr_status pri_outfile_write(pri_outfile *file, const void *data, size_t bytes)
              "%s: cannot be written: %s", file->path, strerror(errno));
 done:
     return st;
+}
+
+/* The stretch before the last is waited for, so that two are in flight at most. */
+void pri_outfile_settle(pri_outfile *file)
+{
+    const int   fd = fileno(file->stream);
+    const off_t at = ftello(file->stream);
+
+    if (at < 0 || (uint64_t)at < file->begun + SETTLE_BYTES || fflush(file->stream) != 0) return;
+    const off_t begun = (off_t)file->begun, settled = (off_t)file->settled;
+    (void)sync_file_range(fd, begun, at - begun, SYNC_FILE_RANGE_WRITE);
+    if (begun > settled) {
+        (void)sync_file_range(fd, settled, begun - settled,
+                              SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+                                  SYNC_FILE_RANGE_WAIT_AFTER);
+        (void)posix_fadvise(fd, settled, begun - settled, POSIX_FADV_DONTNEED);
+    }
+    file->settled = file->begun;
+    file->begun   = (uint64_t)at;
 }
 
 /* Make the rename itself durable; best effort, some file systems refuse. */

@@ -8,8 +8,9 @@
 #include "base/check.h"
 
 typedef struct pri_outfile {
-    FILE *stream; /* write here; check nothing, commit does */
-    char  path[PR_TEXT_BYTES], temporary[PR_TEXT_BYTES + 32];
+    FILE    *stream; /* write here; check nothing, commit does */
+    char     path[PR_TEXT_BYTES], temporary[PR_TEXT_BYTES + 32];
+    uint64_t begun, settled; /* bytes on their way to the disk, and those that are there */
 } pri_outfile;
 
 /* Create the temporary file. PR_E_IO names path and reason; nothing is left behind then. */
@@ -27,6 +28,11 @@ pr_status pri_outfile_probe(const char *path);
 
 /* Write bytes; PR_E_IO names path and reason. */
 pr_status pri_outfile_write(pri_outfile *file, const void *data, size_t bytes);
+
+/* Begin to write to the disk what was given, and forget what is there: a large file takes some
+ * megabytes of the kernel's cache then, instead of all there is. Call it now and then; cannot fail.
+ */
+void pri_outfile_settle(pri_outfile *file);
 
 /* Read a whole file into a heap block, ended by a 0 byte that `bytes` does not count. PR_E_INPUT
  * when it is missing, unreadable, not a regular file, or larger than max_bytes. */

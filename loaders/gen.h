@@ -65,7 +65,7 @@ typedef struct pri_gen_kind {
     const char *name;
     pr_status (*pairs)(pri_gen *gen);  /* fills gen->pair */
     pr_status (*labels)(pri_gen *gen); /* fills gen->labels; the arcs are built */
-    void (*rows)(void *gen, pr_vid first, pr_vid count, float *rows);
+    pr_status (*rows)(void *gen, pr_vid first, pr_vid count, float *rows);
     uint64_t (*pairs_bytes)(const pri_gen *gen);  /* memory besides the pairs meanwhile */
     uint64_t (*labels_bytes)(const pri_gen *gen); /* memory besides arcs and labels meanwhile */
 } pri_gen_kind;

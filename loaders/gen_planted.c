@@ -220,7 +220,7 @@ static pr_status planted_labels(pri_gen *gen)
     return PR_OK;
 }
 
-static void planted_rows(void *context, pr_vid first, pr_vid count, float *rows)
+static pr_status planted_rows(void *context, pr_vid first, pr_vid count, float *rows)
 {
     const pri_gen *gen   = context;
     const uint32_t F     = gen->num_feats;
@@ -241,6 +241,7 @@ static void planted_rows(void *context, pr_vid first, pr_vid count, float *rows)
                     scale * (class_part * in_class[j] + sub_part * in_sub[j]) + noise * own[j];
         }
     }
+    return PR_OK;
 }
 
 static uint64_t planted_pairs_bytes(const pri_gen *gen)

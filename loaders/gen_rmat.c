@@ -86,7 +86,7 @@ static void row_quad(const pri_gen *gen, uint64_t v, uint32_t hidden, uint32_t q
     for (int j = 0; j < 4; j++) out[j] += noise * own[j];
 }
 
-static void rmat_rows(void *context, pr_vid first, pr_vid count, float *rows)
+static pr_status rmat_rows(void *context, pr_vid first, pr_vid count, float *rows)
 {
     const pri_gen *gen = context;
     const uint32_t F   = gen->num_feats;
@@ -102,6 +102,7 @@ static void rmat_rows(void *context, pr_vid first, pr_vid count, float *rows)
             for (uint32_t j = 0; j < 4 && f + j < F; j++) row[f + j] = four[j];
         }
     }
+    return PR_OK;
 }
 
 /* S [N, K] = X C', X [N, F] made row by row, C [K, F] the centres. */

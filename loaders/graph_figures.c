@@ -126,6 +126,9 @@ pr_status pri_figures_json(const pri_dataset_arrays *arrays, pr_json **out)
     PR_TRY(pr_json_set_int(json, "num_classes", arrays->num_classes));
     PR_TRY(pr_json_set_string(json, "feat", csr ? "csr" : "dense"));
     if (csr) PR_TRY(pr_json_set_int(json, "feat_nnz", (int64_t)x->indptr[x->num_rows]));
+    const int format = csr ? PR_ROWS_F32 : pri_arrays_row_format(arrays);
+    if (format != PR_ROWS_F32)
+        PR_TRY(pr_json_set_string(json, "feat_format", pr_row_format_name(format)));
     PR_TRY(pr_json_set_bool(json, "undirected", arrays->undirected));
     PR_TRY(pr_json_set_bool(json, "self_loops", f.num_self_loops > 0));
     PR_TRY(pr_json_set_int(json, "unlabelled", (int64_t)count_unlabelled(arrays)));

@@ -118,6 +118,22 @@ size_t pri_npy_header_text(pr_dtype dtype, uint32_t num_dims, const uint64_t *sh
 pr_status pri_npy_begin(pri_outfile *file, const char *path, pr_dtype dtype, uint32_t num_dims,
                         const uint64_t *shape)
 {
+    return pri_npy_begin_at(file, path, dtype, num_dims, shape, 0);
+}
+
+/* Write blanks up to the newline that ends the header. */
+static pr_status pad_header(pri_outfile *file, size_t blanks)
+{
+    pr_status st = PR_OK;
+    for (size_t i = 0; i < blanks; i++) PR_TRY(pri_outfile_write(file, " ", 1));
+    PR_TRY(pri_outfile_write(file, "\n", 1));
+done:
+    return st;
+}
+
+pr_status pri_npy_begin_at(pri_outfile *file, const char *path, pr_dtype dtype, uint32_t num_dims,
+                           const uint64_t *shape, size_t data_at)
+{
     pr_status st = PR_OK;
     char      header[PRI_HEADER_BYTES];
 
@@ -127,8 +143,13 @@ pr_status pri_npy_begin(pri_outfile *file, const char *path, pr_dtype dtype, uin
     PR_CHECK(num_dims <= 2, PR_E_ARG, "%s: the array has %u dimensions, must be 0..2", path,
              num_dims);
     const size_t bytes = pri_npy_header_text(dtype, num_dims, shape, header);
+    const size_t whole = data_at > bytes ? data_at : bytes;
+    PR_ASSERT(whole % 64 == 0 && whole <= 1 << 16);
+    header[8] = (char)((whole - 10) & 0xff);
+    header[9] = (char)((whole - 10) >> 8);
     PR_TRY(pri_outfile_open(file, path));
-    PR_TRY(pri_outfile_write(file, header, bytes));
+    PR_TRY(pri_outfile_write(file, header, bytes - 1));
+    PR_TRY(pad_header(file, whole - bytes));
 done:
     if (st != PR_OK) pri_outfile_abort(file);
     return st;

@@ -43,4 +43,9 @@ size_t pri_npy_header_text(pr_dtype dtype, uint32_t num_dims, const uint64_t *sh
 pr_status pri_npy_begin(pri_outfile *file, const char *path, pr_dtype dtype, uint32_t num_dims,
                         const uint64_t *shape);
 
+/* The same with the first element at byte data_at, a multiple of 64 that the header fits into, up
+ * to 64 KiB: the header is padded with blanks, as the format allows. */
+pr_status pri_npy_begin_at(pri_outfile *file, const char *path, pr_dtype dtype, uint32_t num_dims,
+                           const uint64_t *shape, size_t data_at);
+
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "loaders/csc.h"
+#include "loaders/row_format.h"
 
 enum { INSERTION_MAX = 16, NUM_PARTS = 3 };
 
@@ -114,8 +115,33 @@ done:
     return st;
 }
 
-/* Give dense rows in their new order, as they are written. */
-static void fill_rows(void *context, pr_vid first, pr_vid count, float *rows)
+/* Give rows of a file in their new order, as it has them. The kernel is told of all of them before
+ * the first is waited for: it reads many at a time then. */
+static pr_status fill_from_file(void *context, pr_vid first, pr_vid count, void *rows)
+{
+    pr_status           st   = PR_OK;
+    const pri_permuted *p    = context;
+    const pr_features  *x    = &p->from->features;
+    const pr_row_file  *file = x->file;
+    const pr_vid       *old  = p->old_of_new + first;
+
+    for (pr_vid v = 0; v < count; v++) pri_row_file_foresee(file, old[v]);
+    for (pr_vid v = 0; v < count; v++) {
+        char *to = (char *)rows + v * file->row_bytes;
+        PR_TRY(pri_row_file_read(file, old[v] * (uint64_t)file->row_bytes, file->row_bytes, to));
+        if (p->scale) p->scale[first + v] = file->scale[old[v]];
+        if (file->checked) continue;
+        const uint64_t odd = pri_values_finite(file->format, to, x->num_cols);
+        if (odd < x->num_cols)
+            PR_TRY(
+                pri_row_not_finite(file, old[v], odd, to + odd * pri_row_bytes(file->format, 1)));
+    }
+done:
+    return st;
+}
+
+/* Give rows in memory in their new order. */
+static pr_status fill_rows(void *context, pr_vid first, pr_vid count, float *rows)
 {
     const pri_permuted *p = context;
     const pr_features  *x = &p->from->features;
@@ -123,6 +149,7 @@ static void fill_rows(void *context, pr_vid first, pr_vid count, float *rows)
     for (pr_vid v = 0; v < count; v++)
         memcpy(rows + (size_t)v * x->num_cols, x->rows + (size_t)p->old_of_new[first + v] * x->ld,
                x->num_cols * sizeof(float));
+    return PR_OK;
 }
 
 static pr_status permute_sparse(pri_permuted *p)
@@ -154,14 +181,26 @@ done:
 
 static pr_status permute_features(pri_permuted *p)
 {
-    const pr_features *x = &p->from->features;
+    pr_status          st   = PR_OK;
+    const pr_features *x    = &p->from->features;
+    const pr_row_file *file = x->file;
 
     if (x->kind == PR_FEATURES_CSR) return permute_sparse(p);
     p->arrays.features      = *x;
     p->arrays.features.rows = NULL;
-    p->arrays.fill_rows     = fill_rows;
+    p->arrays.features.file = NULL;
     p->arrays.fill_context  = p;
-    return PR_OK;
+    if (!file) {
+        p->arrays.fill_rows = fill_rows;
+        return PR_OK;
+    }
+    if (file->scale) PR_NEW(p->scale, x->num_rows);
+    p->bytes += file->scale ? x->num_rows * sizeof *p->scale : 0;
+    p->arrays.fill_packed = fill_from_file;
+    p->arrays.row_format  = file->format;
+    p->arrays.row_scale   = p->scale;
+done:
+    return st;
 }
 
 static pr_status permute_labels(pri_permuted *p, const int64_t *original_ids)
@@ -252,6 +291,7 @@ void pri_permuted_clear(pri_permuted *p)
     pri_free(p->indices);
     pri_free(p->split_ids);
     pri_free(p->weights);
+    pri_free(p->scale);
     pri_free(p->feature_data);
     pri_free(p->feature_indices);
     pri_free(p->labels);

@@ -4,8 +4,9 @@
 
 #include "loaders/write.h"
 
-/* The arrays of the new dataset; dense features are fetched from the old one while it is written,
- * so neither it nor this struct may go away or move before. */
+/* The arrays of the new dataset; dense rows are fetched from the old one while it is written, with
+ * reads of its file and in its format if they lie in one, so neither it nor this struct may go away
+ * or move before. */
 typedef struct pri_permuted {
     pri_dataset_arrays arrays;
     const pr_dataset  *from;
@@ -13,7 +14,7 @@ typedef struct pri_permuted {
     pr_vid            *new_of_old;
     pr_eid            *indptr, *feature_indptr;
     pr_vid            *indices, *split_ids;
-    float             *weights, *feature_data;
+    float             *weights, *feature_data, *scale;
     uint32_t          *feature_indices;
     int32_t           *labels;
     int64_t           *original_ids;

@@ -52,6 +52,9 @@ pr_status pri_row_file_read(const pr_row_file *file, uint64_t at, size_t bytes, 
 /* Tell the kernel that rows first .. first+n-1 are not needed in its cache. Cannot fail. */
 void pri_row_file_forget(const pr_row_file *file, pr_vid first, uint64_t n);
 
+/* Tell the kernel that row v will be read soon, so that it begins. Cannot fail. */
+void pri_row_file_foresee(const pr_row_file *file, pr_vid v);
+
 /* Give the place of the first of n values that is not finite, or n. */
 uint64_t pri_values_finite(int format, const void *values, uint64_t n);
 

@@ -109,6 +109,12 @@ void pri_row_file_forget(const pr_row_file *file, pr_vid first, uint64_t n)
     (void)posix_fadvise(file->fd, (off_t)at, (off_t)(n * file->row_bytes), POSIX_FADV_DONTNEED);
 }
 
+void pri_row_file_foresee(const pr_row_file *file, pr_vid v)
+{
+    (void)posix_fadvise(file->fd, (off_t)(file->first_byte + v * (uint64_t)file->row_bytes),
+                        (off_t)file->row_bytes, POSIX_FADV_WILLNEED);
+}
+
 pr_status pri_rows_read(const pr_features *f, pr_vid first, uint32_t n, float *out, size_t ld)
 {
     pr_status st = PR_OK;

@@ -199,13 +199,14 @@ done:
 }
 
 /* Give rows of an f64 table as f32. */
-static void fill_narrowed(void *context, pr_vid first, pr_vid count, float *rows)
+static pr_status fill_narrowed(void *context, pr_vid first, pr_vid count, float *rows)
 {
     const pri_feature_table *table = context;
     const uint64_t           at    = (uint64_t)first * table->num_cols;
     const double            *from  = (const double *)table->npy.data + at;
 
     for (uint64_t i = 0; i < (uint64_t)count * table->num_cols; i++) rows[i] = (float)from[i];
+    return PR_OK;
 }
 
 void pri_feature_table_place(const pri_feature_table *table, pri_dataset_arrays *arrays)

@@ -12,6 +12,7 @@
 #include "base/outfile.h"
 #include "loaders/graph_figures.h"
 #include "loaders/npy.h"
+#include "loaders/row_format.h"
 
 enum { DIR_BYTES = PR_TEXT_BYTES, CHUNK_BYTES = 2 << 20 };
 
@@ -25,11 +26,11 @@ typedef struct target {
 
 /* Every file a dataset may have, for clearing up. */
 static const char *const files[] = {
-    "indptr.npy",       "indices.npy",   "feat.npy",          "feat_indptr.npy",
-    "feat_indices.npy", "feat_data.npy", "label.npy",         "train_idx.npy",
-    "val_idx.npy",      "test_idx.npy",  "alt_train_idx.npy", "alt_val_idx.npy",
-    "alt_test_idx.npy", "ids.npy",       "node_ids.npy",      "edge_weight.npy",
-    "meta.json",
+    "indptr.npy",       "indices.npy",    "feat.npy",          "feat_indptr.npy",
+    "feat_indices.npy", "feat_data.npy",  "label.npy",         "train_idx.npy",
+    "val_idx.npy",      "test_idx.npy",   "alt_train_idx.npy", "alt_val_idx.npy",
+    "alt_test_idx.npy", "ids.npy",        "node_ids.npy",      "edge_weight.npy",
+    "meta.json",        "feat_scale.npy",
 };
 
 static bool is_empty_directory(const char *dir)
@@ -126,31 +127,60 @@ done:
 }
 
 /* A source of elements, chunk by chunk: write elements first .. first+count-1 to `to`. */
-typedef void (*fill_chunk)(const void *source, uint64_t first, uint64_t count, void *to);
+typedef pr_status (*fill_chunk)(const void *source, uint64_t first, uint64_t count, void *to);
 
-static void widen_labels(const void *source, uint64_t first, uint64_t count, void *to)
+static pr_status widen_labels(const void *source, uint64_t first, uint64_t count, void *to)
 {
     for (uint64_t i = 0; i < count; i++) ((int64_t *)to)[i] = ((const int32_t *)source)[first + i];
+    return PR_OK;
 }
 
-static void widen_ids(const void *source, uint64_t first, uint64_t count, void *to)
+static pr_status widen_ids(const void *source, uint64_t first, uint64_t count, void *to)
 {
     for (uint64_t i = 0; i < count; i++) ((int64_t *)to)[i] = ((const uint32_t *)source)[first + i];
+    return PR_OK;
 }
 
-/* Rows of F floats, from memory or from the caller's function. */
-static void fill_dense(const void *source, uint64_t first, uint64_t count, void *to)
+int pri_arrays_row_format(const pri_dataset_arrays *arrays)
+{
+    const pr_features *f = &arrays->features;
+
+    if (arrays->fill_packed) return arrays->row_format;
+    return f->file && !arrays->fill_rows ? f->file->format : PR_ROWS_F32;
+}
+
+/* Rows as their file has them. */
+static pr_status copy_packed(const pr_features *f, pr_vid first, pr_vid count, void *to)
+{
+    pr_status          st   = PR_OK;
+    const pr_row_file *file = f->file;
+    const uint64_t     n    = (uint64_t)count * f->num_cols;
+
+    PR_TRY(pri_row_file_read(file, first * (uint64_t)file->row_bytes, count * file->row_bytes, to));
+    if (file->checked) return PR_OK;
+    pri_row_file_forget(file, first, count);
+    const uint64_t odd = pri_values_finite(file->format, to, n);
+    if (odd < n)
+        PR_TRY(pri_row_not_finite(file, first + odd / f->num_cols, odd % f->num_cols,
+                                  (char *)to + odd * pri_row_bytes(file->format, 1)));
+done:
+    return st;
+}
+
+/* Packed rows, from the caller's function, a file or memory. */
+static pr_status fill_dense(const void *source, uint64_t first, uint64_t count, void *to)
 {
     const pri_dataset_arrays *arrays = source;
     const pr_features        *f      = &arrays->features;
+    void                     *about  = arrays->fill_context;
 
-    if (!f->rows) {
-        arrays->fill_rows(arrays->fill_context, (pr_vid)first, (pr_vid)count, to);
-        return;
-    }
+    if (arrays->fill_packed) return arrays->fill_packed(about, (pr_vid)first, (pr_vid)count, to);
+    if (arrays->fill_rows) return arrays->fill_rows(about, (pr_vid)first, (pr_vid)count, to);
+    if (f->file) return copy_packed(f, (pr_vid)first, (pr_vid)count, to);
     for (uint64_t v = 0; v < count; v++)
         memcpy((float *)to + v * f->num_cols, f->rows + (first + v) * f->ld,
                f->num_cols * sizeof(float));
+    return PR_OK;
 }
 
 /* Write one array of `rows` rows of `row_bytes`, made chunk by chunk, or taken from `source` as it
@@ -166,15 +196,18 @@ static pr_status write_array(const target *t, const char *name, pr_dtype dtype, 
 
     file_path(t, name, path);
     PR_TRY(check_stop(t));
-    PR_TRY(pri_npy_begin(&file, path, dtype, num_dims, shape));
+    const bool large = row_bytes * shape[0] > pr_memory_available() / 2;
+    PR_TRY(pri_npy_begin_at(&file, path, dtype, num_dims, shape,
+                            num_dims == 2 ? PRI_ROWS_AT : 0)); /* of two: feat.npy only */
     for (uint64_t first = 0; first < shape[0]; first += most) {
         const uint64_t count = shape[0] - first < most ? shape[0] - first : most;
         const void    *from  = t->chunk;
         if (fill)
-            fill(source, first, count, t->chunk);
+            PR_TRY(fill(source, first, count, t->chunk));
         else
             from = (const char *)source + first * row_bytes;
         PR_TRY(pri_outfile_write(&file, from, count * row_bytes));
+        if (large) pri_outfile_settle(&file);
         PR_TRY(check_stop(t));
     }
     PR_TRY(pri_outfile_commit(&file));
@@ -191,7 +224,13 @@ static pr_status write_features(const target *t, const pri_dataset_arrays *array
 
     if (f->kind == PR_FEATURES_DENSE) {
         const uint64_t shape[] = { N, f->num_cols };
-        PR_TRY(write_array(t, "feat.npy", PR_F32, 2, shape, fill_dense, arrays));
+        const int      format  = pri_arrays_row_format(arrays);
+        PR_TRY(write_array(t, "feat.npy", pri_row_dtype(format), 2, shape, fill_dense, arrays));
+        const float *scale = arrays->fill_packed ? arrays->row_scale
+                             : f->file           ? f->file->scale
+                                                 : NULL;
+        if (format == PR_ROWS_INT8)
+            PR_TRY(write_array(t, "feat_scale.npy", PR_F32, 1, &N, NULL, scale));
     } else {
         const uint64_t offsets = N + 1, nnz = f->indptr[N];
         PR_TRY(write_array(t, "feat_indptr.npy", PR_I64, 1, &offsets, NULL, f->indptr));

@@ -15,8 +15,13 @@ typedef struct pri_dataset_arrays {
 
     /* Dense rows made on demand, for features.rows == NULL: write rows first .. first+count-1 of
      * num_cols floats each, packed. Called in order, from one thread. */
-    void (*fill_rows)(void *context, pr_vid first, pr_vid count, float *rows);
+    pr_status (*fill_rows)(void *context, pr_vid first, pr_vid count, float *rows);
     void *fill_context;
+
+    /* The same for rows of another format, packed; instead of fill_rows. */
+    pr_status (*fill_packed)(void *context, pr_vid first, pr_vid count, void *rows);
+    int          row_format; /* pr_row_format of fill_packed */
+    const float *row_scale;  /* int8 [num_nodes], complete once the last row was made */
 
     const int32_t *labels;      /* [num_nodes], -1: no label; NULL: no label.npy */
     uint32_t       num_classes; /* 0 without labels */
@@ -27,13 +32,22 @@ typedef struct pri_dataset_arrays {
     bool           undirected;           /* every arc is stored in both directions */
 } pri_dataset_arrays;
 
+/* Where a row of feat.npy begins is a multiple of its length from here: rows of a power of two of
+ * bytes then lie in as few blocks of a disk as they can. */
+enum { PRI_ROWS_AT = 4096 };
+
+/* The format that dense rows are written in: that of fill_packed, or of the file that features
+ * have, which is read row by row without its mapping; else f32. */
+int pri_arrays_row_format(const pri_dataset_arrays *arrays);
+
 /* Check, before any long work, that `dir` can become a dataset: it must not exist or be an empty
  * directory, and its parent must exist and be writable. PR_E_ARG when the name is bad or
  * taken, PR_E_IO when the parent is missing or refuses. */
 pr_status pri_dataset_target_check(const char *dir);
 
 /* Write indptr.npy (i64), indices.npy (u32), edge_weight.npy (f32, where the graph has weights),
- * feat.npy or feat_*.npy, label.npy (i64), the splits (i64), ids.npy, node_ids.npy (i64) and
+ * feat.npy (its rows begin at byte 4096; with feat_scale.npy, where they are int8) or feat_*.npy,
+ * label.npy (i64), the splits (i64), ids.npy, node_ids.npy (i64) and
  * meta.json with its counts and degree figures.
  *
  *   stop   may be NULL; when it becomes non-zero: PR_E_INTERRUPTED

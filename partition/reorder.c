@@ -54,7 +54,7 @@ static void note_bytes(reordering *r, uint64_t bytes)
 static pr_status open_source(reordering *r)
 {
     pr_status          st   = PR_OK;
-    pr_dataset_options from = { .feature_norm = PR_NORM_NONE };
+    pr_dataset_options from = { .feature_norm = PR_NORM_NONE, .feature_check = PR_CHECK_READ };
 
     PR_TRY(pr_options_check(&pr_reorder_option_table, r->options));
     PR_CHECK(r->options->data[0], PR_E_ARG, "--data is missing: a dataset directory");
@@ -110,7 +110,9 @@ static pr_status write_out(reordering *r)
 {
     pr_status         st = PR_OK;
     const pr_dataset *d  = r->dataset;
-    const uint64_t    N = d->graph.num_nodes, row_bytes = d->features.num_cols * sizeof(float);
+    const uint64_t    N  = d->graph.num_nodes;
+    const uint64_t    row_bytes =
+        d->features.file ? d->features.file->row_bytes : d->features.num_cols * sizeof(float);
 
     PR_TRY(pri_dataset_permute(d, r->old_of_new, r->original_ids, r->options->threads, r->stop,
                                &r->permuted));

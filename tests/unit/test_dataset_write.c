@@ -115,12 +115,13 @@ static void weights_are_written_where_there_are_any(void **state)
     pr_dataset_close(d);
 }
 
-static void fill_counting(void *context, pr_vid first, pr_vid count, float *to)
+static pr_status fill_counting(void *context, pr_vid first, pr_vid count, float *to)
 {
     pr_vid *next = context;
     assert_int_equal(first, *next);
     *next += count;
     for (pr_vid i = 0; i < count * 3; i++) to[i] = (float)(first * 3 + i);
+    return PR_OK;
 }
 
 static void rows_may_be_made_on_demand_and_parts_left_out(void **state)
@@ -230,11 +231,12 @@ static void an_interrupt_leaves_nothing(void **state)
 /* Interrupted at the last moment: from the rows' own function. */
 static volatile int late_stop;
 
-static void fill_and_stop(void *context, pr_vid first, pr_vid count, float *to)
+static pr_status fill_and_stop(void *context, pr_vid first, pr_vid count, float *to)
 {
     (void)context, (void)first;
     memset(to, 0, count * 3 * sizeof *to);
     late_stop = 1;
+    return PR_OK;
 }
 
 static void an_interrupt_in_the_middle_leaves_nothing(void **state)
