@@ -77,14 +77,21 @@ static uint32_t rows_of_range(const pri_exact_demand *d, size_t cols, size_t scr
     return (uint32_t)(limited < most ? limited : most);
 }
 
-/* Tell whether features are read range by range: where memory has them only as pages of a file,
- * these count too, if they are touched. */
+/* Tell whether features can only be read range by range: memory does not have them, or nobody has
+ * looked at their values, which is done on that way. */
+static bool must_stream(const pr_features *f)
+{
+    return f->kind == PR_FEATURES_DENSE && f->file && (!f->rows || !f->file->checked);
+}
+
+/* Tell whether they are: where memory has them only as pages of a file, these count too, if they
+ * are touched. */
 static bool streams(const pri_exact_demand *d, uint64_t rest_bytes)
 {
     const pr_features *f = d->features;
 
     if (f->kind != PR_FEATURES_DENSE || !f->file) return false;
-    return !f->rows || sum(rest_bytes, f->file->file_bytes) > d->memory_bytes;
+    return must_stream(f) || sum(rest_bytes, f->file->file_bytes) > d->memory_bytes;
 }
 
 static pri_exact_source features_at(const pri_exact_demand *d, bool streamed)
@@ -358,14 +365,14 @@ static uint64_t in_memory_bytes(const pri_exact_demand *d, size_t floats)
 {
     pri_exact_plan plan;
 
-    plan_in_memory(d, d->features->kind == PR_FEATURES_DENSE && !d->features->rows, floats, &plan);
+    plan_in_memory(d, must_stream(d->features), floats, &plan);
     return plan.bytes;
 }
 
 uint64_t pri_exact_most(const pri_exact_demand *d)
 {
     const pr_features *f      = d->features;
-    const bool         mapped = f->kind == PR_FEATURES_DENSE && f->rows && f->file;
+    const bool         mapped = f->kind == PR_FEATURES_DENSE && f->file && !must_stream(f);
 
     return sum(in_memory_bytes(d, SCRATCH_FLOATS), mapped ? f->file->file_bytes : 0);
 }

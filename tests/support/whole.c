@@ -64,6 +64,7 @@ static void make_features(whole *w, pr_vid n, uint32_t F, int format, test_rng *
                                       .first_byte = FIRST_BYTE,
                                       .row_bytes  = bytes,
                                       .file_bytes = FIRST_BYTE + n * bytes,
+                                      .checked    = true,
                                       .scale      = format == PR_ROWS_INT8 ? w->scale : NULL };
     assert_true(w->file.fd >= 0);
     free(text);

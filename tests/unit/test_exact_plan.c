@@ -119,7 +119,10 @@ static void every_plan_keeps_to_its_memory_from_the_least_to_the_most(void **sta
         d.of.memory_bytes = most;
         assert_true(pri_exact_plan_make(&d.of, &plan));
         assert_true(plan.spill[0] == 0 && plan.spill[1] == 0 && plan.spill[2] == 0);
-        if (d.features.rows) assert_int_equal(plan.layer[0].source, PRI_X_ROWS);
+        if (d.features.rows && (!d.features.file || d.file.checked))
+            assert_int_equal(plan.layer[0].source, PRI_X_ROWS);
+        else
+            assert_int_not_equal(plan.layer[0].source, PRI_X_ROWS);
     }
     assert_true(spilling > 1000);
 }

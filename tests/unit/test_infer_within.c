@@ -195,6 +195,30 @@ static void any_memory_gives_the_logits_of_all_memory(void **state)
     printf("%u ways through a layer\n", ways);
 }
 
+/* Values that nobody has looked at are looked at as they are read, so never read in place. */
+static void unchecked_rows_are_checked_on_the_way(void **state)
+{
+    (void)state;
+    whole       *w      = whole_create(500, 6, PR_ROWS_F32, test_seed());
+    pr_model    *model  = whole_model(w, 2, 8, 3);
+    float       *logits = calloc(500 * 3, sizeof *logits);
+    const float  odd    = NAN;
+    pri_nn_times times  = { 0 };
+    const off_t  at     = (off_t)(w->file.first_byte + 300 * w->file.row_bytes + 8);
+    const int    fd     = open(w->file.path, O_WRONLY | O_CLOEXEC);
+
+    assert_non_null(logits);
+    assert_true(fd >= 0 && pwrite(fd, &odd, sizeof odd, at) == sizeof odd);
+    (void)close(fd);
+    assert_ok(pri_nn_infer_exact(model, &w->graph, &w->mapped, logits, NULL, &times));
+    w->file.checked = false;
+    assert_fails(PR_E_INPUT, "row 300, column 2",
+                 pri_nn_infer_exact(model, &w->graph, &w->mapped, logits, NULL, &times));
+    pr_model_free(model);
+    whole_free(w);
+    free(logits);
+}
+
 /* ---- parts at once ---- */
 
 enum { PARTS = 3 };
@@ -475,6 +499,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_memory_gives_the_logits_of_all_memory),
+        cmocka_unit_test(unchecked_rows_are_checked_on_the_way),
         cmocka_unit_test(parts_of_a_pass_may_run_at_once),
         cmocka_unit_test(less_than_the_least_is_refused_with_the_least),
         cmocka_unit_test(a_directory_that_is_not_there_is_named),
