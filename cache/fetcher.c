@@ -47,10 +47,10 @@ uint64_t pri_fetcher_bytes(pr_vid num_rows, size_t row_bytes, uint32_t max_rows,
 {
     const uint32_t plan  = max_rows < num_rows ? max_rows : num_rows;
     const uint32_t slots = slots_for(num_rows, plan, io->ahead);
-    const uint64_t read  = io->max_read > row_bytes ? io->max_read : row_bytes;
 
     return sizeof(pri_fetcher) + pri_staging_bytes(num_rows, slots, row_bytes) +
-           slots * sizeof(uint16_t) + plan * sizeof(pri_write) + io->depth * (read + 8192);
+           slots * sizeof(uint16_t) + plan * sizeof(pri_write) +
+           pri_row_reader_bytes(io, row_bytes, slots);
 }
 
 pr_status pri_fetcher_open(const pr_row_file *file, pr_vid num_rows, uint32_t num_cols,

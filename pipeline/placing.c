@@ -131,7 +131,8 @@ static bool may_shard(const draft *w)
     const bool placed = pr_topo_num_nodes(w->topo) > 1 && w->plan.lane[0].numa_node >= 0;
 
     if (w->plan.num_lanes < 2 && !placed) return false;
-    if (w->setup->cache.store == PR_STORE_IN_PLACE) return false;
+    const int store = w->setup->cache.store;
+    if (store == PR_STORE_IN_PLACE || store == PR_STORE_DIRECT) return false;
     return w->setup->cache.mode != PR_CACHE_OFF || !w->out->of_row;
 }
 

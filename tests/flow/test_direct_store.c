@@ -58,7 +58,7 @@ typedef struct run {
 } run;
 
 /* Take a trace through, with lists out of order in between; gives the hash. */
-static bool take(row_files *rows, const run *how, uint64_t *hash)
+static bool take(disk_rows *rows, const run *how, uint64_t *hash)
 {
     test_rng   rng = { .key = how->key };
     direct_rig x;
@@ -88,7 +88,7 @@ static bool take(row_files *rows, const run *how, uint64_t *hash)
 static const int engines[] = { PR_IO_THREADS, PR_IO_URING };
 
 /* Take it with every engine, and perhaps twice: all that was counted must be the same. */
-static void take_all(row_files *rows, run *how)
+static void take_all(disk_rows *rows, run *how)
 {
     uint64_t first = 0, hash = 0;
 
@@ -107,10 +107,10 @@ static void every_capacity_under_every_policy_gives_the_rows_of_a_store_in_memor
     static const uint32_t aheads[]     = { 0, 1, 2, 5, 31 };
     static const uint64_t gaps[]       = { 0, 4096, 1 << 20 };
     test_rng              rng          = { .key = test_seed() };
-    row_files             rows;
+    disk_rows             rows;
 
     for (int format = PR_ROWS_F32; format <= PR_ROWS_INT8; format++) {
-        row_files_open(&rows, format, N, 50 + (uint32_t)format, format % 2 ? 4096 : 128, &rng);
+        disk_rows_open(&rows, format, N, 50 + (uint32_t)format, format % 2 ? 4096 : 128, &rng);
         for (int policy = PR_POLICY_LRU; policy <= PR_POLICY_LOOKAHEAD + 1; policy++)
             for (size_t c = 0; c < sizeof capacities / sizeof *capacities; c++) {
                 const bool packed = policy > PR_POLICY_LOOKAHEAD;
@@ -126,7 +126,7 @@ static void every_capacity_under_every_policy_gives_the_rows_of_a_store_in_memor
                                       .key     = test_random(&rng) };
                 take_all(&rows, &how);
             }
-        row_files_close(&rows);
+        disk_rows_close(&rows);
     }
 }
 
@@ -134,9 +134,9 @@ static void any_number_of_lists_can_be_read_ahead(void **state)
 {
     (void)state;
     test_rng  rng = { .key = test_seed() };
-    row_files rows;
+    disk_rows rows;
 
-    row_files_open(&rows, PR_ROWS_F32, N, 128, 4096, &rng);
+    disk_rows_open(&rows, PR_ROWS_F32, N, 128, 4096, &rng);
     for (uint32_t ahead = 0; ahead <= PR_MAX_WINDOW; ahead++) {
         run how = { .options = { .policy = PR_POLICY_LOOKAHEAD, .rows = M + ahead },
                     .io      = direct_io(0, ahead, 4096),
@@ -146,7 +146,7 @@ static void any_number_of_lists_can_be_read_ahead(void **state)
                     .key     = test_random(&rng) };
         take_all(&rows, &how);
     }
-    row_files_close(&rows);
+    disk_rows_close(&rows);
 }
 
 /* A sticky trace, an ample window: after the first list all rows come early. */
@@ -156,14 +156,15 @@ static void lists_that_were_foreseen_find_their_rows_staged(void **state)
     test_rng            rng = { .key = test_seed() };
     const pr_io_options io  = direct_io(PR_IO_THREADS, 2, 0);
     pr_cache_options    o   = { .policy = PR_POLICY_LOOKAHEAD, .rows = 2 * M };
-    row_files           rows;
+    disk_rows           rows;
     direct_rig          x;
     trace               t;
 
-    row_files_open(&rows, PR_ROWS_F32, N, 32, 4096, &rng);
+    disk_rows_open(&rows, PR_ROWS_F32, N, 32, 4096, &rng);
     trace_open(&t, TRACE_STICKY, LISTS, N, M, &rng);
     assert_true(direct_open(&x, &rows, &o, &io, N));
     for (uint32_t l = 0; l < 8; l++) direct_foresee(&x, t.list[l]);
+    assert_int_equal(x.used, M); /* before the first plan one list only */
     for (uint32_t l = 0; l < LISTS; l++) {
         if (l + 8 < LISTS) direct_foresee(&x, t.list[l + 8]);
         direct_step_next(&x);
@@ -172,7 +173,7 @@ static void lists_that_were_foreseen_find_their_rows_staged(void **state)
     assert_int_equal(x.sum.rows_early, x.sum.rows);
     direct_close(&x);
     trace_close(&t);
-    row_files_close(&rows);
+    disk_rows_close(&rows);
 }
 
 /* ---- failures ---- */
@@ -193,7 +194,7 @@ static uint32_t insist(direct_rig *x, pr_vids list, bool next)
 }
 
 /* Let the nth read fail; false when there are no more than n. */
-static bool fail_nth(row_files *rows, const run *how, int64_t n, int64_t with)
+static bool fail_nth(disk_rows *rows, const run *how, int64_t n, int64_t with)
 {
     enum { FEW = 7, SHORT = 10 };
     test_rng   rng = { .key = how->key };
@@ -224,10 +225,11 @@ static void a_batch_whose_read_fails_can_be_taken_again(void **state)
 {
     (void)state;
     test_rng  rng = { .key = test_seed() };
-    row_files rows;
+    disk_rows rows;
 
-    row_files_open(&rows, PR_ROWS_F32, N, 300, 128, &rng);
-    for (int policy = PR_POLICY_LRU; policy <= PR_POLICY_LOOKAHEAD + 1; policy++)
+    disk_rows_open(&rows, PR_ROWS_F32, N, 300, 128, &rng);
+    for (int policy = PR_POLICY_LRU; policy <= PR_POLICY_LOOKAHEAD + 1;
+         policy += 1 + (policy == PR_POLICY_LRU))
         for (size_t e = 0; e < 2; e++) {
             const bool packed = policy > PR_POLICY_LOOKAHEAD;
             run        how    = { .options = { .mode   = packed ? PR_CACHE_PACKED : 0,
@@ -239,7 +241,7 @@ static void a_batch_whose_read_fails_can_be_taken_again(void **state)
                                   .key     = test_random(&rng) };
             for (int64_t n = 0; fail_nth(&rows, &how, n, -EIO); n++) continue;
         }
-    row_files_close(&rows);
+    disk_rows_close(&rows);
 }
 
 /* Short reads are gone on with: nobody notices. */
@@ -247,9 +249,9 @@ static void a_read_that_falls_short_is_gone_on_with(void **state)
 {
     (void)state;
     test_rng  rng = { .key = test_seed() };
-    row_files rows;
+    disk_rows rows;
 
-    row_files_open(&rows, PR_ROWS_F32, N, 300, 4096, &rng);
+    disk_rows_open(&rows, PR_ROWS_F32, N, 300, 4096, &rng);
     for (size_t e = 0; e < 2; e++) {
         run how = { .options = { .policy = PR_POLICY_LOOKAHEAD, .rows = 2 * M },
                     .io      = direct_io(engines[e], 2, 4096),
@@ -260,7 +262,7 @@ static void a_read_that_falls_short_is_gone_on_with(void **state)
         how.io.retries = 3;
         for (int64_t n = 0; fail_nth(&rows, &how, n, 0); n++) continue;
     }
-    row_files_close(&rows);
+    disk_rows_close(&rows);
 }
 
 /* A row that can never be had: lists whose reads do not bring it come through, in order and out of
@@ -273,10 +275,10 @@ static void a_row_that_cannot_be_had_stops_no_list_without_it(void **state)
     const pr_io_options io  = direct_io(PR_IO_AUTO, 2, 0);
     const pr_vid        a[] = { 1, 2, 3 }, b[] = { 5, BAD, 9 }, c[] = { 20, 30, 40 };
     const pr_vids       good = { a, 3 }, bad = { b, 3 }, next = { c, 3 };
-    row_files           rows;
+    disk_rows           rows;
     direct_rig          x;
 
-    row_files_open(&rows, PR_ROWS_F32, N, 1024, 4096, &rng); /* rows are blocks */
+    disk_rows_open(&rows, PR_ROWS_F32, N, 1024, 4096, &rng); /* rows are blocks */
     for (int policy = PR_POLICY_LRU; policy <= PR_POLICY_LOOKAHEAD; policy++) {
         const pr_cache_options o = { .policy = policy, .rows = 16 };
         assert_true(direct_open(&x, &rows, &o, &io, N));
@@ -296,7 +298,7 @@ static void a_row_that_cannot_be_had_stops_no_list_without_it(void **state)
         direct_step_next(&x);
         direct_close(&x);
     }
-    row_files_close(&rows);
+    disk_rows_close(&rows);
 }
 
 static void differences_of_a_packed_set_come_from_the_file_and_may_fail(void **state)
@@ -305,11 +307,11 @@ static void differences_of_a_packed_set_come_from_the_file_and_may_fail(void **s
     test_rng               rng = { .key = test_seed() };
     const pr_io_options    io  = direct_io(PR_IO_AUTO, 0, 0);
     const pr_cache_options o   = { .mode = PR_CACHE_PACKED };
-    row_files              rows;
+    disk_rows              rows;
     direct_rig             x;
     bool                   held[N] = { false };
 
-    row_files_open(&rows, PR_ROWS_BF16, N, 60, 128, &rng);
+    disk_rows_open(&rows, PR_ROWS_BF16, N, 60, 128, &rng);
     assert_true(direct_open(&x, &rows, &o, &io, N));
     for (int turn = 0; turn < 200; turn++) {
         pr_vid   added[N], removed[N];
@@ -333,7 +335,43 @@ static void differences_of_a_packed_set_come_from_the_file_and_may_fail(void **s
         for (uint32_t i = 0; i < num_removed; i++) held[removed[i]] = false;
     }
     direct_close(&x);
-    row_files_close(&rows);
+    disk_rows_close(&rows);
+}
+
+/* Lists wait while so many others are taken that the reader would forget groups entered for them.
+ * One of those fails meanwhile: the list finds its rows missing, and has them read again. */
+static void lists_may_wait_while_a_thousand_others_are_taken(void **state)
+{
+    (void)state;
+    enum { TURNS = 1200, HEALED = 100, FEW = 3 };
+    test_rng               rng = { .key = test_seed() };
+    const pr_io_options    io  = direct_io(PR_IO_THREADS, 4, 0);
+    const pr_cache_options o   = { .policy = PR_POLICY_LRU, .rows = 2 * FEW };
+    const pr_vid           a[] = { 11, 12, 13 }, b[] = { 21, 22, 23, 24, 25 };
+    const pr_vids          list = { a, 3 }, later = { b, 5 };
+    disk_rows              rows;
+    direct_rig             x;
+
+    disk_rows_open(&rows, PR_ROWS_F32, N, 16, 4096, &rng);
+    for (int failing = 0; failing < 2; failing++) {
+        assert_true(direct_open(&x, &rows, &o, &io, N));
+        if (failing) direct_stop_counting(&x);
+        fail_row_offset = failing ? 4096 + 11 * 64 : -1;
+        direct_foresee(&x, list);
+        direct_foresee(&x, later);
+        for (int turn = 0; turn < TURNS; turn++) {
+            const pr_vid other[] = { 40 + test_below(&rng, 40), 80 + test_below(&rng, 40),
+                                     120 + test_below(&rng, 40) };
+            direct_step(&x, (pr_vids){ other, FEW });
+            if (turn < HEALED) continue;
+            if (turn == HEALED) assert_int_equal(num_failed, failing);
+            heal();
+        }
+        direct_step_next(&x);
+        direct_step_next(&x);
+        direct_close(&x);
+    }
+    disk_rows_close(&rows);
 }
 
 /* ---- several planes ---- */
@@ -345,15 +383,15 @@ static void planes_of_several_files_move_together(void **state)
     test_rng               rng = { .key = test_seed() };
     const pr_io_options    io  = direct_io(PR_IO_THREADS, 3, 0);
     const pr_cache_options o   = { .policy = PR_POLICY_LOOKAHEAD, .rows = M };
-    row_files              rows[3];
+    disk_rows              rows[3];
     pr_store              *stores[3];
     pr_cache              *cache;
     trace                  t;
     uint32_t               num_tries = 0;
 
-    row_files_open(&rows[0], PR_ROWS_F32, N, 20, 128, &rng);
-    row_files_open(&rows[1], PR_ROWS_F32, N, 30, 128, &rng);
-    row_files_open(&rows[2], PR_ROWS_INT8, N, 70, 4096, &rng);
+    disk_rows_open(&rows[0], PR_ROWS_F32, N, 20, 128, &rng);
+    disk_rows_open(&rows[1], PR_ROWS_F32, N, 30, 128, &rng);
+    disk_rows_open(&rows[2], PR_ROWS_INT8, N, 70, 4096, &rng);
     assert_ok(pr_store_direct(&rows[0].features, &stores[0]));
     assert_ok(pr_store_memory(&rows[1].memory, &stores[1]));
     assert_ok(pr_store_direct(&rows[2].features, &stores[2]));
@@ -394,7 +432,7 @@ static void planes_of_several_files_move_together(void **state)
     pr_cache_free(cache);
     for (int p = 0; p < 3; p++) {
         pr_store_free(stores[p]);
-        row_files_close(&rows[p]);
+        disk_rows_close(&rows[p]);
     }
 }
 
@@ -406,12 +444,12 @@ static void a_step_takes_nothing_from_the_heap(void **state)
     test_rng            rng = { .key = test_seed() };
     const pr_io_options io  = direct_io(PR_IO_AUTO, 2, 4096);
     pr_cache_options    o   = { .policy = PR_POLICY_LOOKAHEAD, .rows = 2 * M };
-    row_files           rows;
+    disk_rows           rows;
     direct_rig          x;
     trace               t;
     uint64_t            calls = 0;
 
-    row_files_open(&rows, PR_ROWS_F16, N, 64, 4096, &rng);
+    disk_rows_open(&rows, PR_ROWS_F16, N, 64, 4096, &rng);
     trace_open(&t, TRACE_SKEWED, LISTS, N, M, &rng);
     assert_true(direct_open(&x, &rows, &o, &io, N));
     for (uint32_t l = 0; l < LISTS; l++) {
@@ -423,7 +461,7 @@ static void a_step_takes_nothing_from_the_heap(void **state)
     assert_int_equal(pri_mem_calls(), calls);
     direct_close(&x);
     trace_close(&t);
-    row_files_close(&rows);
+    disk_rows_close(&rows);
 }
 
 static void a_cache_says_how_it_reads_and_what_it_holds(void **state)
@@ -435,11 +473,11 @@ static void a_cache_says_how_it_reads_and_what_it_holds(void **state)
     pr_ranges           ranges  = { .numa_node = -1 };
     uint64_t            staging = 0, most = 0;
     pr_fetch_cost       cost;
-    row_files           rows;
+    disk_rows           rows;
     direct_rig          x;
     pri_cache_bytes     bytes;
 
-    row_files_open(&rows, PR_ROWS_F32, N, 64, 4096, &rng);
+    disk_rows_open(&rows, PR_ROWS_F32, N, 64, 4096, &rng);
     assert_true(direct_open(&x, &rows, &o, &io, N));
     assert_true(pr_store_fetches(x.direct));
     assert_string_equal(pr_cache_io(x.twin), "");
@@ -463,7 +501,7 @@ static void a_cache_says_how_it_reads_and_what_it_holds(void **state)
     pri_cache_measure(&o, N, 64, N, NULL, &bytes);
     assert_true(most >= staging && bytes.staging == 0);
     direct_close(&x);
-    row_files_close(&rows);
+    disk_rows_close(&rows);
 }
 
 static void mode_off_over_a_file_is_refused_with_what_to_do(void **state)
@@ -471,18 +509,18 @@ static void mode_off_over_a_file_is_refused_with_what_to_do(void **state)
     (void)state;
     test_rng               rng = { .key = test_seed() };
     const pr_cache_options o   = { .mode = PR_CACHE_OFF };
-    row_files              rows;
+    disk_rows              rows;
     pr_store              *store;
     pr_cache              *cache;
 
-    row_files_open(&rows, PR_ROWS_F32, 10, 8, 128, &rng);
+    disk_rows_open(&rows, PR_ROWS_F32, 10, 8, 128, &rng);
     assert_ok(pr_store_direct(&rows.features, &store));
     assert_fails(PR_E_UNSUPPORTED, "--cache.mode resident or packed",
                  pr_cache_create(&o, store, 10, &cache));
     pr_store_free(store);
     assert_fails(PR_E_UNSUPPORTED, "no file", pr_store_direct(&rows.memory, &store));
     assert_null(store);
-    row_files_close(&rows);
+    disk_rows_close(&rows);
 }
 
 int main(void)
@@ -495,6 +533,7 @@ int main(void)
         cmocka_unit_test(a_read_that_falls_short_is_gone_on_with),
         cmocka_unit_test(a_row_that_cannot_be_had_stops_no_list_without_it),
         cmocka_unit_test(differences_of_a_packed_set_come_from_the_file_and_may_fail),
+        cmocka_unit_test(lists_may_wait_while_a_thousand_others_are_taken),
         cmocka_unit_test(planes_of_several_files_move_together),
         cmocka_unit_test(a_step_takes_nothing_from_the_heap),
         cmocka_unit_test(a_cache_says_how_it_reads_and_what_it_holds),

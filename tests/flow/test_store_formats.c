@@ -2,8 +2,9 @@
  * same floats, bit for bit. Values that are not finite never enter, whoever looks first. And which
  * store is opened for what. */
 #include "support/policy_reference.h"
-#include "support/row_files.h"
+#include "support/disk_rows.h"
 
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "cache/store.h"
@@ -29,7 +30,7 @@ static pr_status open_store(const pr_features *x, way how, pr_store **out)
 }
 
 /* Take a batch through a cache, and compare it. */
-static pr_status take(pr_cache *cache, const row_files *rows, pr_vids wanted)
+static pr_status take(pr_cache *cache, const disk_rows *rows, pr_vids wanted)
 {
     pr_status            st = PR_OK;
     const pr_cache_plan *plan;
@@ -67,11 +68,11 @@ static void every_store_gives_the_same_floats(void **state)
     static const uint32_t widths[] = { 1, 15, 16, 33, 128, 1024, 1025, 2500 };
     test_rng              rng      = { .key = test_seed() };
     pr_vid                ids[M];
-    row_files             rows;
+    disk_rows             rows;
 
     for (int format = PR_ROWS_F32; format <= PR_ROWS_INT8; format++)
         for (size_t w = 0; w < sizeof widths / sizeof *widths; w++) {
-            row_files_open(&rows, format, N, widths[w], 128, &rng);
+            disk_rows_open(&rows, format, N, widths[w], 128, &rng);
             for (way how = IN_PLACE; how < NUM_WAYS; how++)
                 for (int reader = PR_READER_NEXT; reader <= PR_READER_LATER; reader++) {
                     const pr_cache_options o = { .rows = M, .reader = reader };
@@ -91,7 +92,7 @@ static void every_store_gives_the_same_floats(void **state)
                     pr_cache_free(cache);
                     pr_store_free(store);
                 }
-            row_files_close(&rows);
+            disk_rows_close(&rows);
         }
 }
 
@@ -102,13 +103,13 @@ static void a_value_that_is_not_finite_is_named_by_whoever_comes_to_it(void **st
     test_rng               rng    = { .key = test_seed() };
     const pr_cache_options o      = { .rows = M };
     const pr_vid           good[] = { 1, 122, 124 }, bad[] = { 9, BAD };
-    row_files              rows;
+    disk_rows              rows;
     pr_store              *store;
     pr_cache              *cache;
 
     for (int format = PR_ROWS_F32; format < PR_ROWS_INT8; format++) {
-        row_files_open(&rows, format, N, 40, 128, &rng);
-        row_files_spoil(&rows, BAD, COL);
+        disk_rows_open(&rows, format, N, 40, 128, &rng);
+        disk_rows_spoil(&rows, BAD, COL);
         rows.file.checked = false;
         for (way how = IN_PLACE; how < NUM_WAYS; how++) {
             if (how == COPIED || (how == SHARDED && format == PR_ROWS_F32)) {
@@ -129,7 +130,7 @@ static void a_value_that_is_not_finite_is_named_by_whoever_comes_to_it(void **st
             pr_cache_free(cache);
             pr_store_free(store);
         }
-        row_files_close(&rows);
+        disk_rows_close(&rows);
     }
 }
 
@@ -139,14 +140,14 @@ static void rows_that_kernels_cannot_read_in_place_are_refused_with_what_to_do(v
     (void)state;
     test_rng               rng = { .key = test_seed() };
     const pr_cache_options o   = { .mode = PR_CACHE_OFF };
-    row_files              rows;
+    disk_rows              rows;
     pr_store              *store;
     pr_cache              *cache;
 
     for (int format = PR_ROWS_F32; format <= PR_ROWS_INT8; format++)
         for (way how = IN_PLACE; how <= COPIED; how++)
             for (int checked = 0; checked < 2; checked++) {
-                row_files_open(&rows, format, N, 20, 128, &rng);
+                disk_rows_open(&rows, format, N, 20, 128, &rng);
                 rows.file.checked = checked;
                 assert_ok(open_store(&rows.features, how, &store));
                 if (format != PR_ROWS_F32) {
@@ -160,7 +161,7 @@ static void rows_that_kernels_cannot_read_in_place_are_refused_with_what_to_do(v
                     pr_cache_free(cache);
                 }
                 pr_store_free(store);
-                row_files_close(&rows);
+                disk_rows_close(&rows);
             }
 }
 
@@ -168,14 +169,14 @@ static void a_file_that_became_shorter_cannot_be_copied(void **state)
 {
     (void)state;
     test_rng  rng = { .key = test_seed() };
-    row_files rows;
+    disk_rows rows;
     pr_store *store;
 
-    row_files_open(&rows, PR_ROWS_F32, N, 20, 128, &rng);
+    disk_rows_open(&rows, PR_ROWS_F32, N, 20, 128, &rng);
     assert_int_equal(truncate(rows.file.path, 128 + 100 * 80 + 7), 0);
     assert_fails(PR_E_IO, rows.file.path, pr_store_copied(&rows.features, &store));
     assert_null(store);
-    row_files_close(&rows);
+    disk_rows_close(&rows);
 }
 
 /* ---- which store ---- */
@@ -197,9 +198,9 @@ static void rows_without_room_are_read_from_their_file_if_they_have_one(void **s
 {
     (void)state;
     test_rng  rng = { .key = test_seed() };
-    row_files rows;
+    disk_rows rows;
 
-    row_files_open(&rows, PR_ROWS_F32, N, 1024, 4096, &rng);
+    disk_rows_open(&rows, PR_ROWS_F32, N, 1024, 4096, &rng);
     const uint64_t bytes = rows.n * (uint64_t)4096;
     pr_store_setup setup = { .features = &rows.features, .memory = bytes };
     check_choice(&setup, PR_STORE_IN_PLACE, "little more");
@@ -213,9 +214,9 @@ static void rows_without_room_are_read_from_their_file_if_they_have_one(void **s
     check_choice(&setup, PR_STORE_IN_PLACE, "asked for");
     setup.kind = PR_STORE_COPIED;
     check_choice(&setup, PR_STORE_COPIED, "copied to huge pages");
-    row_files_close(&rows);
+    disk_rows_close(&rows);
 
-    row_files_open(&rows, PR_ROWS_INT8, N, 16, 4096, &rng);
+    disk_rows_open(&rows, PR_ROWS_INT8, N, 16, 4096, &rng);
     setup = (pr_store_setup){ .features = &rows.features };
     check_choice(&setup, PR_STORE_IN_PLACE, "little more");
     setup.memory = 100;
@@ -225,7 +226,62 @@ static void rows_without_room_are_read_from_their_file_if_they_have_one(void **s
     };
     setup = (pr_store_setup){ .features = &rows.features, .kind = PR_STORE_COPIED, .shards = &two };
     check_choice(&setup, PR_STORE_COPIED, "copied to huge pages"); /* not dealt to shards */
-    row_files_close(&rows);
+    disk_rows_close(&rows);
+}
+
+/* Whether the kernel was told not to read around what is asked for. */
+static bool is_random(const void *at)
+{
+    char  line[512];
+    bool  ours = false, found = false;
+    FILE *maps = fopen("/proc/self/smaps", "re");
+
+    assert_non_null(maps);
+    while (fgets(line, sizeof line, maps)) {
+        unsigned long begin, end;
+        if (sscanf(line, "%lx-%lx ", &begin, &end) == 2)
+            ours = (uintptr_t)at >= begin && (uintptr_t)at < end;
+        else if (ours && strncmp(line, "VmFlags:", 8) == 0)
+            found = strstr(line, " rr") != NULL;
+    }
+    (void)fclose(maps);
+    return found;
+}
+
+/* A file of holes, as large as the free memory: no byte of it is ever there. */
+static void a_file_that_memory_cannot_keep_is_read_row_by_row(void **state)
+{
+    (void)state;
+    test_rng       rng   = { .key = test_seed() };
+    const uint64_t bytes = pr_memory_available() / 4096 * 4096;
+    disk_rows      rows;
+    pr_store      *store;
+
+    disk_rows_open(&rows, PR_ROWS_F32, 1, 1024, 0, &rng);
+    void *const mapping = mmap(NULL, bytes, PROT_READ, MAP_SHARED, rows.file.fd, 0);
+    if (mapping == MAP_FAILED || truncate(rows.file.path, (off_t)bytes) != 0) {
+        print_message("skipped: no file of %llu bytes can be had\n", (unsigned long long)bytes);
+        if (mapping != MAP_FAILED) (void)munmap(mapping, bytes);
+        disk_rows_close(&rows);
+        skip();
+    }
+    pr_row_file file         = rows.file;
+    file.file_bytes          = bytes;
+    file.mapped              = mapping;
+    const pr_features    x   = { .num_rows = (pr_vid)(bytes / 4096),
+                                 .num_cols = 1024,
+                                 .rows     = mapping,
+                                 .ld       = 1024,
+                                 .file     = &file };
+    const pr_store_setup own = { .features = &x };
+    check_choice(&own, PR_STORE_DIRECT, "more than half of the free memory");
+    assert_false(is_random(mapping));
+    const pr_store_setup in_place = { .features = &x, .kind = PR_STORE_IN_PLACE };
+    assert_ok(pr_store_open(&in_place, &store, NULL));
+    assert_true(is_random(mapping));
+    pr_store_free(store);
+    (void)munmap(mapping, bytes);
+    disk_rows_close(&rows);
 }
 
 static void direct_is_refused_over_rows_that_no_file_has(void **state)
@@ -254,6 +310,7 @@ int main(void)
         cmocka_unit_test(rows_that_kernels_cannot_read_in_place_are_refused_with_what_to_do),
         cmocka_unit_test(a_file_that_became_shorter_cannot_be_copied),
         cmocka_unit_test(rows_without_room_are_read_from_their_file_if_they_have_one),
+        cmocka_unit_test(a_file_that_memory_cannot_keep_is_read_row_by_row),
         cmocka_unit_test(direct_is_refused_over_rows_that_no_file_has),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* test_cache.c: stores and caches are created whole or not at all, whichever allocation fails. */
-#include "support/row_files.h"
+#include "support/disk_rows.h"
 
 static const float       rows[40 * 5];
 static const pr_features features = {
@@ -144,7 +144,7 @@ static void a_cache_is_created_whole_or_not_at_all_in_every_mode_and_policy(void
 
 static pr_status make_direct_store(void *context, void **out)
 {
-    const row_files *file  = context;
+    const disk_rows *file  = context;
     pr_store        *store = NULL;
     const pr_status  st    = pr_store_direct(&file->features, &store);
     *out                   = store;
@@ -153,7 +153,7 @@ static pr_status make_direct_store(void *context, void **out)
 
 static pr_status make_copied_file(void *context, void **out)
 {
-    const row_files *file  = context;
+    const disk_rows *file  = context;
     pr_store        *store = NULL;
     const pr_status  st    = pr_store_copied(&file->features, &store);
     *out                   = store;
@@ -183,10 +183,10 @@ static void a_cache_over_a_file_is_created_whole_or_not_at_all(void **state)
 {
     (void)state;
     test_rng  rng = { .key = test_seed() };
-    row_files file;
+    disk_rows file;
     pr_store *memory, *direct;
 
-    row_files_open(&file, PR_ROWS_INT8, 40, 40, 128, &rng);
+    disk_rows_open(&file, PR_ROWS_INT8, 40, 40, 128, &rng);
     test_oom("pr_store_direct", make_direct_store, free_store, &file);
     test_oom("pr_store_copied, int8", make_copied_file, free_store, &file);
     assert_ok(pr_store_memory(&features, &memory));
@@ -196,7 +196,7 @@ static void a_cache_over_a_file_is_created_whole_or_not_at_all(void **state)
     test_oom("cache over a file", make_direct_cache, free_cache, &c);
     pr_store_free(memory);
     pr_store_free(direct);
-    row_files_close(&file);
+    disk_rows_close(&file);
 }
 
 int main(void)

@@ -17,7 +17,7 @@ pr_io_options direct_io(int engine, uint32_t ahead, uint64_t gap)
                             .direct   = true };
 }
 
-bool direct_open(direct_rig *x, row_files *rows, const pr_cache_options *options,
+bool direct_open(direct_rig *x, disk_rows *rows, const pr_cache_options *options,
                  const pr_io_options *io, uint32_t max_wanted)
 {
     test_rng  rng = { .key = test_seed() };

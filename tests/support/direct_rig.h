@@ -4,12 +4,12 @@
 #ifndef TESTS_DIRECT_RIG_H
 #define TESTS_DIRECT_RIG_H
 
-#include "support/row_files.h"
+#include "support/disk_rows.h"
 
 #include "cache/store.h"
 
 typedef struct direct_rig {
-    row_files       *rows;
+    disk_rows       *rows;
     pr_store        *direct, *memory;
     pr_cache        *cache, *twin;
     pr_io_options    io;
@@ -31,7 +31,7 @@ typedef struct direct_rig {
 pr_io_options direct_io(int engine, uint32_t ahead, uint64_t gap);
 
 /* Open both. False where the engine cannot be had: nothing is open then. */
-bool direct_open(direct_rig *x, row_files *rows, const pr_cache_options *options,
+bool direct_open(direct_rig *x, disk_rows *rows, const pr_cache_options *options,
                  const pr_io_options *io, uint32_t max_wanted);
 void direct_close(direct_rig *x);
 

@@ -1,5 +1,5 @@
-/* row_files.c: see row_files.h. Values are made from their bits, and decoded here bit by bit. */
-#include "support/row_files.h"
+/* disk_rows.c: see disk_rows.h. Values are made from their bits, and decoded here bit by bit. */
+#include "support/disk_rows.h"
 
 #include <fcntl.h>
 #include <math.h>
@@ -43,7 +43,7 @@ static float value_of(int format, uint32_t bits, float scale)
     return x;
 }
 
-void row_files_open(row_files *x, int format, uint32_t n, uint32_t cols, uint64_t first_byte,
+void disk_rows_open(disk_rows *x, int format, uint32_t n, uint32_t cols, uint64_t first_byte,
                     test_rng *rng)
 {
     static uint32_t num_files;
@@ -52,7 +52,7 @@ void row_files_open(row_files *x, int format, uint32_t n, uint32_t cols, uint64_
     const size_t    bytes = first_byte + n * row_bytes;
     unsigned char  *all   = test_room(bytes, 1);
 
-    *x       = (row_files){ .n = n, .cols = cols };
+    *x       = (disk_rows){ .n = n, .cols = cols };
     x->truth = test_room((size_t)n * cols, sizeof *x->truth);
     x->scale = test_room(n, sizeof *x->scale);
     for (uint32_t v = 0; v < n; v++) {
@@ -67,7 +67,7 @@ void row_files_open(row_files *x, int format, uint32_t n, uint32_t cols, uint64_
     }
     (void)snprintf(name, sizeof name, "rows-%u", num_files++);
     x->file = (pr_row_file){ .path       = test_file(test_directory(), name, all, bytes),
-                             .format     = (pr_row_format)format,
+                             .format     = format,
                              .first_byte = first_byte,
                              .row_bytes  = row_bytes,
                              .file_bytes = bytes,
@@ -86,7 +86,7 @@ void row_files_open(row_files *x, int format, uint32_t n, uint32_t cols, uint64_
     x->features.ld   = cols;
 }
 
-void row_files_close(row_files *x)
+void disk_rows_close(disk_rows *x)
 {
     (void)munmap(x->mapping, x->file.file_bytes);
     (void)close(x->file.fd);
@@ -94,7 +94,7 @@ void row_files_close(row_files *x)
     free(x->truth), free(x->scale);
 }
 
-void row_files_spoil(row_files *x, uint32_t row, uint32_t col)
+void disk_rows_spoil(disk_rows *x, uint32_t row, uint32_t col)
 {
     static const unsigned char bad[][4] = { [PR_ROWS_F32]  = { 0, 0, 0x80, 0x7f },
                                             [PR_ROWS_BF16] = { 0xc0, 0x7f },

@@ -1,11 +1,11 @@
-/* row_files.h: a file of rows in any format whose every value is known, as a loader would describe
+/* disk_rows.h: a file of rows in any format whose every value is known, as a loader would describe
  * it. Values are finite; f32 rows hold every kind of them. */
-#ifndef TESTS_ROW_FILES_H
-#define TESTS_ROW_FILES_H
+#ifndef TESTS_DISK_ROWS_H
+#define TESTS_DISK_ROWS_H
 
 #include "support/support.h"
 
-typedef struct row_files {
+typedef struct disk_rows {
     uint32_t    n, cols;
     pr_row_file file;
     pr_features features; /* over the file: rows where it is f32, and mapped */
@@ -13,14 +13,14 @@ typedef struct row_files {
     pr_features memory;   /* over truth */
     float      *scale;    /* int8 */
     void       *mapping;
-} row_files;
+} disk_rows;
 
 /* Write n rows behind `first_byte` bytes of header. The file is removed at exit. */
-void row_files_open(row_files *x, int format, uint32_t n, uint32_t cols, uint64_t first_byte,
+void disk_rows_open(disk_rows *x, int format, uint32_t n, uint32_t cols, uint64_t first_byte,
                     test_rng *rng);
-void row_files_close(row_files *x);
+void disk_rows_close(disk_rows *x);
 
 /* Overwrite one value with one that is not finite: f32, bf16 and f16. */
-void row_files_spoil(row_files *x, uint32_t row, uint32_t col);
+void disk_rows_spoil(disk_rows *x, uint32_t row, uint32_t col);
 
 #endif
