@@ -79,8 +79,7 @@ done:
 
 /* ---- the lanes ---- */
 
-/* Score the nodes when the cache's policy asks for it; else *scores is NULL. */
-static pr_status rank_nodes(pri_trainer *t, uint32_t **scores)
+pr_status pri_lanes_rank(pri_trainer *t, uint32_t **scores)
 {
     const pr_cache_options *cache = &t->setup->cache;
     const pri_rank_input    input = { .rank       = (pr_cache_rank)cache->rank,
@@ -98,12 +97,12 @@ static pr_status rank_nodes(pri_trainer *t, uint32_t **scores)
 
 /* Waiting needs no core, so hiding it pays on any machine. Drawing does: where every core has a
  * thread that computes, one that draws beside them only takes turns with them. */
-static bool decide_pipeline(const pri_trainer *t)
+bool pri_lanes_pipelined(const pri_trainer *t, bool fetches)
 {
     const int asked = t->setup->train.pipeline;
 
     if (asked != PR_PIPELINE_AUTO) return asked == PR_PIPELINE_ON;
-    if (pr_store_fetches(t->store)) return true;
+    if (fetches) return true;
     const double quota = pr_topo_cpu_quota(t->topo);
     if (quota > 0 && t->plan.num_threads + t->plan.num_lanes > quota) return false;
     for (uint32_t i = 0; i < t->plan.num_lanes; i++)
@@ -111,8 +110,7 @@ static bool decide_pipeline(const pri_trainer *t)
     return true;
 }
 
-/* Give a lane its share of what the caches were asked to keep: as large as its share of seeds. */
-static pr_cache_options cache_of(const pri_trainer *t, uint32_t lane)
+pr_cache_options pri_lanes_cache(const pri_trainer *t, uint32_t lane)
 {
     pr_cache_options cache = t->setup->cache;
     uint64_t         rows[PR_MAX_LANES], bytes[PR_MAX_LANES];
@@ -132,8 +130,8 @@ pr_status pri_lanes_equip(pri_trainer *t)
     pri_lane_kit          kit[PR_MAX_LANES];
 
     PR_TRY(make_store(t));
-    t->pipelined = decide_pipeline(t);
-    PR_TRY(rank_nodes(t, &scores));
+    t->pipelined = pri_lanes_pipelined(t, pr_store_fetches(t->store));
+    PR_TRY(pri_lanes_rank(t, &scores));
     for (uint32_t i = 0; i < t->num_lanes; i++)
         kit[i] = (pri_lane_kit){ .graph      = &t->dataset->graph,
                                  .graph_copy = t->placing.placement.graph_copied,
@@ -141,7 +139,7 @@ pr_status pri_lanes_equip(pri_trainer *t)
                                  .sampling   = &setup->sampler,
                                  .store      = t->store,
                                  .model      = t->model,
-                                 .cache      = cache_of(t, i),
+                                 .cache      = pri_lanes_cache(t, i),
                                  .tuning     = &t->tuned.tuning,
                                  .io         = &setup->io,
                                  .scores     = scores,

@@ -20,8 +20,8 @@ pr_status pri_phantom_create(pr_vid num_rows, uint32_t max_rows, pri_phantom **o
 /* The store; borrowed. */
 const pr_store *pri_phantom_store(const pri_phantom *phantom);
 
-/* The rows the last fetch asked for; borrowed until the next one. */
-pr_vids pri_phantom_fetched(const pri_phantom *phantom);
+/* The rows the last fetch asked for, [*n]; borrowed until the next one. */
+const pri_write *pri_phantom_fetched(const pri_phantom *phantom, size_t *n);
 
 void pri_phantom_free(pri_phantom *phantom); /* NULL is fine */
 

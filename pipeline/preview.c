@@ -185,6 +185,7 @@ enum { NUM_LISTS = PR_MAX_WINDOW + 2 };
 typedef struct trial {
     const pri_preview_cache *of;
     pri_phantom             *store;
+    pri_preview_reads       *reads; /* NULL: rows are in memory */
     pr_cache                *cache;
     uint64_t                 foreseen; /* first step that was not entered yet */
     uint32_t                 window;
@@ -251,7 +252,7 @@ done:
 
 /* Add what a step did; the first half of the steps only warms the cache. */
 static void add_step(run_job *job, uint32_t i, uint64_t step, const pr_cache_plan *plan,
-                     const pri_preview_reads *reads)
+                     const pr_fetch_cost *cost)
 {
     pri_preview_moves *out  = &job->out[i];
     const uint32_t     warm = job->num_steps / 2;
@@ -261,8 +262,8 @@ static void add_step(run_job *job, uint32_t i, uint64_t step, const pr_cache_pla
     out->inputs += part * (double)plan->num_wanted;
     out->rows_moved += part * (double)plan->rows_moved;
     out->rows_added += part * (double)(plan->rows_added + plan->rows_bypassed);
-    out->reads_disk += part * (double)reads->num;
-    out->bytes_disk += part * (double)reads->bytes;
+    out->reads_disk += part * (double)cost->reads;
+    out->bytes_disk += part * (double)cost->bytes;
 }
 
 static pr_status open_trials(run_job *job)
@@ -281,6 +282,8 @@ static pr_status open_trials(run_job *job)
     for (uint32_t i = 0; i < job->num; i++) {
         trial *t = &job->trial[i];
         PR_TRY(pri_phantom_create(job->in->graph->num_nodes, most, &t->store));
+        if (t->of->from_file)
+            PR_TRY(pri_preview_reads_open(job->in->features, t->of->io, most, &t->reads));
         const pr_store *const stores[] = { pri_phantom_store(t->store) };
         const pr_cache_setup  setup    = { .options    = &t->of->options,
                                            .stores     = stores,
@@ -302,6 +305,7 @@ static void close_trials(run_job *job)
     for (uint32_t i = 0; i < job->num; i++) {
         pr_cache_free(job->trial[i].cache);
         pri_phantom_free(job->trial[i].store);
+        pri_preview_reads_free(job->trial[i].reads);
     }
     for (uint32_t i = 0; i < NUM_LISTS; i++) pri_pages_unmap(job->list[i], job->list_bytes);
     pri_seeds_free(job->seeds);
@@ -325,7 +329,7 @@ static pr_status run(pri_lane *lane, void *argument)
     pr_status            st  = PR_OK;
     run_job             *job = argument;
     const pr_cache_plan *plan;
-    pri_preview_reads    reads;
+    pr_fetch_cost        cost;
 
     (void)lane;
     PR_TRY(open_trials(job));
@@ -334,11 +338,11 @@ static pr_status run(pri_lane *lane, void *argument)
         for (uint32_t i = 0; i < job->num; i++) {
             const trial *t = &job->trial[i];
             PR_TRY(take(job, &job->trial[i], step, &plan));
-            reads = (pri_preview_reads){ 0 };
-            if (t->of->from_file)
-                PR_TRY(pri_preview_count_reads(pri_phantom_fetched(t->store), job->in->features,
-                                               t->of->io, &reads));
-            add_step(job, i, step, plan, &reads);
+            cost = (pr_fetch_cost){ 0 };
+            size_t           n;
+            const pri_write *rows = pri_phantom_fetched(t->store, &n);
+            if (t->reads) pri_preview_reads_count(t->reads, rows, n, &cost);
+            add_step(job, i, step, plan, &cost);
         }
     for (uint32_t i = 0; i < job->num; i++) {
         trial *t                  = &job->trial[i];
@@ -347,9 +351,8 @@ static pr_status run(pri_lane *lane, void *argument)
         job->out[i].capacity_rows = pr_cache_capacity_rows(t->cache);
     }
     const trial *first = &job->trial[0];
-    if (job->read_ns > 0 && first->of->from_file && job->num_steps > 0)
-        job->out[0].disk_ns = pri_preview_time_reads(
-            pri_phantom_fetched(first->store), job->in->features, first->of->io, job->read_ns);
+    if (job->read_ns > 0 && first->reads)
+        job->out[0].disk_ns = pri_preview_reads_time(first->reads, job->read_ns);
 done:
     close_trials(job);
     return st;
