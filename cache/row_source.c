@@ -2,6 +2,8 @@
 #include "cache/row_source.h"
 
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "loaders/row_format.h"
 
@@ -91,6 +93,18 @@ void pri_row_source_place(const pri_row_source *s, const pri_place *place, const
         copy_rows(s, place, begin, end);
     else
         convert_rows(s, place, named, begin, end);
+}
+
+void pri_row_source_let_go(const pr_features *x, pr_vid first, pr_vid n)
+{
+    const pri_row_source s     = pri_row_source_of(x);
+    const uintptr_t      page  = (uintptr_t)sysconf(_SC_PAGESIZE);
+    const uintptr_t      begin = (uintptr_t)s.rows + first * s.bytes;
+    const uintptr_t      from = begin / page * page, to = (begin + n * s.bytes) / page * page;
+
+    if (x->kind != PR_FEATURES_DENSE || !x->file || s.rows != x->file->mapped || to <= from) return;
+    (void)madvise((void *)from, to - from,
+                  MADV_DONTNEED); /* they are the file's: nothing is lost */
 }
 
 pr_vid pri_row_source_find_bad(const pri_row_source *s, pr_vid begin, pr_vid end)

@@ -26,6 +26,11 @@ pri_row_source pri_row_source_of(const pr_features *features);
 void pri_row_source_place(const pri_row_source *source, const pri_place *place,
                           const pri_write *named, size_t begin, size_t end);
 
+/* Give pages of a mapped file back that were touched by reading rows first .. first+n-1: they would
+ * count as memory of this process. Rows may be read again. Nothing happens for rows that no file
+ * has. */
+void pri_row_source_let_go(const pr_features *features, pr_vid first, pr_vid n);
+
 /* Find the first row from `begin` on, and before `end`, with a value that is not finite; gives
  * `end` when there is none. */
 pr_vid pri_row_source_find_bad(const pri_row_source *source, pr_vid begin, pr_vid end);

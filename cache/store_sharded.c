@@ -216,6 +216,7 @@ static pr_status look_at_rows(const pr_features *x)
         const pr_vid end   = x->num_rows - begin < PIECE ? x->num_rows : (pr_vid)begin + PIECE;
         const pr_vid found = pri_row_source_find_bad(&source, (pr_vid)begin, end);
         if (found < end && found < bad) bad = found;
+        pri_row_source_let_go(x, (pr_vid)begin, end - (pr_vid)begin);
     }
     if (bad < x->num_rows) PR_TRY(pri_row_source_raise_bad(&source, x->file, bad));
 done:

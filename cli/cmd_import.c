@@ -4,8 +4,8 @@
 #include <packrat/loaders.h>
 
 #include "cli/command.h"
-#include "cli/interrupt.h"
 #include "cli/made.h"
+#include "cli/progress.h"
 
 static size_t groups(void *setup, pr_option_group *out)
 {
@@ -20,7 +20,11 @@ static int run(command_call *call)
 
     if (!options->out[0] && !options->dry_run)
         return command_misuse(call, "--out is missing: the directory to make (or --dry-run)");
-    const pr_status st = pr_import(options, interrupt_flag(), &made);
+    progress bar;
+    progress_begin(&bar, "import", call->common.quiet);
+    const pr_watch  watch = progress_watch(&bar);
+    const pr_status st    = pr_import(options, &watch, &made);
+    progress_end(&bar);
     if (st != PR_OK) return command_fail(call, st);
     return print_made(call, options->out, &made, options->dry_run);
 }
@@ -30,9 +34,11 @@ const command command_import = {
     .summary     = "make a dataset directory from files of your own",
     .usage       = "SRC --out DIR [options]",
     .about       = "Reads a directory of .npy arrays, or an edge list (two ids a line, '#' "
-                   "comments; or csv) with features and labels, checks everything, and writes a "
-                   "dataset directory that packrat train opens. The directory appears whole or "
-                   "not at all.",
+                   "comments; or csv; plain, or packed with gzip or zstd) with features and "
+                   "labels, checks everything, and writes a dataset directory that packrat train "
+                   "opens. The directory appears whole or not at all. An edge list may be larger "
+                   "than memory: it is read once into a temporary file beside the output and "
+                   "sorted in as many passes as --memory asks for; --dry-run says what it takes.",
     .setup_bytes = sizeof(pr_import_options),
     .groups      = groups,
     .required    = { "source" },

@@ -20,6 +20,8 @@ static int print_json(const command_call *call, const char *out, const pr_made *
     results_count(&r, "self_loops_dropped", made->self_loops_dropped);
     results_count(&r, "duplicates_dropped", made->duplicates_dropped);
     results_count(&r, "peak_bytes", made->peak_bytes);
+    if (made->least_bytes) results_count(&r, "least_bytes", made->least_bytes);
+    if (made->num_passes) results_count(&r, "passes", made->num_passes);
     return results_end(&r, call, EXIT_DONE);
 }
 
@@ -40,6 +42,11 @@ int print_made(const command_call *call, const char *out, const pr_made *made, b
     printf("  classes   %llu; %llu nodes train, %llu validate, %llu test\n",
            (unsigned long long)made->classes, (unsigned long long)made->train,
            (unsigned long long)made->val, (unsigned long long)made->test);
-    printf("  memory    %.1f MiB at the peak\n", (double)made->peak_bytes / 0x1p20);
+    printf("  memory    %.1f MiB at the peak", (double)made->peak_bytes / 0x1p20);
+    if (made->num_passes)
+        printf(", in %llu %s; --memory can be %llu at the least",
+               (unsigned long long)made->num_passes, made->num_passes == 1 ? "pass" : "passes",
+               (unsigned long long)made->least_bytes);
+    printf("\n");
     return EXIT_DONE;
 }

@@ -13,10 +13,19 @@
 #include "cli/interrupt.h"
 #include "cli/man.h"
 
-const command *const all_commands[] = { &command_import,    &command_gen,   &command_reorder,
-                                        &command_partition, &command_train, &command_explain,
-                                        &command_eval,      &command_infer, &command_report,
-                                        &command_topo,      &command_tune,  NULL };
+const command *const all_commands[] = { &command_import,
+                                        &command_gen,
+                                        &command_reorder,
+                                        &command_convert,
+                                        &command_partition,
+                                        &command_train,
+                                        &command_explain,
+                                        &command_eval,
+                                        &command_infer,
+                                        &command_report,
+                                        &command_topo,
+                                        &command_tune,
+                                        NULL };
 
 static const command *find_command(const char *name)
 {

@@ -48,23 +48,32 @@ static size_t terminal_columns(void)
     return size.ws_col;
 }
 
+/* Append a bar. */
+static void add_bar(char line[LINE_BYTES], double share)
+{
+    const int cells = (int)(fmin(1.0, share) * BAR_CELLS);
+
+    add(line, "[%.*s%.*s] ", cells, "########################", BAR_CELLS - cells,
+        "........................");
+}
+
 /* Draw over the line that stands there; never wider than the terminal, or it would scroll. */
+static void draw(progress *p, char line[LINE_BYTES])
+{
+    const size_t columns = terminal_columns();
+    if (strlen(line) >= columns && columns <= LINE_BYTES) line[columns - 1] = '\0';
+    fprintf(stderr, "\r%s\033[K", line);
+    p->drawn = true;
+}
+
 static void draw_bar(progress *p, const pr_progress *now)
 {
     char line[LINE_BYTES] = "";
 
     add(line, "%s ", now->stage);
-    if (now->steps) {
-        const double done  = fmin(1.0, (double)now->step / (double)now->steps);
-        const int    cells = (int)(done * BAR_CELLS);
-        add(line, "[%.*s%.*s] ", cells, "########################", BAR_CELLS - cells,
-            "........................");
-    }
+    if (now->steps) add_bar(line, (double)now->step / (double)now->steps);
     describe(p, now, line);
-    const size_t columns = terminal_columns();
-    if (strlen(line) >= columns && columns <= sizeof line) line[columns - 1] = '\0';
-    fprintf(stderr, "\r%s\033[K", line);
-    p->drawn = true;
+    draw(p, line);
 }
 
 static void on_progress(void *context, const pr_progress *now)
@@ -88,11 +97,46 @@ static void on_progress(void *context, const pr_progress *now)
     }
 }
 
+/* Say how far work on files is: "1.2 of 3.0 GiB, 40 %, 4.2 s". */
+static void describe_bytes(const progress *p, uint64_t done, uint64_t total, char line[LINE_BYTES])
+{
+    const bool   large = total >= UINT64_C(1) << 30;
+    const double unit  = large ? 0x1p30 : 0x1p20;
+
+    if (total > 0)
+        add(line, "%.1f of %.1f %s, %.0f %%", (double)done / unit, (double)total / unit,
+            large ? "GiB" : "MiB", 100 * (double)done / (double)total);
+    else
+        add(line, "%.1f MiB", (double)done / 0x1p20);
+    add(line, ", %.1f s", (double)(pr_now_ns() - p->begin_ns) * 1e-9);
+}
+
+static void on_bytes(void *context, const char *stage, uint64_t done, uint64_t total)
+{
+    progress     *p                = context;
+    const int64_t at_ns            = pr_now_ns();
+    char          line[LINE_BYTES] = "";
+
+    if (p->quiet) return;
+    if (at_ns - p->last_ns < (p->terminal ? bar_every_ns : line_every_ns)) return;
+    p->last_ns = at_ns;
+    if (p->terminal) {
+        add(line, "%s ", stage);
+        if (total > 0) add_bar(line, (double)done / (double)total);
+        describe_bytes(p, done, total, line);
+        draw(p, line);
+    } else {
+        describe_bytes(p, done, total, line);
+        fprintf(stderr, "packrat %s: %s: %s\n", p->command, stage, line);
+    }
+}
+
 void progress_begin(progress *p, const char *command, bool quiet)
 {
     *p = (progress){ .command      = command,
                      .quiet        = quiet,
                      .terminal     = isatty(STDERR_FILENO) == 1,
+                     .begin_ns     = pr_now_ns(),
                      .last_ns      = pr_now_ns(),
                      .val_accuracy = NAN };
 }
@@ -100,6 +144,11 @@ void progress_begin(progress *p, const char *command, bool quiet)
 pr_hooks progress_hooks(progress *p)
 {
     return (pr_hooks){ .progress = on_progress, .context = p, .stop = interrupt_flag() };
+}
+
+pr_watch progress_watch(progress *p)
+{
+    return (pr_watch){ .progress = on_bytes, .context = p, .stop = interrupt_flag() };
 }
 
 void progress_end(progress *p)

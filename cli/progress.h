@@ -13,7 +13,7 @@ typedef struct progress {
     const char *command;
     bool        quiet, terminal;
     bool        drawn; /* a bar stands on the terminal's line */
-    int64_t     last_ns;
+    int64_t     begin_ns, last_ns;
     double      val_accuracy; /* the last one known; NaN */
 } progress;
 
@@ -22,6 +22,9 @@ void progress_begin(progress *p, const char *command, bool quiet);
 
 /* Give the hooks of a library call: this progress and the stop flag of interrupt.h. */
 pr_hooks progress_hooks(progress *p);
+
+/* Give the watch of long work on files: the same, in bytes. */
+pr_watch progress_watch(progress *p);
 
 /* Take the bar away, so that results start on a clean line. */
 void progress_end(progress *p);

@@ -7,6 +7,8 @@
 #include <omp.h>
 #include <string.h>
 
+#include "loaders/arc_list.h"
+
 bool pri_csc_stopped(const pri_csc_how *how)
 {
     return how->stop && *how->stop;
@@ -16,10 +18,6 @@ int pri_csc_team(const pri_csc_how *how)
 {
     return how->threads ? (int)how->threads : omp_get_max_threads();
 }
-
-#define RADIX_SORT sort_ids
-#define RADIX_KEY  pr_vid
-#include "loaders/radix_kernel.h"
 
 /* Turn counts in indptr[0 .. N-1] into offsets of the first entry. */
 static pr_eid sum_counts(pr_eid *indptr, pr_vid num_nodes)
@@ -56,15 +54,8 @@ static void count_pairs(const pr_vid *pair, uint64_t num_pairs, const pri_csc_ho
     csc->self_loops_dropped = loops;
 }
 
-pr_eid pri_csc_count(const pr_vid *pair, uint64_t num_pairs, const pri_csc_how *how,
-                     pr_vid num_nodes, pri_csc *csc)
-{
-    count_pairs(pair, num_pairs, how, csc);
-    return sum_counts(csc->indptr, num_nodes);
-}
-
 /* Take the next place of a list. */
-pr_eid pri_csc_take_place(pr_eid *next)
+static pr_eid take_place(pr_eid *next)
 {
     pr_eid at;
 #pragma omp atomic capture
@@ -79,39 +70,37 @@ static void fill_lists(const pr_vid *pair, uint64_t num_pairs, const pri_csc_how
     for (uint64_t i = 0; i < num_pairs; i++) {
         const pr_vid src = pair[2 * i], dst = pair[2 * i + 1];
         if (src == dst) continue;
-        csc->indices[pri_csc_take_place(&csc->indptr[dst])] = src;
-        if (how->undirected) csc->indices[pri_csc_take_place(&csc->indptr[src])] = dst;
+        csc->indices[take_place(&csc->indptr[dst])] = src;
+        if (how->undirected) csc->indices[take_place(&csc->indptr[src])] = dst;
     }
 }
 
 /* Sort every list, then close the gaps that dropped entries leave. */
 static pr_status canonical(pri_csc *csc, pr_vid num_nodes, const pri_csc_how *how)
 {
-    pr_status     st     = PR_OK;
-    pr_eid *const indptr = csc->indptr;
-    pr_vid *const index  = csc->indices;
-    const int     top    = 31 - __builtin_clz(num_nodes | 1);
-    pr_eid        kept   = 0;
+    pr_status           st     = PR_OK;
+    pr_eid *const       indptr = csc->indptr;
+    pr_vid *const       index  = csc->indices;
+    const pri_arc_rules rules  = { .self_loops = PRI_LOOPS_DROP };
+    pri_arc_tally       tally  = { 0 };
+    pr_eid              kept   = 0;
 
 #pragma omp parallel for num_threads(pri_csc_team(how)) schedule(dynamic, 1024)
     for (uint64_t v = 0; v < num_nodes; v++)
-        if (!pri_csc_stopped(how)) sort_ids(index + indptr[v], indptr[v + 1] - indptr[v], top);
+        if (!pri_csc_stopped(how))
+            pri_list_sort(index + indptr[v], indptr[v + 1] - indptr[v], num_nodes);
     PR_CHECK(!pri_csc_stopped(how), PR_E_INTERRUPTED, "interrupted while sorting arcs");
 
-    const pr_eid given = indptr[num_nodes];
-    uint64_t     loops = 0;
     for (uint64_t v = 0, begin = 0; v < num_nodes; v++) {
-        const pr_eid end = indptr[v + 1], first = kept;
-        for (pr_eid e = begin; e < end; e++) {
-            loops += index[e] == v;
-            if (index[e] != v && (kept == first || index[kept - 1] != index[e]))
-                index[kept++] = index[e];
-        }
+        const pr_eid end = indptr[v + 1];
+        uint64_t     num;
+        pri_list_finish(index + begin, end - begin, (pr_vid)v, &rules, &tally, index + kept, &num);
+        kept += num;
         begin         = end;
         indptr[v + 1] = kept;
     }
-    csc->self_loops_dropped += loops;
-    csc->duplicates_dropped = given - loops - kept;
+    csc->self_loops_dropped += tally.self_loops_dropped;
+    csc->duplicates_dropped = tally.duplicates_dropped;
     csc->graph =
         (pr_graph){ .num_nodes = num_nodes, .num_edges = kept, .indptr = indptr, .indices = index };
 done:
@@ -126,7 +115,8 @@ pr_status pri_csc_from_pairs(const pr_vid *pair, uint64_t num_pairs, pr_vid num_
 
     *out = (pri_csc){ 0 };
     PR_NEW(csc.indptr, (uint64_t)num_nodes + 1);
-    const pr_eid num_arcs = pri_csc_count(pair, num_pairs, how, num_nodes, &csc);
+    count_pairs(pair, num_pairs, how, &csc);
+    const pr_eid num_arcs = sum_counts(csc.indptr, num_nodes);
     PR_CHECK(!pri_csc_stopped(how), PR_E_INTERRUPTED, "interrupted while counting arcs");
     PR_NEW(csc.indices, num_arcs);
     fill_lists(pair, num_pairs, how, &csc);
@@ -192,8 +182,8 @@ static void fill_both(const pr_graph *graph, const pri_csc_how *how, pri_csc *cs
         for (pr_eid e = graph->indptr[v]; e < graph->indptr[v + 1]; e++) {
             const pr_vid u = graph->indices[e];
             if (u == v) continue;
-            csc->indices[pri_csc_take_place(&csc->indptr[v])] = u;
-            csc->indices[pri_csc_take_place(&csc->indptr[u])] = (pr_vid)v;
+            csc->indices[take_place(&csc->indptr[v])] = u;
+            csc->indices[take_place(&csc->indptr[u])] = (pr_vid)v;
         }
 }
 

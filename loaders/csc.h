@@ -20,7 +20,6 @@ typedef struct pri_csc_how {
     bool                undirected; /* store the reverse of every pair too */
     uint32_t            threads;
     const volatile int *stop;
-    const int64_t      *ids; /* what errors call the nodes; NULL: their numbers */
 } pri_csc_how;
 
 /* Build from pairs (source, destination), each below num_nodes.
@@ -33,11 +32,6 @@ typedef struct pri_csc_how {
 pr_status pri_csc_from_pairs(const pr_vid *pair, uint64_t num_pairs, pr_vid num_nodes,
                              const pri_csc_how *how, pri_csc *out);
 
-/* The same with a weight for every pair, finite and at least 0: a reverse has its pair's weight,
- * and of equal arcs the weights are added up. PR_E_INPUT when a sum does not fit f32. */
-pr_status pri_csc_from_weighted_pairs(const pr_vid *pair, const float *weight, uint64_t num_pairs,
-                                      pr_vid num_nodes, const pri_csc_how *how, pri_csc *out);
-
 /* Build from a graph in any order, with its weights if it has any (how->undirected adds nothing
  * here). */
 pr_status pri_csc_from_graph(const pr_graph *graph, const pri_csc_how *how, pri_csc *out);
@@ -45,16 +39,12 @@ pr_status pri_csc_from_graph(const pr_graph *graph, const pri_csc_how *how, pri_
 /* Build from a graph in any order, with the reverse of every arc. */
 pr_status pri_csc_symmetric(const pr_graph *graph, const pri_csc_how *how, pri_csc *out);
 
-/* Bytes that pri_csc_from_pairs takes, or pri_csc_from_weighted_pairs. */
+/* Bytes that pri_csc_from_pairs takes, or pri_csc_from_graph of so many arcs, with weights. */
 uint64_t pri_csc_bytes(uint64_t num_pairs, uint64_t num_nodes, bool undirected, bool weighted);
 
-/* Steps that building with weights shares: count the arcs of every list, self loops apart, and give
- * where each begins; say whether it is time to stop; give the threads. */
-pr_eid pri_csc_count(const pr_vid *pair, uint64_t num_pairs, const pri_csc_how *how,
-                     pr_vid num_nodes, pri_csc *csc);
-bool   pri_csc_stopped(const pri_csc_how *how);
-int    pri_csc_team(const pri_csc_how *how);
-pr_eid pri_csc_take_place(pr_eid *next); /* any thread */
+/* What building with weights shares: say whether it is time to stop; give the threads. */
+bool pri_csc_stopped(const pri_csc_how *how);
+int  pri_csc_team(const pri_csc_how *how);
 
 /* pri_csc_from_graph where there are weights. */
 pr_status pri_csc_from_weighted_graph(const pr_graph *graph, const pri_csc_how *how, pri_csc *out);

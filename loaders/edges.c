@@ -6,7 +6,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-enum { FIRST_PAIRS = 1 << 12 };
+enum { SAFE_DIGITS = 18 }; /* numbers of so many cannot be too large */
 
 static bool is_blank(char c)
 {
@@ -24,18 +24,29 @@ static const char *skip_blanks(const char *at)
     return at;
 }
 
+/* Read more digits than are safe; gives false when the number is too large. */
+static bool read_long(const char *at, const char *end, uint64_t *id)
+{
+    uint64_t n = 0;
+
+    for (; at < end; at++) {
+        const uint64_t digit = (uint64_t)(*at - '0');
+        if (n > (PRI_MAX_EDGE_ID - digit) / 10) return false;
+        n = n * 10 + digit;
+    }
+    *id = n;
+    return true;
+}
+
 /* Read digits; gives the place behind them, NULL when there are none or the number is too large. */
 static const char *read_id(const char *at, uint64_t *id)
 {
     const char *first = at;
     uint64_t    n     = 0;
 
-    for (; is_digit(*at); at++) {
-        const uint64_t digit = (uint64_t)(*at - '0');
-        if (n > (PRI_MAX_EDGE_ID - digit) / 10) return NULL;
-        n = n * 10 + digit;
-    }
+    for (; is_digit(*at); at++) n = n * 10 + (uint64_t)(*at - '0'); /* may wrap */
     *id = n;
+    if (at - first > SAFE_DIGITS && !read_long(first, at, id)) return NULL;
     return at > first ? at : NULL;
 }
 
@@ -88,38 +99,13 @@ static bool is_heading(const char *at)
     }
 }
 
-static pr_status grow(pri_edges *edges, const pri_edge_rules *rules, const char *path)
+static pr_status append(pri_edges *edges, const edge *e)
 {
-    pr_status      st     = PR_OK;
-    const bool     wide   = rules->any_id;
-    const uint64_t wanted = edges->capacity ? edges->capacity + edges->capacity / 2 : FIRST_PAIRS;
-    const size_t   size   = wide ? 2 * sizeof *edges->wide : 2 * sizeof *edges->pair;
-    void          *old    = wide ? (void *)edges->wide : (void *)edges->pair;
-    void          *grown  = pri_realloc(old, wanted, size);
-
-    PR_CHECK(grown, PR_E_NOMEM, "%s: cannot allocate %" PRIu64 " edges of %zu bytes", path, wanted,
-             size);
-    if (wide)
-        edges->wide = grown;
-    else
-        edges->pair = grown;
-    if (rules->weighted) {
-        float *weight = pri_realloc(edges->weight, wanted, sizeof *weight);
-        PR_CHECK(weight, PR_E_NOMEM, "%s: cannot allocate %" PRIu64 " weights", path, wanted);
-        edges->weight = weight;
-    }
-    edges->capacity = wanted;
-done:
-    return st;
-}
-
-static pr_status append(pri_edges *edges, const pri_edge_rules *rules, const pri_lines *lines,
-                        const edge *e)
-{
-    pr_status       st    = PR_OK;
-    const uint64_t *pair  = e->pair;
-    const uint64_t  most  = rules->num_nodes ? rules->num_nodes : PR_MAX_NODES;
-    const uint64_t  above = pair[0] > pair[1] ? pair[0] : pair[1];
+    pr_status             st    = PR_OK;
+    const pri_edge_rules *rules = &edges->rules;
+    const pri_lines      *lines = &edges->lines;
+    const uint64_t        most  = rules->num_nodes ? rules->num_nodes : PR_MAX_NODES;
+    const uint64_t        above = e->pair[0] > e->pair[1] ? e->pair[0] : e->pair[1];
 
     if (!rules->any_id && above >= most) {
         PR_CHECK(!rules->num_nodes, PR_E_INPUT,
@@ -131,21 +117,16 @@ static pr_status append(pri_edges *edges, const pri_edge_rules *rules, const pri
                  " (--remap numbers the ids found from 0)",
                  lines->path, lines->number, above, most - 1);
     }
-    const float weight = (float)e->weight; /* beyond f32: infinite */
-    PR_CHECK(weight >= 0.0f && weight <= FLT_MAX, PR_E_INPUT,
-             "%s: line %" PRIu64 ": weight %g, must be finite in 32 bits and at least 0",
-             lines->path, lines->number, e->weight);
-    if (edges->num_pairs == edges->capacity) PR_TRY(grow(edges, rules, lines->path));
-    if (rules->weighted) edges->weight[edges->num_pairs] = weight;
-    const uint64_t at = 2 * edges->num_pairs++;
-    if (rules->any_id) {
-        edges->wide[at]     = pair[0];
-        edges->wide[at + 1] = pair[1];
-    } else {
-        edges->pair[at]     = (pr_vid)pair[0];
-        edges->pair[at + 1] = (pr_vid)pair[1];
+    if (rules->weighted) {
+        const float weight = (float)e->weight; /* beyond f32: infinite */
+        PR_CHECK(weight >= 0.0f && weight <= FLT_MAX, PR_E_INPUT,
+                 "%s: line %" PRIu64 ": weight %g, must be finite in 32 bits and at least 0",
+                 lines->path, lines->number, e->weight);
+        edges->weight[edges->n] = weight;
     }
-    if (above > edges->max_id) edges->max_id = above;
+    edges->id[2 * edges->n]     = e->pair[0];
+    edges->id[2 * edges->n + 1] = e->pair[1];
+    edges->n++;
 done:
     return st;
 }
@@ -166,42 +147,94 @@ done:
     return st;
 }
 
-pr_status pri_edges_read(pri_lines *lines, const pri_edge_rules *rules, pri_edges *out)
+static pr_status take_block(pri_edges *edges)
 {
-    pr_status st    = PR_OK;
-    bool      first = true, warned = false;
-    char     *text;
-    size_t    bytes;
+    pr_status st = PR_OK;
 
-    *out = (pri_edges){ 0 };
-    for (;;) {
-        edge e = { .more = false };
-        PR_TRY(pri_lines_next(lines, &text, &bytes));
-        if (!text) break;
-        if (!read_edge(text, text + bytes, rules->weighted, &e)) {
-            if (pri_lines_is_empty(text, bytes)) continue;
-            if (!first || !is_heading(skip_blanks(text)))
-                PR_TRY(malformed(lines, rules->weighted, text, bytes));
-            first = false;
-            continue;
-        }
-        first = false;
-        if (e.more && !warned)
-            pr_diag(PR_WARN, "%s: line %" PRIu64 ": columns after the %s are ignored%s",
-                    lines->path, lines->number, rules->weighted ? "third" : "second",
-                    rules->weighted ? "" : " (--edge-weights reads a third as weight)");
-        warned |= e.more;
-        PR_TRY(append(out, rules, lines, &e));
-    }
+    PR_NEW(edges->id, 2 * PRI_BLOCK_EDGES);
+    if (edges->rules.weighted) PR_NEW(edges->weight, PRI_BLOCK_EDGES);
 done:
-    if (st != PR_OK) pri_edges_clear(out);
     return st;
 }
 
-void pri_edges_clear(pri_edges *edges)
+pr_status pri_edges_open(pri_edges *edges, const char *path, const pri_edge_rules *rules,
+                         const volatile int *stop)
 {
-    pri_free(edges->pair);
-    pri_free(edges->wide);
+    pr_status st = PR_OK;
+
+    *edges = (pri_edges){ .rules = *rules };
+    PR_TRY(pri_lines_open(&edges->lines, path, PRI_MAX_SHORT_LINE_BYTES, stop));
+    PR_TRY(take_block(edges));
+done:
+    if (st != PR_OK) pri_edges_close(edges);
+    return st;
+}
+
+pr_status pri_edges_memory(pri_edges *edges, const char *name, const void *text, size_t bytes,
+                           const pri_edge_rules *rules)
+{
+    pr_status st = PR_OK;
+
+    *edges = (pri_edges){ .rules = *rules };
+    PR_TRY(pri_lines_memory(&edges->lines, name, text, bytes));
+    PR_TRY(take_block(edges));
+done:
+    if (st != PR_OK) pri_edges_close(edges);
+    return st;
+}
+
+/* Tell once of columns that nobody reads. */
+static void warn_of_columns(pri_edges *edges)
+{
+    const bool weighted = edges->rules.weighted;
+
+    if (!edges->warned)
+        pr_diag(PR_WARN, "%s: line %" PRIu64 ": columns after the %s are ignored%s",
+                edges->lines.path, edges->lines.number, weighted ? "third" : "second",
+                weighted ? "" : " (--edge-weights reads a third as weight)");
+    edges->warned = true;
+}
+
+pr_status pri_edges_next(pri_edges *edges)
+{
+    pr_status  st       = PR_OK;
+    const bool weighted = edges->rules.weighted;
+    char      *text;
+    size_t     bytes;
+
+    edges->n = 0;
+    while (edges->n < PRI_BLOCK_EDGES) {
+        edge e;
+        e.weight = 0;
+        PR_TRY(pri_lines_next(&edges->lines, &text, &bytes));
+        if (!text) break;
+        if (read_edge(text, text + bytes, weighted, &e)) {
+            if (e.more) warn_of_columns(edges);
+            PR_TRY(append(edges, &e));
+        } else {
+            if (pri_lines_is_empty(text, bytes)) continue;
+            if (edges->begun || !is_heading(skip_blanks(text)))
+                PR_TRY(malformed(&edges->lines, weighted, text, bytes));
+        }
+        edges->begun = true;
+    }
+    edges->num_edges += edges->n;
+done:
+    return st;
+}
+
+uint64_t pri_edges_bytes(const pri_edges *edges)
+{
+    const uint64_t each = 2 * sizeof *edges->id + (edges->rules.weighted ? sizeof(float) : 0);
+    return pri_lines_bytes(&edges->lines) + PRI_BLOCK_EDGES * each;
+}
+
+void pri_edges_close(pri_edges *edges)
+{
+    pri_lines_close(&edges->lines);
+    pri_free(edges->id);
     pri_free(edges->weight);
-    *edges = (pri_edges){ 0 };
+    edges->id     = NULL;
+    edges->weight = NULL;
+    edges->n      = 0;
 }

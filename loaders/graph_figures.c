@@ -4,26 +4,26 @@
 
 #include <math.h>
 
+#include "base/rng.h"
 #include "loaders/array.h"
 
-/* Degree figures of a graph; num_self_loops and num_equal count arcs. */
-typedef struct figures {
-    double   deg_mean, deg_median;
-    uint64_t deg_max, isolated;
-    double   top1pct_edge_share;
-    uint64_t num_self_loops;
-    uint64_t num_equal, num_labelled; /* arcs between equal labels; between labelled nodes */
-} figures;
+/* Figures of a graph. */
+typedef struct graph_figures {
+    double          deg_mean, deg_median;
+    uint64_t        deg_max, isolated;
+    double          top1pct_edge_share;
+    pri_arc_figures arcs;
+} graph_figures;
 
 /* Give the degree of the node at place `rank` when nodes are sorted by degree. */
-static uint64_t degree_at(const uint64_t *nodes_with, uint64_t rank)
+static uint64_t degree_at(const uint32_t *nodes_with, uint64_t rank)
 {
     uint64_t degree = 0, passed = nodes_with[0];
     while (passed <= rank) passed += nodes_with[++degree];
     return degree;
 }
 
-static void set_degrees(const pr_graph *g, const uint64_t *nodes_with, figures *f)
+static void set_degrees(const pr_graph *g, const uint32_t *nodes_with, graph_figures *f)
 {
     const uint64_t N   = g->num_nodes;
     uint64_t       top = N < 100 ? 1 : N / 100, arcs = 0;
@@ -40,32 +40,50 @@ static void set_degrees(const pr_graph *g, const uint64_t *nodes_with, figures *
     f->top1pct_edge_share = g->num_edges > 0 ? (double)arcs / (double)g->num_edges : 0;
 }
 
-static void count_arcs(const pr_graph *g, const int32_t *labels, figures *f)
+void pri_arc_figures_add(pri_arc_figures *figures, const int32_t *labels,
+                         const pri_arc_lists *lists)
 {
-    const uint64_t E     = g->num_edges;
-    uint64_t       loops = 0, equal = 0, labelled = 0;
+    const pr_eid  *end   = lists->end;
+    const uint64_t E     = lists->num > 0 ? end[lists->num - 1] - lists->base : 0;
+    uint64_t       loops = 0, equal = 0, labelled = 0, lean = 0;
 
-#pragma omp parallel for reduction(+ : loops, equal, labelled) if (E >= PRI_PARALLEL_FROM)
-    for (uint64_t v = 0; v < g->num_nodes; v++)
-        for (pr_eid e = g->indptr[v]; e < g->indptr[v + 1]; e++) {
-            const pr_vid u = g->indices[e];
+#pragma omp parallel for reduction(+ : loops, equal, labelled, lean) if (E >= PRI_PARALLEL_FROM)
+    for (uint64_t i = 0; i < lists->num; i++) {
+        const uint64_t v = lists->first + i, begin = i > 0 ? end[i - 1] : lists->base;
+        for (uint64_t e = begin; e < end[i]; e++) {
+            const uint64_t u = lists->arcs[e - lists->base];
             loops += u == v;
+            if (lists->directions) lean += pri_mix64(u << 32 | v) - pri_mix64(v << 32 | u);
             if (!labels || labels[u] < 0 || labels[v] < 0) continue;
             labelled++;
             equal += labels[u] == labels[v];
         }
-    f->num_self_loops = loops;
-    f->num_equal      = equal;
-    f->num_labelled   = labelled;
+    }
+    figures->self_loops += loops;
+    figures->equal += equal;
+    figures->labelled += labelled;
+    figures->lean += lean;
 }
 
-static pr_status compute(const pri_dataset_arrays *arrays, figures *f)
+static void count_arcs(const pri_dataset_arrays *arrays, pri_arc_figures *figures)
+{
+    const pr_graph     *g     = &arrays->graph;
+    const pri_arc_lists lists = { .num = g->num_nodes, .end = g->indptr + 1, .arcs = g->indices };
+
+    *figures = (pri_arc_figures){ 0 };
+    if (arrays->arc_figures)
+        *figures = *arrays->arc_figures;
+    else
+        pri_arc_figures_add(figures, arrays->labels, &lists);
+}
+
+static pr_status compute(const pri_dataset_arrays *arrays, graph_figures *f)
 {
     pr_status       st         = PR_OK;
     const pr_graph *g          = &arrays->graph;
-    uint64_t       *nodes_with = NULL; /* of each degree */
+    uint32_t       *nodes_with = NULL; /* of each degree */
 
-    *f = (figures){ 0 };
+    *f = (graph_figures){ 0 };
     for (uint64_t v = 0; v < g->num_nodes; v++) {
         const uint64_t degree = g->indptr[v + 1] - g->indptr[v];
         if (degree > f->deg_max) f->deg_max = degree;
@@ -73,7 +91,7 @@ static pr_status compute(const pri_dataset_arrays *arrays, figures *f)
     PR_NEW(nodes_with, f->deg_max + 1);
     for (uint64_t v = 0; v < g->num_nodes; v++) nodes_with[g->indptr[v + 1] - g->indptr[v]]++;
     set_degrees(g, nodes_with, f);
-    count_arcs(g, arrays->labels, f);
+    count_arcs(arrays, &f->arcs);
 done:
     pri_free(nodes_with);
     return st;
@@ -113,7 +131,7 @@ pr_status pri_figures_json(const pri_dataset_arrays *arrays, pr_json **out)
     pr_status          st  = PR_OK;
     const pr_features *x   = &arrays->features;
     const bool         csr = x->kind == PR_FEATURES_CSR;
-    figures            f;
+    graph_figures      f;
 
     *out          = NULL;
     pr_json *json = pr_json_object();
@@ -130,7 +148,7 @@ pr_status pri_figures_json(const pri_dataset_arrays *arrays, pr_json **out)
     if (format != PR_ROWS_F32)
         PR_TRY(pr_json_set_string(json, "feat_format", pr_row_format_name(format)));
     PR_TRY(pr_json_set_bool(json, "undirected", arrays->undirected));
-    PR_TRY(pr_json_set_bool(json, "self_loops", f.num_self_loops > 0));
+    PR_TRY(pr_json_set_bool(json, "self_loops", f.arcs.self_loops > 0));
     PR_TRY(pr_json_set_int(json, "unlabelled", (int64_t)count_unlabelled(arrays)));
     if (arrays->has_split[PR_SPLIT_MAIN])
         PR_TRY(set_split(json, &arrays->split[PR_SPLIT_MAIN], ""));
@@ -143,7 +161,7 @@ pr_status pri_figures_json(const pri_dataset_arrays *arrays, pr_json **out)
     PR_TRY(pr_json_set_real(json, "top1pct_edge_share", rounded(f.top1pct_edge_share, 1e4)));
     PR_TRY(pr_json_set_real(
         json, "edge_homophily",
-        f.num_labelled > 0 ? rounded((double)f.num_equal / (double)f.num_labelled, 1e4) : NAN));
+        f.arcs.labelled > 0 ? rounded((double)f.arcs.equal / (double)f.arcs.labelled, 1e4) : NAN));
     *out = json;
     json = NULL;
 done:

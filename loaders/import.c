@@ -1,17 +1,14 @@
 /* import.c: packrat import: another dataset directory, or an edge list with features and labels,
  * made into a dataset directory in canonical form. */
+#include "loaders/import.h"
+
 #include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "loaders/csc.h"
-#include "loaders/edges.h"
 #include "loaders/original_ids.h"
-#include "loaders/table.h"
-#include "loaders/write.h"
 
 enum { FORMAT_AUTO, FORMAT_DIR, FORMAT_EDGES };
-enum { WRITE_BYTES = 4 << 20, REMAP_BYTES = 48 }; /* of pri_dataset_write; of one id to remap */
 
 #define MEMBER(member) offsetof(pr_import_options, member)
 
@@ -35,6 +32,17 @@ static const pr_option options[] = {
       PR_OPT_FLAG, MEMBER(edge_weights), 0, 0, NULL },
     { "remap", "", "number the ids found 0, 1, ... in ascending order and keep them in ids.npy",
       "false", PR_OPT_FLAG, MEMBER(remap), 0, 0, NULL },
+    { "duplicates", "",
+      "of equal arcs of an edge list: keep one, whose weight is the sum of theirs, or all",
+      "keep-one", PR_OPT_CHOICE, MEMBER(duplicates), 0, 0, "keep-one|keep-all" },
+    { "self-loops", "",
+      "arcs of an edge list from a node to itself; add keeps them and gives one, of weight 1, to "
+      "every node that has none",
+      "drop", PR_OPT_CHOICE, MEMBER(self_loops), 0, 0, "drop|keep|add" },
+    { "memory", "bytes",
+      "what the whole process may take with an edge list: fewer bytes, more passes; 0 takes what "
+      "suits, half of the free memory at most where it can",
+      "0", PR_OPT_BYTES, MEMBER(memory), 0, (double)(UINT64_C(1) << 50), NULL },
     { "train-percent", "percent", "share of the labelled nodes that train, where no split is given",
       "60", PR_OPT_U32, MEMBER(train_percent), 0, 100, NULL },
     { "val-percent", "percent", "share of the labelled nodes that validate; the rest tests", "20",
@@ -47,28 +55,6 @@ static const pr_option options[] = {
 
 const pr_option_table pr_import_option_table = { "Import", options,
                                                  sizeof options / sizeof options[0] };
-
-/* One import and everything it holds. */
-typedef struct import_job {
-    const pr_import_options *options;
-    const volatile int      *stop;
-    char               nodes_from[PR_TEXT_BYTES + 64]; /* what says how many nodes there are */
-    pri_feature_table  features;
-    pri_edges          edges;
-    int64_t           *ids; /* with remap */
-    pr_npy             source_ids;
-    const pr_dataset  *dataset; /* of a directory */
-    pri_csc            csc;
-    int32_t           *labels;
-    pr_vid            *split_memory;
-    uint64_t           peak_bytes;
-    pri_dataset_arrays arrays;
-} import_job;
-
-static void note_bytes(import_job *job, uint64_t bytes)
-{
-    if (bytes > job->peak_bytes) job->peak_bytes = bytes;
-}
 
 /* Copy the last part of a path; slashes at its end do not count. */
 static void name_of(const char *path, char out[PR_TEXT_BYTES])
@@ -104,6 +90,9 @@ static pr_status check_options(const pr_import_options *o, int *format)
                            : o->undirected   ? "undirected"
                            : o->edge_weights ? "edge-weights"
                            : o->remap        ? "remap"
+                           : o->duplicates   ? "duplicates"
+                           : o->self_loops   ? "self-loops"
+                           : o->memory       ? "memory"
                                              : NULL;
         PR_CHECK(!flag, PR_E_ARG, "--%s goes with an edge list, %s is a dataset directory", flag,
                  o->source);
@@ -117,99 +106,8 @@ done:
     return st;
 }
 
-/* Read the features; they say how many nodes there are, and --nodes must agree. */
-static pr_status read_features(import_job *job)
-{
-    pr_status                st = PR_OK;
-    const pr_import_options *o  = job->options;
-
-    PR_TRY(pri_feature_table_read(o->features, job->stop, &job->features));
-    PR_CHECK(o->nodes == 0 || o->nodes == job->features.num_rows, PR_E_MISMATCH,
-             "--nodes is %" PRIu64 ", but %s has %" PRIu64 " rows", o->nodes, o->features,
-             job->features.num_rows);
-    snprintf(job->nodes_from, sizeof job->nodes_from, "the %" PRIu64 " rows of %s",
-             job->features.num_rows, o->features);
-done:
-    return st;
-}
-
-/* Read the pairs, numbered 0 .. rows-1. */
-static pr_status read_edges(import_job *job)
-{
-    pr_status                st    = PR_OK;
-    const pr_import_options *o     = job->options;
-    pri_lines                lines = { 0 };
-    uint64_t                 num_ids;
-    const pri_edge_rules     rules = { .weighted   = o->edge_weights,
-                                       .any_id     = o->remap,
-                                       .num_nodes  = o->remap ? 0 : job->features.num_rows,
-                                       .nodes_from = job->nodes_from };
-
-    PR_TRY(pri_lines_open(&lines, o->source, job->stop));
-    PR_TRY(pri_edges_read(&lines, &rules, &job->edges));
-    PR_CHECK(job->edges.num_pairs > 0, PR_E_INPUT, "%s: holds no edge", o->source);
-    if (o->remap) {
-        PR_TRY(pri_edges_remap(&job->edges, o->source, job->stop, &job->ids, &num_ids));
-        PR_CHECK(num_ids == job->features.num_rows, PR_E_MISMATCH,
-                 "%s: has %" PRIu64 " distinct node ids, but %s has %" PRIu64 " rows", o->source,
-                 num_ids, o->features, job->features.num_rows);
-    }
-done:
-    pri_lines_close(&lines);
-    return st;
-}
-
-/* State the peak of the phases before the arcs are in order; afterwards the pairs are gone. */
-static void note_edges(import_job *job)
-{
-    const uint64_t P = job->edges.num_pairs, N = job->features.num_rows;
-    const bool     remap    = job->options->remap;
-    const uint64_t rows     = job->features.values ? N * job->features.num_cols * sizeof(float) : 0;
-    const bool     weighted = job->edges.weight != NULL;
-    const uint64_t csc      = pri_csc_bytes(P, N, job->options->undirected, weighted);
-    const uint64_t weights  = weighted ? P * sizeof(float) : 0;
-
-    note_bytes(job, rows + weights + P * (remap ? 16 : 8) + (remap ? N * REMAP_BYTES : 0));
-    note_bytes(job, rows + weights + P * 8 + csc + (remap ? N * 8 : 0));
-    note_bytes(job, rows + csc + N * (remap ? 24 : 16) + WRITE_BYTES);
-}
-
-static pr_status import_edges(import_job *job)
-{
-    pr_status                st = PR_OK;
-    const pr_import_options *o  = job->options;
-    pri_dataset_arrays      *a  = &job->arrays;
-
-    PR_TRY(read_features(job));
-    PR_TRY(read_edges(job));
-    note_edges(job);
-    const pri_csc_how how = { .undirected = o->undirected, .stop = job->stop, .ids = job->ids };
-    const pr_vid      N   = (pr_vid)job->features.num_rows;
-    const pri_edges  *e   = &job->edges;
-    st                    = e->weight
-                                ? pri_csc_from_weighted_pairs(e->pair, e->weight, e->num_pairs, N, &how, &job->csc)
-                                : pri_csc_from_pairs(e->pair, e->num_pairs, N, &how, &job->csc);
-    if (st == PR_E_INPUT) pri_error_prefix("%s: ", o->source);
-    if (st != PR_OK) goto done;
-    pri_edges_clear(&job->edges);
-
-    pri_feature_table_place(&job->features, a);
-    a->graph        = job->csc.graph;
-    a->original_ids = job->ids;
-    if (o->labels[0]) {
-        if (o->remap)
-            snprintf(job->nodes_from, sizeof job->nodes_from, "the %u node ids of %s", N,
-                     o->source);
-        const pri_label_owner owner = { .num_nodes = N, .ids = job->ids, .from = job->nodes_from };
-        PR_TRY(pri_labels_read(o->labels, &owner, job->stop, &job->labels, &a->num_classes));
-        a->labels = job->labels;
-    }
-done:
-    return st;
-}
-
 /* Refuse options of the split by hash where there is nothing for them to split. */
-static pr_status refuse_split_options(const import_job *job)
+static pr_status refuse_split_options(const pri_import_job *job)
 {
     pr_status                st = PR_OK;
     const pr_import_options *o  = job->options;
@@ -228,10 +126,19 @@ done:
     return st;
 }
 
-static pr_status import_dir(import_job *job)
+/* Give what the features of an open dataset may have in memory. */
+static uint64_t features_bytes(const pr_features *f)
+{
+    if (f->kind == PR_FEATURES_DENSE) return (uint64_t)f->num_rows * f->ld * sizeof *f->rows;
+    return f->indptr[f->num_rows] * (sizeof *f->indices + sizeof *f->data) +
+           ((uint64_t)f->num_rows + 1) * sizeof *f->indptr;
+}
+
+static pr_status import_dir(pri_import_job *job)
 {
     pr_status           st   = PR_OK;
-    const pri_csc_how   how  = { .stop = job->stop };
+    const pri_csc_how   how  = { .stop = pri_watch_stop(job->teller.watch) };
+    const uint64_t      base = pri_import_base();
     pri_dataset_arrays *a    = &job->arrays;
     pr_dataset_options  from = { .feature_norm = PR_NORM_NONE };
 
@@ -244,7 +151,9 @@ static pr_status import_dir(import_job *job)
                                  &a->original_ids));
     const uint64_t arcs =
         pri_csc_bytes(d->graph.num_edges, d->graph.num_nodes, false, d->graph.weights != NULL);
-    note_bytes(job, 2 * arcs + (uint64_t)d->graph.num_nodes * 16 + WRITE_BYTES);
+    job->peak_bytes = job->least_bytes = base + 2 * arcs + features_bytes(&d->features) +
+                                         (uint64_t)d->graph.num_nodes * 24 + PRI_WRITE_BYTES;
+    job->tally     = (pri_arc_tally){ job->csc.self_loops_dropped, job->csc.duplicates_dropped };
     a->graph       = job->csc.graph;
     a->features    = d->features;
     a->labels      = d->labels;
@@ -253,74 +162,98 @@ static pr_status import_dir(import_job *job)
         a->has_split[s] = d->has_split[s];
         a->split[s]     = d->split[s];
     }
+    PR_TRY(pri_import_split(job));
+    PR_TRY(pri_csc_is_symmetric(&a->graph, &a->undirected));
 done:
     return st;
 }
 
-/* Add what follows from the arrays, write them, and say what was made. */
-static pr_status finish(import_job *job, pr_made *made)
+pr_status pri_import_split(pri_import_job *job)
 {
     pr_status                st = PR_OK;
     const pr_import_options *o  = job->options;
     pri_dataset_arrays      *a  = &job->arrays;
+
+    if (!a->labels || a->has_split[PR_SPLIT_MAIN]) return PR_OK;
+    PR_TRY(pri_split_by_hash(
+        a->labels, job->dataset ? a->graph.num_nodes : (pr_vid)job->shape.nodes, o->train_percent,
+        o->val_percent, o->seed, &a->split[PR_SPLIT_MAIN], &job->split_memory));
+    a->has_split[PR_SPLIT_MAIN] = true;
+done:
+    return st;
+}
+
+/* Write the arrays, or only bring the arcs, and say what was made. */
+static pr_status finish(pri_import_job *job, pr_made *made)
+{
+    pr_status                st    = PR_OK;
+    const pr_import_options *o     = job->options;
+    pri_dataset_arrays      *a     = &job->arrays;
+    const pr_split          *split = &a->split[PR_SPLIT_MAIN];
     char                     name[PR_TEXT_BYTES];
 
     name_of(o->out[0] ? o->out : o->source, name);
-    a->name       = job->dataset ? job->dataset->name : name;
-    a->undirected = o->undirected;
-    if (!a->undirected) PR_TRY(pri_csc_is_symmetric(&a->graph, &a->undirected));
-    pr_split *split = &a->split[PR_SPLIT_MAIN];
-    if (a->labels && !a->has_split[PR_SPLIT_MAIN]) {
-        PR_TRY(pri_split_by_hash(a->labels, a->graph.num_nodes, o->train_percent, o->val_percent,
-                                 o->seed, split, &job->split_memory));
-        a->has_split[PR_SPLIT_MAIN] = true;
-    }
-    if (!o->dry_run) PR_TRY(pri_dataset_write(o->out, a, job->stop, NULL));
+    a->name = job->dataset ? job->dataset->name : name;
+    if (!o->dry_run)
+        PR_TRY(pri_dataset_write(o->out, a, pri_watch_stop(job->teller.watch), NULL));
+    else if (a->make_arcs)
+        PR_TRY(a->make_arcs(a->arcs_context, NULL, a));
     *made = (pr_made){
         .nodes              = a->graph.num_nodes,
-        .edges              = a->graph.num_edges,
+        .edges              = job->dataset ? a->graph.num_edges : job->arcs.num_arcs,
         .features           = a->features.num_cols,
         .classes            = a->num_classes,
         .train              = split->train.n,
         .val                = split->val.n,
         .test               = split->test.n,
-        .self_loops_dropped = job->csc.self_loops_dropped,
-        .duplicates_dropped = job->csc.duplicates_dropped,
+        .self_loops_dropped = job->tally.self_loops_dropped,
+        .duplicates_dropped = job->tally.duplicates_dropped,
         .peak_bytes         = job->peak_bytes,
+        .least_bytes        = job->least_bytes,
+        .num_passes         = job->num_passes,
     };
 done:
     return st;
 }
 
-pr_status pr_import(const pr_import_options *given, const volatile int *stop, pr_made *made)
+static void free_job(pri_import_job *job)
 {
-    pr_status   st     = PR_OK;
-    import_job *job    = NULL;
-    int         format = FORMAT_AUTO;
+    if (!job) return;
+    pr_npy_close(&job->source_ids);
+    pr_dataset_close(job->dataset);
+    pri_csc_clear(&job->csc);
+    pri_arcs_clear(&job->arcs);
+    pri_feature_table_clear(&job->features);
+    pri_paged_free(&job->ids);
+    pri_free(job->labels);
+    pri_free(job->split_memory);
+    pri_free(job);
+}
+
+pr_status pr_import(const pr_import_options *given, const pr_watch *watch, pr_made *made)
+{
+    pr_status       st     = PR_OK;
+    pri_import_job *job    = NULL;
+    int             format = FORMAT_AUTO;
 
     PR_CHECK(made, PR_E_ARG, "made is NULL");
     *made = (pr_made){ 0 };
     PR_CHECK(given, PR_E_ARG, "options is NULL");
     PR_TRY(check_options(given, &format));
     PR_NEW(job, 1);
-    job->options = given;
-    job->stop    = stop;
+    job->options  = given;
+    job->teller   = (pri_teller){ .watch = watch };
+    job->features = (pri_feature_table){ .file = { .fd = -1 } };
+    if (given->dry_run)
+        snprintf(job->spool_dir, sizeof job->spool_dir, "%s", pri_spool_usual_dir());
+    else
+        PR_TRY(pri_dataset_target_parent(given->out, job->spool_dir));
     if (format == FORMAT_DIR)
         PR_TRY(import_dir(job));
     else
-        PR_TRY(import_edges(job));
+        PR_TRY(pri_import_edges(job));
     PR_TRY(finish(job, made));
 done:
-    if (job) {
-        pr_npy_close(&job->source_ids);
-        pr_dataset_close(job->dataset);
-        pri_csc_clear(&job->csc);
-        pri_edges_clear(&job->edges);
-        pri_feature_table_clear(&job->features);
-        pri_free(job->ids);
-        pri_free(job->labels);
-        pri_free(job->split_memory);
-        pri_free(job);
-    }
+    free_job(job);
     return st;
 }

@@ -57,7 +57,7 @@ static int64_t element(const pr_npy *npy, uint64_t i)
     return n > INT64_MAX ? INT64_MAX : (int64_t)n;
 }
 
-static pr_status read_npy(label_reader *reader)
+static pr_status read_npy(label_reader *reader, uint64_t *read_bytes)
 {
     pr_status   st   = PR_OK;
     const char *path = reader->path;
@@ -65,6 +65,7 @@ static pr_status read_npy(label_reader *reader)
     char        shape[PRI_SHAPE_BYTES];
 
     PR_TRY(pr_npy_open(path, &npy));
+    *read_bytes = npy.mapping_bytes;
     pri_npy_shape_text(npy.num_dims, npy.shape, shape);
     PR_CHECK(npy.dtype != PR_F32 && npy.dtype != PR_F64, PR_E_INPUT,
              "%s: labels are of type %s, must be whole numbers such as <i8", path,
@@ -204,7 +205,7 @@ done:
 }
 
 pr_status pri_labels_read(const char *path, const pri_label_owner *owner, const volatile int *stop,
-                          int32_t **labels, uint32_t *num_classes)
+                          int32_t **labels, uint32_t *num_classes, uint64_t *read_bytes)
 {
     pr_status    st     = PR_OK;
     pri_lines    lines  = { 0 };
@@ -212,11 +213,13 @@ pr_status pri_labels_read(const char *path, const pri_label_owner *owner, const 
 
     *labels      = NULL;
     *num_classes = 0;
+    *read_bytes  = 0;
     if (pri_is_npy_name(path)) {
-        PR_TRY(read_npy(&reader));
+        PR_TRY(read_npy(&reader, read_bytes));
     } else {
-        PR_TRY(pri_lines_open(&lines, path, stop));
+        PR_TRY(pri_lines_open(&lines, path, PRI_MAX_SHORT_LINE_BYTES, stop));
         PR_TRY(read_csv(&reader, &lines));
+        *read_bytes = pri_lines_bytes(&lines);
     }
     PR_CHECK(reader.largest >= 0, PR_E_INPUT, "%s: gives no node a label", path);
     for (uint64_t v = 0; v < owner->num_nodes; v++)

@@ -1,30 +1,25 @@
 /* lines.c: a text file one line at a time through a buffer that grows with the longest line. */
 #include "loaders/lines.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "base/outfile.h"
-
-enum { FIRST_CAPACITY = 1 << 20 };
-
-pr_status pri_lines_open(pri_lines *lines, const char *path, const volatile int *stop)
+static pr_status take_buffer(pri_lines *lines)
 {
-    pr_status   st = PR_OK;
-    struct stat info;
+    pr_status st = PR_OK;
 
-    *lines    = (pri_lines){ .path = path, .stop = stop, .capacity = FIRST_CAPACITY };
-    lines->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe must not hang us */
-    PR_CHECK(lines->fd >= 0, pri_input_status(errno), "%s: cannot be read: %s", path,
-             strerror(errno));
-    PR_CHECK(fstat(lines->fd, &info) == 0, PR_E_IO, "%s: cannot be read: %s", path,
-             strerror(errno));
-    PR_CHECK(!S_ISDIR(info.st_mode), PR_E_INPUT, "%s: is a directory, must be a text file", path);
-    PR_CHECK(S_ISREG(info.st_mode), PR_E_INPUT, "%s: is not a regular file", path);
+    lines->capacity = lines->most + 2 < PRI_LINES_BYTES ? lines->most + 2 : PRI_LINES_BYTES;
     PR_NEW(lines->buffer, lines->capacity);
+done:
+    return st;
+}
+
+pr_status pri_lines_open(pri_lines *lines, const char *path, size_t most, const volatile int *stop)
+{
+    pr_status st = PR_OK;
+
+    *lines = (pri_lines){ .path = path, .stop = stop, .most = most };
+    PR_TRY(pri_unpack_open(&lines->source, path));
+    PR_TRY(take_buffer(lines));
 done:
     if (st != PR_OK) pri_lines_close(lines);
     return st;
@@ -34,21 +29,24 @@ pr_status pri_lines_memory(pri_lines *lines, const char *name, const void *text,
 {
     pr_status st = PR_OK;
 
-    *lines = (pri_lines){ .path = name, .fd = -1, .ended = true };
-    PR_CHECK(bytes < SIZE_MAX, PR_E_ARG, "%s: has %zu bytes", name, bytes);
-    lines->capacity = bytes + 1;
-    PR_NEW(lines->buffer, lines->capacity);
-    if (bytes > 0) memcpy(lines->buffer, text, bytes);
-    lines->end = bytes;
+    *lines = (pri_lines){ .path = name, .most = PRI_MAX_SHORT_LINE_BYTES };
+    PR_TRY(pri_unpack_memory(&lines->source, name, text, bytes));
+    PR_TRY(take_buffer(lines));
 done:
+    if (st != PR_OK) pri_lines_close(lines);
     return st;
 }
 
 void pri_lines_close(pri_lines *lines)
 {
-    if (lines->path && lines->fd >= 0) (void)close(lines->fd); /* a zeroed one has no path */
+    pri_unpack_close(&lines->source);
     pri_free(lines->buffer);
-    *lines = (pri_lines){ .fd = -1 };
+    *lines = (pri_lines){ .source = { .fd = -1 } };
+}
+
+uint64_t pri_lines_bytes(const pri_lines *lines)
+{
+    return lines->capacity + pri_unpack_bytes(&lines->source);
 }
 
 /* Make room behind the unread text: move it to the front, or grow. One byte stays free for the 0
@@ -64,11 +62,11 @@ static pr_status make_room(pri_lines *lines)
         lines->begin = 0;
     }
     if (lines->end + 1 >= lines->capacity) {
-        PR_CHECK(lines->end < PRI_MAX_LINE_BYTES, PR_E_INPUT,
-                 "%s: line %llu has more than %d bytes", lines->path,
-                 (unsigned long long)lines->number + 1, PRI_MAX_LINE_BYTES);
-        const size_t wanted = lines->capacity * 2;
-        char        *grown  = pri_realloc(lines->buffer, wanted, 1);
+        PR_CHECK(lines->end <= lines->most, PR_E_INPUT, "%s: line %llu has more than %zu bytes",
+                 lines->path, (unsigned long long)lines->number + 1, lines->most);
+        const size_t largest = lines->most + 2;
+        const size_t wanted  = lines->capacity * 2 < largest ? lines->capacity * 2 : largest;
+        char        *grown   = pri_realloc(lines->buffer, wanted, 1);
         PR_CHECK(grown, PR_E_NOMEM, "%s: cannot allocate %zu bytes to read through", lines->path,
                  wanted);
         lines->buffer   = grown;
@@ -78,21 +76,33 @@ done:
     return st;
 }
 
+/* Refuse what is still packed when it was unpacked once. */
+static pr_status check_text(const pri_lines *lines)
+{
+    pr_status   st   = PR_OK;
+    const char *name = pri_unpack_name_of(lines->buffer, lines->end);
+
+    PR_CHECK(!name, PR_E_INPUT, "%s: holds another archive (%s), must hold text; unpack it once",
+             lines->path, name);
+done:
+    return st;
+}
+
 /* Read more text behind the unread. */
 static pr_status refill(pri_lines *lines)
 {
-    pr_status st = PR_OK;
-    ssize_t   n;
+    pr_status  st    = PR_OK;
+    const bool first = lines->source.bytes_unpacked == 0;
+    size_t     n;
 
     PR_TRY(make_room(lines));
-    do {
-        PR_CHECK(!lines->stop || !*lines->stop, PR_E_INTERRUPTED, "%s: interrupted while reading",
-                 lines->path);
-        n = read(lines->fd, lines->buffer + lines->end, lines->capacity - 1 - lines->end);
-    } while (n < 0 && errno == EINTR);
-    PR_CHECK(n >= 0, PR_E_IO, "%s: cannot be read: %s", lines->path, strerror(errno));
-    lines->end += (size_t)n;
+    PR_CHECK(!lines->stop || !*lines->stop, PR_E_INTERRUPTED, "%s: interrupted while reading",
+             lines->path);
+    PR_TRY(pri_unpack_read(&lines->source, lines->buffer + lines->end,
+                           lines->capacity - 1 - lines->end, &n));
+    lines->end += n;
     lines->ended = n == 0;
+    if (first) PR_TRY(check_text(lines));
 done:
     return st;
 }

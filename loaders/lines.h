@@ -1,30 +1,35 @@
-/* lines.h: a text file one line at a time, for edge lists and tables. One thread at a
- * time. */
+/* lines.h: a text file one line at a time, for edge lists and tables; unpacked where it is an
+ * archive. One thread at a time. */
 #ifndef LOADERS_LINES_H
 #define LOADERS_LINES_H
 
-#include <packrat/loaders.h>
+#include "loaders/unpack.h"
 
-#include "base/check.h"
-
-enum { PRI_MAX_LINE_BYTES = 64 << 20, PRI_EXCERPT_BYTES = 64 };
+enum {
+    PRI_MAX_LINE_BYTES       = 64 << 20, /* of a feature table */
+    PRI_MAX_SHORT_LINE_BYTES = 1 << 20,  /* of an edge list, or of labels */
+    PRI_LINES_BYTES          = 256 << 10,
+    PRI_EXCERPT_BYTES        = 64
+};
 
 typedef struct pri_lines {
     const char         *path; /* borrowed, named in errors */
     const volatile int *stop; /* may be NULL */
-    int                 fd;   /* -1: all of the text is in the buffer */
+    pri_unpack          source;
     bool                ended;
     char               *buffer;
+    size_t              most;                 /* bytes of a line */
     size_t              capacity, begin, end; /* unread text: buffer[begin .. end) */
     size_t              searched;             /* no line end before this place */
     uint64_t            number;               /* of the last line given, 1, 2, ... */
 } pri_lines;
 
-/* Open a file. PR_E_INPUT when it is missing, unreadable or no regular file (a directory, a
- * pipe); nothing is kept then. */
-pr_status pri_lines_open(pri_lines *lines, const char *path, const volatile int *stop);
+/* Open a file whose lines have up to `most` bytes. PR_E_INPUT when it is missing, unreadable or no
+ * regular file (a directory, a pipe); nothing is kept then. Takes PRI_LINES_BYTES, more for longer
+ * lines, and what unpacking takes (pri_lines_bytes). */
+pr_status pri_lines_open(pri_lines *lines, const char *path, size_t most, const volatile int *stop);
 
-/* Read a copy of `text` instead; `name` is named in errors. */
+/* Read a copy of a file's bytes instead; `name` is named in errors. */
 pr_status pri_lines_memory(pri_lines *lines, const char *name, const void *text, size_t bytes);
 
 /* Give the next line without its end (LF or CRLF) and without a byte order mark.
@@ -32,8 +37,11 @@ pr_status pri_lines_memory(pri_lines *lines, const char *name, const void *text,
  *   text    out; ended by a 0 byte that `bytes` does not count, may be written to, borrowed until
  *           the next call; NULL after the last line
  *
- * PR_E_INPUT for a line of more than PRI_MAX_LINE_BYTES; PR_E_INTERRUPTED when *stop is set. */
+ * PR_E_INPUT for a longer line and for an archive that is broken; PR_E_INTERRUPTED when *stop is
+ * set. */
 pr_status pri_lines_next(pri_lines *lines, char **text, size_t *bytes);
+
+uint64_t pri_lines_bytes(const pri_lines *lines); /* of memory that it has now */
 
 void pri_lines_close(pri_lines *lines); /* zeroed and closed ones are fine */
 

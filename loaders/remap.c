@@ -1,151 +1,109 @@
-/* remap.c: number scattered node ids 0, 1, ... in ascending order. Ids are collected in order of
- * discovery behind a hash table, sorted once, and the pairs get the places of the sorted order. */
-#include <inttypes.h>
-#include <stdlib.h>
-#include <string.h>
+/* remap.c: see remap.h. Slots hold orders of discovery and not ids: 4 bytes each, so that the table
+ * costs 6 bytes an id. */
+#include "loaders/remap.h"
 
 #include "base/rng.h"
-#include "loaders/edges.h"
 
-/* An id and where it was discovered. */
-typedef struct found {
-    uint64_t id;
-    uint64_t order;
-} found;
+__extension__ typedef unsigned __int128 u128;
 
-typedef struct id_set {
-    uint64_t  key;       /* scrambles the hash, so that no file can be made to collide */
-    uint32_t *slot;      /* [num_slots] place in `list` + 1, 0: free */
-    uint64_t  num_slots; /* a power of two */
-    found    *list;      /* [capacity], half of num_slots */
-    uint64_t  n;
-} id_set;
+/* An id above, its order of discovery below: one number, so that ids sort with what they carry. */
+typedef u128 found;
 
-enum { FIRST_SLOTS = 1 << 12, STOP_EVERY = 1 << 16 };
+#define RADIX_SORT sort_found
+#define RADIX_KEY  found
+#include "loaders/radix_kernel.h"
 
-static uint64_t home_of(const id_set *set, uint64_t id)
+static uint64_t slots_for(uint64_t most)
 {
-    return pri_mix64(id ^ set->key) & (set->num_slots - 1);
+    return most + most / 2 + 16;
 }
 
-/* Give the slot that holds `id`, or the free one where it belongs. */
-static uint64_t find_slot(const id_set *set, uint64_t id)
+uint64_t pri_id_set_bytes(uint64_t most)
+{
+    return pri_paged_bytes(slots_for(most), sizeof(uint32_t)) +
+           pri_paged_bytes(most, sizeof(uint64_t));
+}
+
+uint64_t pri_id_set_sort_bytes(uint64_t most)
+{
+    const uint64_t list = pri_paged_bytes(most, sizeof(uint64_t));
+    const uint64_t sort = pri_paged_bytes(most, sizeof(found));
+    const uint64_t rank = pri_paged_bytes(most, sizeof(pr_vid));
+    return sort + list + rank;
+}
+
+pr_status pri_id_set_init(pri_id_set *set, uint64_t most)
+{
+    pr_status st = PR_OK;
+
+    *set = (pri_id_set){ .key       = pri_mix64((uint64_t)pr_now_ns()),
+                         .most      = most,
+                         .num_slots = slots_for(most) };
+    PR_TRY(pri_paged_take(&set->slots, set->num_slots, sizeof *set->slot, "a table of node ids"));
+    PR_TRY(pri_paged_take(&set->list, most, sizeof *set->id, "node ids"));
+    set->slot = set->slots.at;
+    set->id   = set->list.at;
+done:
+    if (st != PR_OK) pri_id_set_clear(set);
+    return st;
+}
+
+static uint64_t home_of(const pri_id_set *set, uint64_t id)
+{
+    return (uint64_t)(((u128)pri_mix64(id ^ set->key) * set->num_slots) >> 64);
+}
+
+void pri_id_set_prefetch(const pri_id_set *set, uint64_t id)
+{
+    __builtin_prefetch(&set->slot[home_of(set, id)], 1);
+}
+
+pr_vid pri_id_set_add(pri_id_set *set, uint64_t id)
 {
     uint64_t s = home_of(set, id);
-    while (set->slot[s] && set->list[set->slot[s] - 1].id != id) s = (s + 1) & (set->num_slots - 1);
-    return s;
-}
 
-/* Double the table. */
-static pr_status widen(id_set *set, const char *path)
-{
-    pr_status      st    = PR_OK;
-    const uint64_t slots = set->num_slots ? 2 * set->num_slots : FIRST_SLOTS;
-
-    found *list = pri_realloc(set->list, slots / 2, sizeof *list);
-    PR_CHECK(list, PR_E_NOMEM, "%s: cannot allocate %" PRIu64 " node ids", path, slots / 2);
-    set->list = list;
-    pri_free(set->slot);
-    set->slot = NULL;
-    PR_NEW(set->slot, slots);
-    set->num_slots = slots;
-    for (uint64_t i = 0; i < set->n; i++)
-        set->slot[find_slot(set, set->list[i].id)] = (uint32_t)(i + 1);
-done:
-    return st;
-}
-
-/* Give the id's place in the order of discovery. */
-static pr_status discover(id_set *set, uint64_t id, const char *path, uint64_t *order)
-{
-    pr_status st = PR_OK;
-
-    if (set->n == set->num_slots / 2) PR_TRY(widen(set, path));
-    const uint64_t s = find_slot(set, id);
-    if (!set->slot[s]) {
-        PR_CHECK(set->n < PR_MAX_NODES, PR_E_RANGE, "%s: has more than %u distinct node ids", path,
-                 PR_MAX_NODES);
-        set->list[set->n] = (found){ id, set->n };
-        set->slot[s]      = (uint32_t)++set->n;
+    while (set->slot[s]) {
+        if (set->id[set->slot[s] - 1] == id) return set->slot[s] - 1;
+        if (++s == set->num_slots) s = 0;
     }
-    *order = set->slot[s] - 1;
-done:
-    return st;
+    if (set->n == set->most) return PR_VID_NONE;
+    set->id[set->n] = id;
+    set->slot[s]    = (uint32_t)++set->n;
+    return set->slot[s] - 1;
 }
 
-static int by_id(const void *a, const void *b)
+pr_status pri_id_set_sort(pri_id_set *set, pri_paged *ids, pri_paged *rank)
 {
-    const uint64_t x = ((const found *)a)->id, y = ((const found *)b)->id;
-    return (x > y) - (x < y);
-}
+    pr_status      st   = PR_OK;
+    const uint64_t n    = set->n;
+    pri_paged      sort = { 0 };
 
-/* Replace each wide id by its place in the order of discovery. */
-static pr_status discover_all(pri_edges *edges, const char *path, const volatile int *stop,
-                              id_set *set)
-{
-    pr_status st = PR_OK;
-
-    for (uint64_t i = 0; i < 2 * edges->num_pairs; i++) {
-        if (i % STOP_EVERY == 0)
-            PR_CHECK(!stop || !*stop, PR_E_INTERRUPTED, "%s: interrupted while numbering ids",
-                     path);
-        PR_TRY(discover(set, edges->wide[i], path, &edges->wide[i]));
+    *ids = *rank = (pri_paged){ 0 };
+    pri_paged_free(&set->slots);
+    PR_TRY(pri_paged_take(&sort, n, sizeof(found), "sorting node ids"));
+    found *at = sort.at;
+    for (uint64_t i = 0; i < n; i++) at[i] = (found)set->id[i] << 32 | i;
+    pri_paged_free(&set->list);
+    sort_found(at, n, 32 + 62); /* the highest bit of an id below 2^63 */
+    PR_TRY(pri_paged_take(ids, n, sizeof(int64_t), "node ids"));
+    PR_TRY(pri_paged_take(rank, n, sizeof(pr_vid), "numbers of node ids"));
+    for (uint64_t i = 0; i < n; i++) {
+        ((int64_t *)ids->at)[i]               = (int64_t)(at[i] >> 32);
+        ((pr_vid *)rank->at)[(uint32_t)at[i]] = (pr_vid)i;
     }
-    pri_free(set->slot);
-    set->slot = NULL;
-done:
-    return st;
-}
-
-/* Turn the wide pairs, now orders of discovery, into ranks in place, and shrink them. Entry i is
- * written to bytes that were read before. */
-static pr_status narrow(pri_edges *edges, const pr_vid *rank)
-{
-    pr_status st    = PR_OK;
-    char     *bytes = (char *)edges->wide;
-
-    for (uint64_t i = 0; i < 2 * edges->num_pairs; i++) {
-        uint64_t order;
-        memcpy(&order, bytes + i * sizeof order, sizeof order);
-        memcpy(bytes + i * sizeof *rank, &rank[order], sizeof *rank);
-    }
-    pr_vid *pair = pri_realloc(bytes, edges->num_pairs, 2 * sizeof *pair);
-    PR_CHECK(pair, PR_E_NOMEM, "cannot shrink %" PRIu64 " edges", edges->num_pairs);
-    edges->wide     = NULL;
-    edges->pair     = pair;
-    edges->capacity = edges->num_pairs;
-done:
-    return st;
-}
-
-pr_status pri_edges_remap(pri_edges *edges, const char *path, const volatile int *stop,
-                          int64_t **ids, uint64_t *num_ids)
-{
-    pr_status st   = PR_OK;
-    id_set    set  = { .key = pri_mix64((uint64_t)pr_now_ns()) };
-    pr_vid   *rank = NULL;
-
-    *ids     = NULL;
-    *num_ids = 0;
-    PR_TRY(discover_all(edges, path, stop, &set));
-    PR_NEW(rank, set.n);
-    PR_NEW(*ids, set.n);
-    if (set.n > 0) qsort(set.list, set.n, sizeof *set.list, by_id);
-    for (uint64_t i = 0; i < set.n; i++) {
-        rank[set.list[i].order] = (pr_vid)i;
-        (*ids)[i]               = (int64_t)set.list[i].id;
-    }
-    PR_TRY(narrow(edges, rank));
-    edges->max_id = set.n ? set.n - 1 : 0;
-    *num_ids      = set.n;
 done:
     if (st != PR_OK) {
-        pri_free(*ids);
-        *ids     = NULL;
-        *num_ids = 0;
+        pri_paged_free(ids);
+        pri_paged_free(rank);
     }
-    pri_free(set.slot);
-    pri_free(set.list);
-    pri_free(rank);
+    pri_paged_free(&sort);
+    pri_id_set_clear(set);
     return st;
+}
+
+void pri_id_set_clear(pri_id_set *set)
+{
+    pri_paged_free(&set->slots);
+    pri_paged_free(&set->list);
+    *set = (pri_id_set){ 0 };
 }

@@ -2,18 +2,24 @@
 #ifndef LOADERS_TABLE_H
 #define LOADERS_TABLE_H
 
+#include "loaders/watch.h"
 #include "loaders/write.h"
 
 /* Say whether a file is taken for a .npy: by its name's end. */
 bool pri_is_npy_name(const char *path);
 
-/* Feature rows that were read or mapped; every value is finite in f32. */
+/* Feature rows that were read, or are read when they are wanted; every value is finite in f32. */
 typedef struct pri_feature_table {
-    uint64_t num_rows;
-    uint32_t num_cols;
-    pr_npy   npy;    /* .npy: mapped; zeroed otherwise */
-    float   *values; /* csv: [num_rows, num_cols] */
+    uint64_t    num_rows;
+    uint32_t    num_cols;
+    float      *values;     /* csv: [num_rows, num_cols]; NULL: in a .npy */
+    pr_row_file file;       /* .npy: where its rows are; row_bytes 0 otherwise */
+    bool        wide;       /* .npy: f64 */
+    void       *chunk;      /* .npy: PRI_TABLE_CHUNK_BYTES */
+    uint64_t    read_bytes; /* of memory besides, while it was read */
 } pri_feature_table;
+
+enum { PRI_TABLE_CHUNK_BYTES = 1 << 20 };
 
 /* Read X [N, F] from a .npy of f32 or f64 (a name that ends in ".npy"), or from csv: a line a row,
  * numbers separated by commas or blanks, comments and blank lines skipped, the first line may be a
@@ -21,14 +27,13 @@ typedef struct pri_feature_table {
  *
  *   out   clear with pri_feature_table_clear; zeroed on failure
  *
- * PR_E_INPUT names the file, the row and column, and what was found. One pass. csv takes 4 bytes a
- * value, up to half as much again while the array grows; .npy takes nothing. */
-pr_status pri_feature_table_read(const char *path, const volatile int *stop,
-                                 pri_feature_table *out);
+ * PR_E_INPUT names the file, the row and column, and what was found. One pass, which `teller` is
+ * told of. csv takes 4 bytes a value; a .npy stays where it is and takes PRI_TABLE_CHUNK_BYTES. */
+pr_status pri_feature_table_read(const char *path, pri_teller *teller, pri_feature_table *out);
 
-/* Fit the rows into what pri_dataset_write takes: in place, or f64 made f32 while writing. Borrows
- * from the table. */
-void pri_feature_table_place(const pri_feature_table *table, pri_dataset_arrays *arrays);
+/* Fit the rows into what pri_dataset_write takes: in place, or read, and made f32, while writing.
+ * Borrows from the table. */
+void pri_feature_table_place(pri_feature_table *table, pri_dataset_arrays *arrays);
 
 void pri_feature_table_clear(pri_feature_table *table); /* zeroed and cleared ones are fine */
 
@@ -44,10 +49,11 @@ typedef struct pri_label_owner {
  *
  *   labels        out, [num_nodes]; free with pri_free; NULL on failure
  *   num_classes   out, one more than the largest label
+ *   read_bytes    out, what it took besides while it read
  *
  * PR_E_INPUT for a bad value, PR_E_MISMATCH when the nodes are not the owner's; both name the file
  * and what was found. Takes 4 bytes a node. */
 pr_status pri_labels_read(const char *path, const pri_label_owner *owner, const volatile int *stop,
-                          int32_t **labels, uint32_t *num_classes);
+                          int32_t **labels, uint32_t *num_classes, uint64_t *read_bytes);
 
 #endif

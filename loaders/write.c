@@ -14,13 +14,13 @@
 #include "loaders/npy.h"
 #include "loaders/row_format.h"
 
-enum { DIR_BYTES = PR_TEXT_BYTES, CHUNK_BYTES = 2 << 20 };
+enum { DIR_BYTES = PR_TEXT_BYTES };
 
 /* The directory being made. */
 typedef struct target {
     char                dir[DIR_BYTES];            /* without trailing slashes */
     char                temporary[DIR_BYTES + 32]; /* where the files go first */
-    void               *chunk;                     /* CHUNK_BYTES for conversions */
+    void               *chunk;                     /* PRI_WRITE_BYTES for conversions */
     const volatile int *stop;
 } target;
 
@@ -113,6 +113,17 @@ done:
     return st;
 }
 
+pr_status pri_dataset_target_parent(const char *dir, char out[PR_TEXT_BYTES])
+{
+    pr_status st = PR_OK;
+    char      clean[DIR_BYTES];
+
+    PR_TRY(clean_name(dir, clean));
+    parent_of(clean, out);
+done:
+    return st;
+}
+
 static void file_path(const target *t, const char *file, char out[DIR_BYTES + 64])
 {
     snprintf(out, DIR_BYTES + 64, "%s/%s", t->temporary, file);
@@ -191,7 +202,7 @@ static pr_status write_array(const target *t, const char *name, pr_dtype dtype, 
     pr_status      st        = PR_OK;
     pri_outfile    file      = { 0 };
     const uint64_t row_bytes = pri_dtype_bytes(dtype) * (num_dims > 1 ? shape[1] : 1);
-    const uint64_t most      = row_bytes < CHUNK_BYTES ? CHUNK_BYTES / row_bytes : 1;
+    const uint64_t most      = row_bytes < PRI_WRITE_BYTES ? PRI_WRITE_BYTES / row_bytes : 1;
     char           path[DIR_BYTES + 64];
 
     file_path(t, name, path);
@@ -287,7 +298,7 @@ static pr_status write_files(const target *t, const pri_dataset_arrays *arrays)
     const uint64_t  offsets = N + 1;
 
     PR_TRY(write_array(t, "indptr.npy", PR_I64, 1, &offsets, NULL, g->indptr));
-    PR_TRY(write_array(t, "indices.npy", PR_U32, 1, &E, NULL, g->indices));
+    if (!arrays->make_arcs) PR_TRY(write_array(t, "indices.npy", PR_U32, 1, &E, NULL, g->indices));
     if (g->weights) PR_TRY(write_array(t, "edge_weight.npy", PR_F32, 1, &E, NULL, g->weights));
     PR_TRY(write_features(t, arrays));
     if (arrays->labels)
@@ -338,29 +349,31 @@ static void set_made(const pri_dataset_arrays *arrays, pr_made *made)
 pr_status pri_dataset_write(const char *dir, const pri_dataset_arrays *arrays,
                             const volatile int *stop, pr_made *made)
 {
-    pr_status st = PR_OK;
-    target    t  = { .stop = stop };
-    char      parent[DIR_BYTES];
-    bool      begun = false;
+    pr_status          st   = PR_OK;
+    pri_dataset_arrays full = *arrays;
+    target             t    = { .stop = stop };
+    char               parent[DIR_BYTES];
+    bool               begun = false;
 
     PR_TRY(clean_name(dir, t.dir));
     PR_TRY(check_clean_target(t.dir));
     parent_of(t.dir, parent);
     const size_t row_bytes = (size_t)arrays->features.num_cols * sizeof(float);
-    t.chunk                = pri_calloc(row_bytes > CHUNK_BYTES ? row_bytes : CHUNK_BYTES, 1);
+    t.chunk = pri_calloc(row_bytes > PRI_WRITE_BYTES ? row_bytes : PRI_WRITE_BYTES, 1);
     PR_CHECK(t.chunk, PR_E_NOMEM, "%s: cannot allocate %d bytes to write through", t.dir,
-             CHUNK_BYTES);
+             PRI_WRITE_BYTES);
     snprintf(t.temporary, sizeof t.temporary, "%s.tmp-%ld", t.dir, (long)getpid());
     PR_CHECK(mkdir(t.temporary, 0777) == 0, PR_E_IO, "%s: cannot be made: %s", t.temporary,
              strerror(errno));
     begun = true;
-    PR_TRY(write_files(&t, arrays));
+    if (full.make_arcs) PR_TRY(full.make_arcs(full.arcs_context, t.temporary, &full));
+    PR_TRY(write_files(&t, &full));
     sync_directory(t.temporary);
     PR_CHECK(rename(t.temporary, t.dir) == 0, PR_E_IO, "%s: cannot be renamed to %s: %s",
              t.temporary, t.dir, strerror(errno));
     begun = false;
     sync_directory(parent);
-    if (made) set_made(arrays, made);
+    if (made) set_made(&full, made);
 done:
     if (begun) remove_temporary(&t);
     pri_free(t.chunk);

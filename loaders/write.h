@@ -7,10 +7,20 @@
 
 #include "base/check.h"
 
+enum { PRI_WRITE_BYTES = 2 << 20 }; /* a buffer of pri_dataset_write */
+
+/* What arcs say besides degrees; all zero at first (graph_figures.h). */
+typedef struct pri_arc_figures {
+    uint64_t self_loops;
+    uint64_t equal, labelled; /* arcs between equal labels; between labelled nodes */
+    uint64_t lean;            /* 0: as many arcs u -> v as v -> u, all u and v: a sum of hashes that
+                               * is 0 by chance once in 2^64 */
+} pri_arc_figures;
+
 /* What a dataset directory holds; all pointers borrowed until pri_dataset_write returns. */
 typedef struct pri_dataset_arrays {
     const char *name;
-    pr_graph    graph;    /* all members set; weights may be NULL */
+    pr_graph    graph;    /* all members set; weights may be NULL; or make_arcs sets it */
     pr_features features; /* num_rows == graph.num_nodes; dense (any ld) or csr */
 
     /* Dense rows made on demand, for features.rows == NULL: write rows first .. first+count-1 of
@@ -22,6 +32,13 @@ typedef struct pri_dataset_arrays {
     pr_status (*fill_packed)(void *context, pr_vid first, pr_vid count, void *rows);
     int          row_format; /* pr_row_format of fill_packed */
     const float *row_scale;  /* int8 [num_nodes], complete once the last row was made */
+
+    /* Arcs that are never in memory all at once, or NULL: write indices.npy, and edge_weight.npy
+     * where there are weights, into the directory `dir`, and set graph (indices NULL), undirected
+     * and arc_figures. Called first. */
+    pr_status (*make_arcs)(void *context, const char *dir, struct pri_dataset_arrays *arrays);
+    void                  *arcs_context;
+    const pri_arc_figures *arc_figures; /* NULL: to be counted over graph.indices */
 
     const int32_t *labels;      /* [num_nodes], -1: no label; NULL: no label.npy */
     uint32_t       num_classes; /* 0 without labels */
@@ -45,6 +62,9 @@ int pri_arrays_row_format(const pri_dataset_arrays *arrays);
  * taken, PR_E_IO when the parent is missing or refuses. */
 pr_status pri_dataset_target_check(const char *dir);
 
+/* Give the directory that will hold `dir`. PR_E_ARG when the name is bad. */
+pr_status pri_dataset_target_parent(const char *dir, char out[PR_TEXT_BYTES]);
+
 /* Write indptr.npy (i64), indices.npy (u32), edge_weight.npy (f32, where the graph has weights),
  * feat.npy (its rows begin at byte 4096; with feat_scale.npy, where they are int8) or feat_*.npy,
  * label.npy (i64), the splits (i64), ids.npy, node_ids.npy (i64) and
@@ -54,9 +74,10 @@ pr_status pri_dataset_target_check(const char *dir);
  *   made   may be NULL; nodes, edges, features, classes, train, val, test are set (the main
  *          split), other members kept
  *
- * Files go to "<dir>.tmp-<pid>", renamed last; failure leaves nothing. Takes about 4 MiB and 8
- * bytes per unit of the largest in-degree.
+ * Files go to "<dir>.tmp-<pid>", renamed last; failure leaves nothing. Takes PRI_WRITE_BYTES (a
+ * feature row, where that is more), and 4 bytes per unit of the largest in-degree.
  */
+
 pr_status pri_dataset_write(const char *dir, const pri_dataset_arrays *arrays,
                             const volatile int *stop, pr_made *made);
 

@@ -110,8 +110,8 @@ typedef struct pr_import_options {
     uint32_t train_percent, val_percent; /* of labelled nodes, by hash; the rest tests */
     uint64_t seed;
     int      duplicates; /* of equal arcs: 0 keep one (weights are added up), 1 keep all */
-    int      self_loops; /* 0 drop, 1 keep, 2 one for every node */
-    uint64_t memory;     /* bytes that the work may take; 0: as suits it */
+    int      self_loops; /* 0 drop, 1 keep, 2 keep, and one for every node that has none */
+    uint64_t memory;     /* bytes that the whole process may take; 0: as suits it */
     bool     dry_run;    /* say what would be made and the peak memory; write nothing */
 } pr_import_options;
 
@@ -150,6 +150,7 @@ typedef struct pr_converted {
     pr_vid   num_rows;
     uint32_t num_cols;
     int      format;
+    int      feature_norm;              /* that was applied, never auto */
     uint64_t bytes_before, bytes_after; /* of feature files */
     double   max_error, rms_error;      /* absolute */
     double   rms_value;                 /* of the values before */
@@ -164,13 +165,14 @@ pr_status pr_convert(const pr_convert_options *options, const pr_watch *watch,
 typedef struct pr_made {
     uint64_t nodes, edges, features, classes, train, val, test;
     uint64_t self_loops_dropped, duplicates_dropped;
-    uint64_t peak_bytes; /* stated peak of packrat's own memory */
+    uint64_t peak_bytes;  /* stated peak of memory; of import: of the whole process */
+    uint64_t least_bytes; /* of an edge list: the smallest --memory that works; else peak_bytes */
+    uint64_t num_passes;  /* over the edges of an edge list, to sort them */
 } pr_made;
 
-/* Make the directory whole or not at all: written under a temporary name, renamed last.
- * `stop` may be NULL; when it becomes non-zero the work ends with PR_E_INTERRUPTED and leaves
- * nothing behind. */
-pr_status pr_import(const pr_import_options *options, const volatile int *stop, pr_made *made);
+/* Make the directory whole or not at all: written under a temporary name, renamed last. `watch` and
+ * `stop` may be NULL; work that is stopped ends with PR_E_INTERRUPTED and leaves nothing behind. */
+pr_status pr_import(const pr_import_options *options, const pr_watch *watch, pr_made *made);
 pr_status pr_generate(const pr_gen_options *options, const volatile int *stop, pr_made *made);
 
 /* An access trace: which rows every step of a run wanted, in framed, compressed pieces

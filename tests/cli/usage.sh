@@ -22,7 +22,7 @@ prints '^commands:' "$PACKRAT"
 prints '^commands:' "$PACKRAT" --help
 prints '^commands:' "$PACKRAT" help
 prints '^\.TH PACKRAT 1 "[0-9]{4}-[0-9]{2}-[0-9]{2}"' "$PACKRAT" man
-for command in import gen reorder partition train eval infer report topo tune; do
+for command in import gen reorder convert partition train eval infer report topo tune; do
     prints "^usage: packrat $command" "$PACKRAT" help "$command"
     prints "^  --config" "$PACKRAT" "$command" --help
     prints "^  --json" "$PACKRAT" "$command" --help
@@ -53,6 +53,11 @@ expect 2 "infer: --out is missing" "$PACKRAT" infer --data d --checkpoint m.prc
 expect 2 "import: --source is missing" "$PACKRAT" import --out d
 expect 2 "import: --out is missing" "$PACKRAT" import edges.txt
 expect 2 "both name the source" "$PACKRAT" import a --source b --out d
+expect 2 "convert: --data is missing" "$PACKRAT" convert --out d
+expect 2 "convert: --out is missing" "$PACKRAT" convert --data d
+expect 2 "--format.*f32\|bf16\|f16\|int8" "$PACKRAT" convert --data d --out e --format f64
+expect 2 "--feature-norm.*auto\|none\|l1\|l2" "$PACKRAT" convert --data d --out e --feature-norm l3
+expect 2 "unexpected argument 'x'" "$PACKRAT" convert x --data d --out e
 expect 2 "reorder: --data is missing" "$PACKRAT" reorder --out d
 expect 2 "reorder: --out is missing" "$PACKRAT" reorder --data d
 expect 2 "--by.*community\|degree\|bfs" "$PACKRAT" reorder --data d --out e --by size

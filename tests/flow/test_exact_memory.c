@@ -79,7 +79,7 @@ static void eval_keeps_to_the_smallest_memory_it_names(void **state)
     const uint64_t peak = pri_rss_peak_bytes();
     printf("%llu MiB allowed, peak %llu\n", (unsigned long long)(eval.machine.memory >> 20),
            (unsigned long long)(peak >> 20));
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#ifndef PRI_SANITIZED
     if (counted) assert_true(peak <= eval.machine.memory);
 #else
     (void)counted; /* they keep memory of their own */

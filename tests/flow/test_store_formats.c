@@ -284,6 +284,45 @@ static void a_file_that_memory_cannot_keep_is_read_row_by_row(void **state)
     disk_rows_close(&rows);
 }
 
+/* Bytes of a mapping that count as this process's memory. */
+static size_t counted(const void *at)
+{
+    char          line[512];
+    bool          ours = false;
+    unsigned long kib = 0, sum = 0;
+    FILE         *maps = fopen("/proc/self/smaps", "re");
+
+    assert_non_null(maps);
+    while (fgets(line, sizeof line, maps)) {
+        unsigned long begin, end;
+        if (sscanf(line, "%lx-%lx ", &begin, &end) == 2)
+            ours = (uintptr_t)at >= begin && (uintptr_t)at < end;
+        else if (ours && sscanf(line, "Rss: %lu kB", &kib) == 1)
+            sum += kib << 10;
+    }
+    (void)fclose(maps);
+    return sum;
+}
+
+static void a_copy_leaves_no_page_of_the_file_in_our_memory(void **state)
+{
+    (void)state;
+    enum { ROWS = 2000 };
+    test_rng  rng = { .key = test_seed() };
+    disk_rows rows;
+    pr_store *store;
+
+    disk_rows_open(&rows, PR_ROWS_F32, ROWS, 1024, 4096, &rng);
+    for (way how = COPIED; how < NUM_WAYS; how++)
+        for (int checked = 0; checked < 2; checked++) {
+            rows.file.checked = checked;
+            assert_ok(open_store(&rows.features, how, &store));
+            assert_true(counted(rows.mapping) <= 128 << 10); /* a page or two, and those around */
+            pr_store_free(store);
+        }
+    disk_rows_close(&rows);
+}
+
 static void direct_is_refused_over_rows_that_no_file_has(void **state)
 {
     (void)state;
@@ -311,6 +350,7 @@ int main(void)
         cmocka_unit_test(a_file_that_became_shorter_cannot_be_copied),
         cmocka_unit_test(rows_without_room_are_read_from_their_file_if_they_have_one),
         cmocka_unit_test(a_file_that_memory_cannot_keep_is_read_row_by_row),
+        cmocka_unit_test(a_copy_leaves_no_page_of_the_file_in_our_memory),
         cmocka_unit_test(direct_is_refused_over_rows_that_no_file_has),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

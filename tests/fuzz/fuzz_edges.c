@@ -1,68 +1,93 @@
-/* fuzz_edges.c: any bytes as edge text, and the same bytes as pairs: refused with words, or arcs
- * that agree with the ids read. */
+/* fuzz_edges.c: any bytes as edge text, plain or packed, and the same bytes as pairs: refused with
+ * words, or arcs that agree with the ids read. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "loaders/csc.h"
 #include "loaders/edges.h"
+#include "loaders/remap.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { FEW_NODES = 4096 };
+enum { FEW_NODES = 4096, MOST_EDGES = 1 << 20 };
 
 static void check(int holds)
 {
     if (!holds) abort();
 }
 
-/* Read the text; gives whether it was edges. */
-static int read_text(const uint8_t *data, size_t size, const pri_edge_rules *rules, pri_edges *out)
-{
-    pri_lines lines;
+/* What the text holds, or as much of it as one block. */
+typedef struct pairs {
+    uint64_t n;
+    pr_vid   pair[2 * PRI_BLOCK_EDGES];
+} pairs;
 
-    if (pri_lines_memory(&lines, "fuzz", data, size) != PR_OK) return 0;
-    const pr_status st = pri_edges_read(&lines, rules, out);
-    pri_lines_close(&lines);
-    check(st == PR_OK || st == PR_E_INPUT);
-    check(st == PR_OK || (!out->pair && !out->wide && pr_error_message()[0]));
-    return st == PR_OK;
-}
-
-/* With weights the same arcs, and none is lost. */
-static void build_weighted(const pri_edges *edges, pr_vid num_nodes, bool undirected)
-{
-    const pri_csc_how how = { .undirected = undirected, .threads = 1 };
-    pri_csc           csc, plain;
-
-    for (uint64_t i = 0; i < edges->num_pairs; i++) check(edges->weight[i] >= 0);
-    const pr_status st = pri_csc_from_weighted_pairs(edges->pair, edges->weight, edges->num_pairs,
-                                                     num_nodes, &how, &csc);
-    check(st == PR_OK || st == PR_E_INPUT); /* sums may pass f32 */
-    if (st != PR_OK) return;
-    check(pri_csc_from_pairs(edges->pair, edges->num_pairs, num_nodes, &how, &plain) == PR_OK);
-    check(csc.graph.num_edges == plain.graph.num_edges);
-    for (pr_eid e = 0; e < csc.graph.num_edges; e++)
-        check(csc.indices[e] == plain.indices[e] && csc.weights[e] >= 0);
-    pri_csc_clear(&plain);
-    pri_csc_clear(&csc);
-}
-
-static void build(const pri_edges *edges, pr_vid num_nodes, bool undirected)
+static void build(const pairs *p, pr_vid num_nodes, bool undirected)
 {
     const pri_csc_how how = { .undirected = undirected, .threads = 1 };
     pri_csc           csc;
     bool              symmetric;
 
-    check(pri_csc_from_pairs(edges->pair, edges->num_pairs, num_nodes, &how, &csc) == PR_OK);
+    check(pri_csc_from_pairs(p->pair, p->n, num_nodes, &how, &csc) == PR_OK);
     const pr_graph *g = &csc.graph;
     for (uint64_t v = 0; v < num_nodes; v++)
         for (pr_eid e = g->indptr[v]; e < g->indptr[v + 1]; e++) {
             check(g->indices[e] < num_nodes && g->indices[e] != v);
             check(e == g->indptr[v] || g->indices[e - 1] < g->indices[e]);
         }
-    check(g->num_edges <= edges->num_pairs * (undirected ? 2 : 1));
+    check(g->num_edges <= p->n * (undirected ? 2 : 1));
     check(pri_csc_is_symmetric(g, &symmetric) == PR_OK && (symmetric || !undirected));
     pri_csc_clear(&csc);
+}
+
+/* Number the ids of the block that was read. */
+static void number(const pri_edges *edges, pairs *p)
+{
+    pri_id_set set;
+    pri_paged  ids, rank;
+
+    check(pri_id_set_init(&set, 2 * edges->n) == PR_OK);
+    for (uint64_t i = 0; i < 2 * edges->n; i++) p->pair[i] = pri_id_set_add(&set, edges->id[i]);
+    p->n             = edges->n;
+    const uint64_t n = set.n;
+    check(n >= 1 && n <= 2 * p->n);
+    check(pri_id_set_sort(&set, &ids, &rank) == PR_OK);
+    for (uint64_t i = 0; i < 2 * p->n; i++) {
+        p->pair[i] = ((pr_vid *)rank.at)[p->pair[i]];
+        check((uint64_t)((int64_t *)ids.at)[p->pair[i]] == edges->id[i]);
+    }
+    for (uint64_t i = 1; i < n; i++) check(((int64_t *)ids.at)[i - 1] < ((int64_t *)ids.at)[i]);
+    build(p, (pr_vid)n, edges->n % 2);
+    pri_paged_free(&ids);
+    pri_paged_free(&rank);
+}
+
+/* Read the text, which may be an archive; gives whether it was edges. */
+static int read_text(const uint8_t *data, size_t size, const pri_edge_rules *rules, pairs *p)
+{
+    pri_edges edges;
+    pr_status st;
+    uint64_t  num = 0;
+
+    if (pri_edges_memory(&edges, "fuzz", data, size, rules) != PR_OK) return 0;
+    pri_unpack_set_window(&edges.lines.source, 1 << 20);
+    while ((st = pri_edges_next(&edges)) == PR_OK && edges.n > 0 && num < MOST_EDGES) {
+        check(edges.n <= PRI_BLOCK_EDGES);
+        for (uint64_t i = 0; i < edges.n; i++) {
+            check(!rules->weighted || edges.weight[i] >= 0);
+            check(rules->any_id ||
+                  (edges.id[2 * i] < FEW_NODES && edges.id[2 * i + 1] < FEW_NODES));
+        }
+        if (num == 0 && rules->any_id) number(&edges, p);
+        if (num == 0 && !rules->any_id) {
+            p->n = edges.n;
+            for (uint64_t i = 0; i < 2 * edges.n; i++) p->pair[i] = (pr_vid)edges.id[i];
+            build(p, FEW_NODES, size % 2);
+        }
+        num += edges.n;
+    }
+    pri_edges_close(&edges);
+    check(st == PR_OK || (st == PR_E_INPUT && pr_error_message()[0]));
+    return st == PR_OK;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -72,34 +97,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const pri_edge_rules weighted = { .weighted   = true,
                                       .num_nodes  = FEW_NODES,
                                       .nodes_from = "the fuzzer" };
-    pri_edges            edges;
-    int64_t             *ids;
-    uint64_t             num_ids;
+    static pairs         p;
 
     pr_diag_set_level(PR_ERROR);
-    const int small = read_text(data, size, &few, &edges);
-    if (small) {
-        check(edges.num_pairs == 0 || edges.max_id < FEW_NODES);
-        build(&edges, FEW_NODES, size % 2);
-        pri_edges_clear(&edges);
-    }
-    if (read_text(data, size, &weighted, &edges)) {
-        build_weighted(&edges, FEW_NODES, size % 2);
-        pri_edges_clear(&edges);
-    }
-    if (read_text(data, size, &any, &edges)) {
-        if (edges.num_pairs > 0) {
-            check(pri_edges_remap(&edges, "fuzz", NULL, &ids, &num_ids) == PR_OK);
-            check(num_ids >= 1 && num_ids <= 2 * edges.num_pairs);
-            for (uint64_t i = 1; i < num_ids; i++) check(ids[i - 1] < ids[i]);
-            for (uint64_t i = 0; i < 2 * edges.num_pairs; i++) check(edges.pair[i] < num_ids);
-            build(&edges, (pr_vid)num_ids, size % 2);
-            pri_free(ids);
-        }
-        pri_edges_clear(&edges);
-    } else {
-        check(!small); /* what few nodes allow, any id allows */
-    }
+    const int small = read_text(data, size, &few, &p);
+    (void)read_text(data, size, &weighted, &p);
+    const int large = read_text(data, size, &any, &p);
+    check(!small || large); /* what few nodes allow, any id allows */
     check(pri_mem_live() == 0);
     return 0;
 }

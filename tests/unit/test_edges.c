@@ -1,34 +1,69 @@
 /* test_edges.c: edge text to pairs, scattered ids to 0, 1, ..., and pairs to canonical arcs. */
 #include "support/support.h"
 
-#include <inttypes.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "loaders/csc.h"
 #include "loaders/edges.h"
+#include "loaders/remap.h"
 
 static const pri_edge_rules plain = { 0 }, any_id = { .any_id = true };
 
-static pr_status read_text(const char *text, size_t bytes, const pri_edge_rules *rules,
-                           pri_edges *out)
+/* All blocks of a text together. */
+typedef struct edge_list {
+    uint64_t  n;
+    uint64_t *id; /* [2 n] */
+    float    *weight;
+} edge_list;
+
+static void forget(edge_list *list)
 {
-    pri_lines lines;
-    assert_ok(pri_lines_memory(&lines, "edges.txt", text, bytes));
-    const pr_status st = pri_edges_read(&lines, rules, out);
-    pri_lines_close(&lines);
+    free(list->id);
+    free(list->weight);
+    *list = (edge_list){ 0 };
+}
+
+static pr_status read_all(pri_edges *e, edge_list *out)
+{
+    pr_status st;
+
+    *out = (edge_list){ 0 };
+    while ((st = pri_edges_next(e)) == PR_OK && e->n > 0) {
+        out->id = realloc(out->id, 2 * (out->n + e->n) * sizeof *out->id);
+        assert_non_null(out->id);
+        memcpy(out->id + 2 * out->n, e->id, 2 * e->n * sizeof *out->id);
+        if (e->weight) {
+            out->weight = realloc(out->weight, (out->n + e->n) * sizeof *out->weight);
+            assert_non_null(out->weight);
+            memcpy(out->weight + out->n, e->weight, e->n * sizeof *out->weight);
+        }
+        out->n += e->n;
+        assert_int_equal(out->n, e->num_edges);
+    }
+    if (st != PR_OK) forget(out);
+    return st;
+}
+
+static pr_status read_text(const char *text, size_t bytes, const pri_edge_rules *rules,
+                           edge_list *out)
+{
+    pri_edges e;
+    assert_ok(pri_edges_memory(&e, "edges.txt", text, bytes, rules));
+    const pr_status st = read_all(&e, out);
+    pri_edges_close(&e);
     return st;
 }
 
 /* Expect pairs 0->1, 7->2. */
 static void expect_two(const char *text)
 {
-    pri_edges e;
+    edge_list e;
     assert_ok(read_text(text, strlen(text), &plain, &e));
-    assert_int_equal(e.num_pairs, 2);
-    assert_int_equal(e.max_id, 7);
-    const pr_vid want[] = { 0, 1, 7, 2 };
-    assert_memory_equal(e.pair, want, sizeof want);
-    pri_edges_clear(&e);
+    assert_int_equal(e.n, 2);
+    const uint64_t want[] = { 0, 1, 7, 2 };
+    assert_memory_equal(e.id, want, sizeof want);
+    forget(&e);
 }
 
 static void edges_are_read_in_every_allowed_dress(void **state)
@@ -78,19 +113,18 @@ static void a_third_column_is_the_weight_when_asked_for(void **state)
         { "0 1 inf\n", "line 1: weight inf, must be" },
         { "0 1,,2\n", "line 1: found '0 1,,2'" },
     };
-    pri_edges e;
+    edge_list e;
 
     pr_diag_set_level(PR_ERROR);
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         assert_ok(read_text(good[i], strlen(good[i]), &weighted, &e));
-        assert_int_equal(e.num_pairs, 2);
-        assert_true(e.pair[2] == 7 && e.weight[0] == 0.5f && e.weight[1] == 3.0f);
-        pri_edges_clear(&e);
+        assert_int_equal(e.n, 2);
+        assert_true(e.id[2] == 7 && e.weight[0] == 0.5f && e.weight[1] == 3.0f);
+        forget(&e);
     }
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         assert_fails(PR_E_INPUT, bad[i].words,
                      read_text(bad[i].text, strlen(bad[i].text), &weighted, &e));
-        assert_true(!e.pair && !e.weight);
     }
     pr_diag_set_level(PR_INFO);
 }
@@ -112,6 +146,14 @@ static const struct bad_line {
     { "0 1x\n", "line 1: found '0 1x'" },
     { "0x1 2\n", "line 1: found '0x1 2'" },
     { "0 1\nsource target\n", "line 2: found 'source target'" },
+    { "0 1\n-3 2\n", "line 2: found '-3 2'" },
+    { "0 1\n0 4294967296\n", "line 2: node id 4294967296, must be in 0 .. 4294967293" },
+    { "0 1\n18446744073709551617 0\n", "line 2: found '18446744073709551617 0'" },
+    { "0 1\n0 10000000000000000000\n", "line 2: found '0 10000000000000000000'" },
+    { "0 1\n5\n", "line 2: found '5'" },
+    { "0 1\n\xef\xbb\xbf"
+      "2 3\n",
+      "line 2: found '???2 3'" },
     { "src dst\nsrc dst\n", "line 2: found 'src dst'" },
     { "# c\n\n0 1\r\n0 y\r\n", "line 4: found '0 y'" },
     { "0 99999999999999999999\n", "line 1: found '0 99999999999999999999'" },
@@ -126,18 +168,16 @@ static void a_malformed_line_is_named_with_its_number_and_text(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof bad_lines / sizeof bad_lines[0]; i++) {
-        pri_edges e;
+        edge_list e;
         assert_fails(PR_E_INPUT, bad_lines[i].words,
                      read_text(bad_lines[i].text, strlen(bad_lines[i].text), &plain, &e));
-        assert_null(e.pair);
-        assert_int_equal(e.num_pairs, 0);
     }
 }
 
 static void a_zero_byte_in_a_line_is_malformed(void **state)
 {
     (void)state;
-    pri_edges e;
+    edge_list e;
     assert_fails(PR_E_INPUT, "found '0 1?2'",
                  read_text("0 1\0"
                            "2\n",
@@ -152,10 +192,10 @@ static void ids_must_be_below_the_number_of_nodes(void **state)
 {
     (void)state;
     const pri_edge_rules five = { .num_nodes = 5, .nodes_from = "the 5 rows of F.npy" };
-    pri_edges            e;
+    edge_list            e;
 
     assert_ok(read_text("4 0\n", 4, &five, &e));
-    pri_edges_clear(&e);
+    forget(&e);
     assert_fails(PR_E_INPUT, "line 2: node id 5, must be in 0 .. 4 for the 5 rows of F.npy",
                  read_text("4 0\n0 5\n", 8, &five, &e));
 }
@@ -163,32 +203,32 @@ static void ids_must_be_below_the_number_of_nodes(void **state)
 static void files_of_any_size_read_like_memory(void **state)
 {
     (void)state;
-    enum { PAIRS = 200000 }; /* more than two buffers */
+    enum { PAIRS = 200000, COMMENT = 700000 }; /* more than two buffers, more than a block */
     const char *directory = test_directory();
-    char       *text      = malloc(PAIRS * 24 + (3 << 20));
+    char       *text      = malloc(PAIRS * 24 + COMMENT + 2);
     size_t      bytes     = 0;
     test_rng    rng       = { .key = test_seed() };
-    pri_lines   lines;
-    pri_edges   memory, file;
+    pri_edges   e;
+    edge_list   memory, file;
 
     assert_non_null(text);
     text[bytes++] = '#'; /* a comment longer than the buffer */
-    memset(text + bytes, 'c', 5 << 19);
-    bytes += 5 << 19;
+    memset(text + bytes, 'c', COMMENT);
+    bytes += COMMENT;
     text[bytes++] = '\n';
     for (int i = 0; i < PAIRS; i++)
         bytes += (size_t)sprintf(text + bytes, "%u %u\n", test_random(&rng) % 1000000000,
                                  test_below(&rng, 100));
     const char *path = test_file(directory, "edges.txt", text, bytes);
     assert_ok(read_text(text, bytes, &plain, &memory));
-    assert_int_equal(memory.num_pairs, PAIRS);
-    assert_ok(pri_lines_open(&lines, path, NULL));
-    assert_ok(pri_edges_read(&lines, &plain, &file));
-    pri_lines_close(&lines);
-    assert_int_equal(file.num_pairs, PAIRS);
-    assert_memory_equal(file.pair, memory.pair, 2 * PAIRS * sizeof *file.pair);
-    pri_edges_clear(&file);
-    pri_edges_clear(&memory);
+    assert_int_equal(memory.n, PAIRS);
+    assert_ok(pri_edges_open(&e, path, &plain, NULL));
+    assert_ok(read_all(&e, &file));
+    pri_edges_close(&e);
+    assert_int_equal(file.n, PAIRS);
+    assert_memory_equal(file.id, memory.id, 2 * PAIRS * sizeof *file.id);
+    forget(&file);
+    forget(&memory);
     free(text);
 
     int ends[2];
@@ -196,17 +236,35 @@ static void files_of_any_size_read_like_memory(void **state)
     close(ends[1]);
     char name[64];
     snprintf(name, sizeof name, "/dev/fd/%d", ends[0]);
-    assert_fails(PR_E_INPUT, "is not a regular file", pri_lines_open(&lines, name, NULL));
+    assert_fails(PR_E_INPUT, "is not a regular file", pri_edges_open(&e, name, &plain, NULL));
     close(ends[0]);
+}
+
+/* A line that never ends is refused long before memory is. */
+static void an_endless_line_is_refused(void **state)
+{
+    (void)state;
+    const char *path = test_file(test_directory(), "zeros", "", 0);
+    const int   fd   = open(path, O_WRONLY);
+    pri_edges   e;
+
+    assert_true(fd >= 0 && ftruncate(fd, (off_t)1 << 32) == 0);
+    close(fd);
+    assert_ok(pri_edges_open(&e, path, &plain, NULL));
+    assert_fails(PR_E_INPUT, "line 1 has more than 1048576 bytes", pri_edges_next(&e));
+    assert_true(pri_edges_bytes(&e) < (4 << 20));
+    pri_edges_close(&e);
+    assert_fails(PR_E_INPUT, "/dev/zero: is not a regular file",
+                 pri_edges_open(&e, "/dev/zero", &plain, NULL));
 }
 
 static void what_is_no_file_is_refused(void **state)
 {
     (void)state;
-    pri_lines lines;
+    pri_edges e;
     assert_fails(PR_E_INPUT, "/nowhere/edges: cannot be read: No such file",
-                 pri_lines_open(&lines, "/nowhere/edges", NULL));
-    assert_fails(PR_E_INPUT, "is a directory", pri_lines_open(&lines, test_directory(), NULL));
+                 pri_edges_open(&e, "/nowhere/edges", &plain, NULL));
+    assert_fails(PR_E_INPUT, "is a directory", pri_edges_open(&e, test_directory(), &plain, NULL));
 }
 
 static void reading_ends_when_asked_to_stop(void **state)
@@ -214,65 +272,74 @@ static void reading_ends_when_asked_to_stop(void **state)
     (void)state;
     const volatile int stop = 1;
     const char        *path = test_file(test_directory(), "edges.txt", "0 1\n", 4);
-    pri_lines          lines;
     pri_edges          e;
 
-    assert_ok(pri_lines_open(&lines, path, &stop));
-    assert_fails(PR_E_INTERRUPTED, "interrupted", pri_edges_read(&lines, &plain, &e));
-    pri_lines_close(&lines);
+    assert_ok(pri_edges_open(&e, path, &plain, &stop));
+    assert_fails(PR_E_INTERRUPTED, "interrupted", pri_edges_next(&e));
+    pri_edges_close(&e);
 }
 
-static void remap_numbers_ids_in_ascending_order(void **state)
+static void any_id_below_2_to_63_is_read_where_ids_are_numbered(void **state)
 {
     (void)state;
-    const char *text = "9223372036854775807 5\n5 1000000000000\n1000000000000 0\n5 5\n";
-    pri_edges   e;
-    int64_t    *ids;
-    uint64_t    n;
+    const char *text = "9223372036854775807 5\n000000000000000000000000012 4294967296\n";
+    edge_list   e;
 
     assert_ok(read_text(text, strlen(text), &any_id, &e));
-    assert_ok(pri_edges_remap(&e, "edges.txt", NULL, &ids, &n));
-    const int64_t want_ids[] = { 0, 5, 1000000000000, INT64_MAX };
-    const pr_vid  want[]     = { 3, 1, 1, 2, 2, 0, 1, 1 };
-    assert_int_equal(n, 4);
-    assert_memory_equal(ids, want_ids, sizeof want_ids);
-    assert_int_equal(e.num_pairs, 4);
-    assert_memory_equal(e.pair, want, sizeof want);
-    assert_null(e.wide);
-    pri_free(ids);
-    pri_edges_clear(&e);
+    const uint64_t want[] = { INT64_MAX, 5, 12, 4294967296 };
+    assert_memory_equal(e.id, want, sizeof want);
+    forget(&e);
+    assert_fails(PR_E_INPUT, "found '9223372036854775808 5'",
+                 read_text("9223372036854775808 5\n", 22, &any_id, &e));
 }
 
 /* Many random ids: equal ids get equal numbers, and numbers ascend with ids. */
 static void remap_agrees_with_the_ids_it_gives(void **state)
 {
     (void)state;
-    enum { PAIRS = 30000, RANGE = 20000 };
-    test_rng  rng   = { .key = test_seed() };
-    char     *text  = malloc(PAIRS * 48);
-    uint64_t *want  = malloc(2 * PAIRS * sizeof *want);
-    size_t    bytes = 0;
-    pri_edges e;
-    int64_t  *ids;
-    uint64_t  n;
+    enum { NUM = 60000, RANGE = 20000 };
+    test_rng   rng   = { .key = test_seed() };
+    uint64_t  *want  = malloc(NUM * sizeof *want);
+    pr_vid    *order = malloc(NUM * sizeof *order);
+    pri_id_set set;
+    pri_paged  ids, rank;
 
-    assert_true(text && want);
-    for (int i = 0; i < 2 * PAIRS; i++) {
-        want[i] = pri_mix64(test_below(&rng, RANGE)) >> 1;
-        bytes += (size_t)sprintf(text + bytes, "%" PRIu64 "%c", want[i], i % 2 ? '\n' : ',');
+    assert_true(want && order);
+    assert_ok(pri_id_set_init(&set, RANGE));
+    for (int i = 0; i < NUM; i++) {
+        want[i]  = i == 0 ? INT64_MAX : i == 1 ? 0 : pri_mix64(test_below(&rng, RANGE / 2)) >> 1;
+        order[i] = pri_id_set_add(&set, want[i]);
+        assert_true(order[i] < set.n);
     }
-    assert_ok(read_text(text, bytes, &any_id, &e));
-    assert_ok(pri_edges_remap(&e, "edges.txt", NULL, &ids, &n));
-    assert_true(n <= RANGE && n > RANGE / 2);
-    for (uint64_t i = 1; i < n; i++) assert_true(ids[i - 1] < ids[i]);
-    for (int i = 0; i < 2 * PAIRS; i++) {
-        assert_true(e.pair[i] < n);
-        assert_true((uint64_t)ids[e.pair[i]] == want[i]);
+    const uint64_t n = set.n;
+    assert_true(n <= RANGE && n > RANGE / 4);
+    assert_ok(pri_id_set_sort(&set, &ids, &rank));
+    const int64_t *id = ids.at;
+    const pr_vid  *of = rank.at;
+    assert_true(id[0] == 0 && id[n - 1] == INT64_MAX);
+    for (uint64_t i = 1; i < n; i++) assert_true(id[i - 1] < id[i]);
+    for (int i = 0; i < NUM; i++) {
+        assert_true(of[order[i]] < n);
+        assert_true((uint64_t)id[of[order[i]]] == want[i]);
     }
-    pri_free(ids);
-    pri_edges_clear(&e);
-    free(text);
+    pri_paged_free(&ids);
+    pri_paged_free(&rank);
     free(want);
+    free(order);
+}
+
+static void one_id_too_many_is_noticed(void **state)
+{
+    (void)state;
+    pri_id_set set;
+
+    assert_ok(pri_id_set_init(&set, 2));
+    assert_int_equal(pri_id_set_add(&set, 5), 0);
+    assert_int_equal(pri_id_set_add(&set, 5), 0);
+    assert_int_equal(pri_id_set_add(&set, 4), 1);
+    assert_int_equal(pri_id_set_add(&set, 6), PR_VID_NONE);
+    assert_int_equal(pri_id_set_add(&set, 4), 1);
+    pri_id_set_clear(&set);
 }
 
 /* Random pairs against a matrix of bits. */
@@ -319,62 +386,6 @@ static void arcs_are_canonical_whatever_the_pairs(void **state)
             pri_csc_clear(&csc);
         }
     }
-}
-
-/* Random pairs against a matrix of sums; weights are small whole numbers, so that sums are exact.
- */
-static void weights_of_equal_arcs_are_added_up(void **state)
-{
-    (void)state;
-    enum { N = 40, PAIRS = 900 };
-    test_rng rng = { .key = test_seed() };
-
-    for (int round = 0; round < 40; round++) {
-        const bool     undirected = round % 2;
-        double         wanted[N][N]; /* [destination][source]; -1: no arc */
-        pr_vid         pair[2 * PAIRS];
-        float          weight[PAIRS];
-        const uint32_t few = round < 20 ? N : 3;
-        for (int d = 0; d < N; d++)
-            for (int s = 0; s < N; s++) wanted[d][s] = -1;
-        for (int i = 0; i < PAIRS; i++) {
-            const pr_vid s = test_below(&rng, N), d = test_below(&rng, few);
-            const double w = test_below(&rng, 100);
-            pair[2 * i] = s, pair[2 * i + 1] = d, weight[i] = (float)w;
-            if (s != d) wanted[d][s] = w + (wanted[d][s] < 0 ? 0 : wanted[d][s]);
-            if (s != d && undirected) wanted[s][d] = w + (wanted[s][d] < 0 ? 0 : wanted[s][d]);
-        }
-        for (uint32_t threads = 1; threads <= 3; threads++) {
-            const pri_csc_how how = { .undirected = undirected, .threads = threads };
-            pri_csc           csc, plain_csc, again;
-            assert_ok(pri_csc_from_weighted_pairs(pair, weight, PAIRS, N, &how, &csc));
-            pr_eid e = 0;
-            for (pr_vid d = 0; d < N; d++)
-                for (pr_vid s = 0; s < N; s++) {
-                    if (wanted[d][s] < 0) continue;
-                    assert_int_equal(csc.graph.indices[e], s);
-                    assert_true((double)csc.graph.weights[e++] == wanted[d][s]);
-                }
-            assert_int_equal(csc.graph.num_edges, e);
-            assert_ok(pri_csc_from_pairs(pair, PAIRS, N, &how, &plain_csc));
-            assert_int_equal(plain_csc.graph.num_edges, e);
-            assert_null(plain_csc.graph.weights);
-            assert_int_equal(plain_csc.self_loops_dropped, csc.self_loops_dropped);
-            assert_int_equal(plain_csc.duplicates_dropped, csc.duplicates_dropped);
-            assert_memory_equal(plain_csc.indptr, csc.indptr, (N + 1) * sizeof *csc.indptr);
-            assert_ok(pri_csc_from_graph(&csc.graph, &how, &again)); /* canonical stays as it is */
-            assert_memory_equal(again.weights, csc.weights, e * sizeof *csc.weights);
-            pri_csc_clear(&again);
-            pri_csc_clear(&plain_csc);
-            pri_csc_clear(&csc);
-        }
-    }
-    const pr_vid twice[] = { 0, 1, 0, 1 };
-    const float  heavy[] = { 3e38f, 3e38f };
-    pri_csc      csc;
-    assert_fails(
-        PR_E_INPUT, "the weights of the 2 arcs from 0 to 1 add up to 6e+38, must be at most",
-        pri_csc_from_weighted_pairs(twice, heavy, 2, 2, &(pri_csc_how){ .threads = 1 }, &csc));
 }
 
 static void a_graph_in_any_order_becomes_canonical(void **state)
@@ -425,14 +436,15 @@ int main(void)
         cmocka_unit_test(edges_are_read_in_every_allowed_dress),
         cmocka_unit_test(further_columns_are_ignored),
         cmocka_unit_test(a_third_column_is_the_weight_when_asked_for),
-        cmocka_unit_test(weights_of_equal_arcs_are_added_up),
         cmocka_unit_test(a_malformed_line_is_named_with_its_number_and_text),
         cmocka_unit_test(a_zero_byte_in_a_line_is_malformed),
         cmocka_unit_test(ids_must_be_below_the_number_of_nodes),
         cmocka_unit_test(files_of_any_size_read_like_memory),
         cmocka_unit_test(what_is_no_file_is_refused),
         cmocka_unit_test(reading_ends_when_asked_to_stop),
-        cmocka_unit_test(remap_numbers_ids_in_ascending_order),
+        cmocka_unit_test(an_endless_line_is_refused),
+        cmocka_unit_test(any_id_below_2_to_63_is_read_where_ids_are_numbered),
+        cmocka_unit_test(one_id_too_many_is_noticed),
         cmocka_unit_test(remap_agrees_with_the_ids_it_gives),
         cmocka_unit_test(arcs_are_canonical_whatever_the_pairs),
         cmocka_unit_test(a_graph_in_any_order_becomes_canonical),

@@ -567,13 +567,14 @@ static void split_options_are_refused_where_there_is_a_split(void **state)
 static void an_interrupted_import_leaves_nothing(void **state)
 {
     (void)state;
-    const volatile int stop = 1;
+    const volatile int stop  = 1;
+    const pr_watch     watch = { .stop = &stop };
     pr_import_options  o;
     pr_made            made;
     const char        *directory = small(&o);
     const int          before    = num_entries(directory);
 
-    assert_fails(PR_E_INTERRUPTED, "interrupted", pr_import(&o, &stop, &made));
+    assert_fails(PR_E_INTERRUPTED, "interrupted", pr_import(&o, &watch, &made));
     assert_int_equal(num_entries(directory), before);
 }
 

@@ -461,7 +461,7 @@ static void the_resident_set_grows_by_no_more_than_was_given(void **state)
 {
     (void)state;
     enum { N = 100000, SLACK = 24 << 20 };
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef PRI_SANITIZED
     skip(); /* they keep memory of their own */
 #endif
     whole         *w      = whole_create(N, 64, PR_ROWS_BF16, test_seed());
