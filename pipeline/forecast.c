@@ -69,7 +69,11 @@ static int choose_store(draft *d, uint64_t limit)
         }
         setup.memory = room_for_copy(d, limit);
     }
-    return pri_store_choose(&setup, &d->store_why);
+    const int kind = pri_store_choose(&setup, &d->store_why);
+    if (kind != PR_STORE_DIRECT || !off || !x->rows || own->cache.store != PR_STORE_AUTO)
+        return kind;
+    d->store_why = "in place: mode off reads rows where they are";
+    return PR_STORE_IN_PLACE;
 }
 
 /* ---- batches and memory ---- */

@@ -1,6 +1,7 @@
 /* lanes_open.c: see lanes_open.h. */
 #include "pipeline/lanes_open.h"
 
+#include "cache/store.h"
 #include "pipeline/rank.h"
 
 pr_status pri_lanes_place(pri_trainer *t)
@@ -44,17 +45,22 @@ done:
  * be one in one piece. */
 static pr_status open_store(pri_lane *lane, void *argument)
 {
-    pri_trainer         *t     = argument;
-    const bool           apart = t->placing.placement.sharded;
-    const char          *why   = "";
-    const pr_store_setup store = { .features = &t->dataset->features,
-                                   .kind     = t->setup->cache.store,
-                                   .shards   = apart ? &t->placing.shards : NULL,
-                                   .topo     = t->topo,
-                                   .numa     = t->setup->machine.numa };
-    const pr_status      st    = pr_store_open(&store, &t->store, &why);
+    pri_trainer   *t     = argument;
+    const bool     apart = t->placing.placement.sharded;
+    const char    *why   = "";
+    pr_store_setup store = { .features = &t->dataset->features,
+                             .kind     = t->setup->cache.store,
+                             .shards   = apart ? &t->placing.shards : NULL,
+                             .topo     = t->topo,
+                             .numa     = t->setup->machine.numa };
+    pr_status      st    = PR_OK;
 
     (void)lane;
+    /* Mode off reads rows where they are, which a file is not. */
+    if (t->setup->cache.mode == PR_CACHE_OFF && store.kind == PR_STORE_AUTO &&
+        store.features->rows && pri_store_choose(&store, NULL) == PR_STORE_DIRECT)
+        store.kind = PR_STORE_IN_PLACE;
+    st = pr_store_open(&store, &t->store, &why);
     if (st == PR_OK) pr_diag(PR_DEBUG, "feature rows: %s", why);
     return st;
 }
