@@ -5,10 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/outfile.h"
 #include "base/rng.h"
+#include "base/rss.h"
 #include "pipeline/ahead.h"
 #include "pipeline/evaluate.h"
-#include "base/outfile.h"
+#include "pipeline/forecast.h"
 #include "pipeline/runlog.h"
 #include "pipeline/tracing.h"
 
@@ -200,7 +202,8 @@ static pr_status score(course *c, uint32_t epoch, pri_metrics *val, pri_metrics 
                                         .model       = t->model,
                                         .scored      = t->split->val,
                                         .num_answers = t->split->val.n,
-                                        .stop        = stop };
+                                        .stop        = stop,
+                                        .limits      = &t->exact_limits };
         PR_TRY(pri_evaluate_exact(t->lane, t->num_lanes, &input, t->logits, NULL, t->log));
         *val =
             pri_metrics_of(t->logits, t->dataset->num_classes, t->dataset->labels, t->split->val);
@@ -329,6 +332,21 @@ static void sum_up(course *c)
     result->elapsed_ns = pr_now_ns() - c->start_ns;
 }
 
+/* Say what the run took of memory, and log it beside what was planned. */
+static void account(const course *c)
+{
+    const pri_trainer *t      = c->trainer;
+    pr_train_result   *result = c->result;
+    const uint64_t     limit  = t->setup->machine.memory;
+
+    result->peak_rss_bytes = pri_rss_peak_bytes();
+    if (t->forecast) result->memory_bytes = t->forecast->said.total_bytes;
+    if (limit && result->peak_rss_bytes > limit)
+        pr_diag(PR_WARN, "--memory %llu was not kept: the process took %llu bytes at most",
+                (unsigned long long)limit, (unsigned long long)result->peak_rss_bytes);
+    pri_forecast_log(t, result);
+}
+
 pr_status pr_train(const pr_train_setup *setup, const pr_hooks *hooks, pr_train_result *result)
 {
     pr_status   st      = PR_OK;
@@ -350,6 +368,7 @@ pr_status pr_train(const pr_train_setup *setup, const pr_hooks *hooks, pr_train_
     if (trainer.log) result->run = pr_steplog_run(trainer.log);
     st = run_epochs(&c);
     sum_up(&c);
+    account(&c);
     if (st == PR_OK || (st == PR_E_INTERRUPTED && c.step)) {
         const bool stopped = st == PR_E_INTERRUPTED;
         PR_TRY(pri_trainer_save(&trainer));
