@@ -85,12 +85,14 @@ done:
     return st;
 }
 
-/* Take back what was noted. */
-static void forget(pr_cache *c, pr_vids added, size_t num_added, pr_vids removed,
-                   size_t num_removed)
+/* Take back what was noted. Freed slots may have been sorted, but they still say whose they are. */
+static void forget(pr_cache *c, pr_vids added, size_t num_added, size_t num_removed)
 {
     for (size_t i = 0; i < num_added; i++) c->index.entry[added.at[i]] |= PRI_ENTRY_ASKED;
-    for (size_t i = 0; i < num_removed; i++) c->index.entry[removed.at[i]] = c->plan.freed[i];
+    for (size_t i = 0; i < num_removed; i++) {
+        const pr_slot slot                   = c->plan.freed[i];
+        c->index.entry[c->index.id_of[slot]] = slot;
+    }
 }
 
 static pr_status check_call(const pr_cache *c, pr_vids added, pr_vids removed)
@@ -162,7 +164,7 @@ pr_status pr_cache_apply(pr_cache *cache, pr_vids added, pr_vids removed, const 
     pri_carry_count(cache);
     if (out) *out = &cache->figures;
 done:
-    if (noted) forget(cache, added, num_added, removed, num_removed);
+    if (noted) forget(cache, added, num_added, num_removed);
     return st;
 }
 

@@ -37,6 +37,7 @@ pr_status pr_cache_foresee(pr_cache *cache, pr_vids wanted)
         PR_TRY(cache->policy->enter(cache->policy_state, &cache->index, wanted));
     cache->window[(cache->window_first + cache->num_foreseen) % (PR_MAX_WINDOW + 1)] = wanted;
     cache->num_foreseen++;
+    pri_early_ask(cache);
 done:
     return st;
 }
@@ -182,6 +183,7 @@ pr_status pr_cache_prepare_next(pr_cache *cache, const pr_cache_plan **out)
     cache->taken        = true;
     cache->window_first = (cache->window_first + 1) % (PR_MAX_WINDOW + 1);
     cache->num_foreseen--;
+    pri_early_taken(cache);
     cache->figures.lookahead = cache->num_foreseen;
     *out                     = &cache->figures;
 done:
@@ -198,6 +200,7 @@ static void drop(pr_cache *c)
     if (c->taken) {
         c->window_first = (c->window_first + PR_MAX_WINDOW) % (PR_MAX_WINDOW + 1);
         c->num_foreseen++;
+        pri_early_dropped(c);
     }
     c->planned = false;
 }
@@ -293,7 +296,8 @@ pr_status pr_cache_place(pr_cache *cache, pr_slab *view)
     cache->side       = !cache->side;
     cache->planned    = false;
     cache->viewed     = true;
-    *view             = view_of(cache, 0);
+    pri_early_ask_anew(cache);
+    *view = view_of(cache, 0);
 done:
     return st;
 }

@@ -26,8 +26,9 @@ static const pr_option options[] = {
       "beforehand",
       "degree", PR_OPT_CHOICE, offsetof(pr_cache_options, rank), 0, 0, "degree|presampled" },
     { "cache.store", "",
-      "read rows from a copy on huge pages or where the loader left them; auto: copied if they are "
-      "large and fit in half of the free memory",
+      "read rows from a copy on huge pages, where the loader left them, or from their file as they "
+      "are needed; auto: copied if they are large and fit in half of the free memory, direct if "
+      "they do not fit",
       "auto", PR_OPT_CHOICE, offsetof(pr_cache_options, store), 0, 0,
       "auto|copied|in-place|direct" },
     { "cache.reader", "",

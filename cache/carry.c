@@ -77,6 +77,7 @@ static void write_range(pr_cache *c, pri_stores stores, size_t begin, size_t end
             place.rows      = c->slab[p].rows;
             place.ld        = c->slab[p].ld;
             place.row_ahead = c->row_ahead[p];
+            place.fetcher   = c->fetcher[p];
             c->store[p]->calls->place(c->store[p], &place, at, to);
         }
         if (c->repack) continue;
@@ -152,6 +153,9 @@ void pri_carry_rows(pr_cache *c)
         move_range(c, 0, moves);
         write_range(c, stores, 0, writes);
     }
+    for (uint32_t p = 0; p < c->num_planes && c->can_fetch; p++)
+        if (c->store[p]->calls->placed)
+            c->store[p]->calls->placed(c->fetcher[p], c->write, c->num_writes);
 }
 
 void pri_carry_figures(pr_cache *c)

@@ -11,6 +11,9 @@ void pr_cache_ranges(const pr_cache *cache, pr_ranges *ranges)
     pr_ranges_add(ranges, "index", cache->index.mark, cache->index.mark_bytes);
     pr_ranges_add(ranges, "index", cache->seen.bits, cache->seen.bytes);
     pr_ranges_add(ranges, "index", cache->room, cache->room_bytes);
+    for (uint32_t p = 0; p < cache->num_planes; p++)
+        if (cache->fetcher[p] && cache->store[p]->calls->staging)
+            cache->store[p]->calls->staging(cache->fetcher[p], ranges);
     if (cache->policy) cache->policy->ranges(cache->policy_state, ranges);
 }
 

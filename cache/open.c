@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "cache/fetcher.h"
 #include "cache/keys.h"
 #include "cache/partition.h"
 
@@ -73,6 +74,7 @@ static size_t lay_out(pr_cache *c, size_t n, char *room)
     c->plan.freed   = part(room, &at, n, sizeof *c->plan.freed);
     c->plan.fill    = part(room, &at, n, sizeof *c->plan.fill);
     c->plan.move    = part(room, &at, n, sizeof *c->plan.move);
+    if (c->early > 0) c->missing = part(room, &at, n, sizeof *c->missing);
     return at;
 }
 
@@ -90,7 +92,7 @@ static uint64_t policy_bytes(int policy, uint64_t slots, uint64_t num_rows, uint
 }
 
 void pri_cache_measure(const pr_cache_options *options, pr_vid num_rows, uint32_t num_cols,
-                       uint32_t max_wanted, pri_cache_bytes *out)
+                       uint32_t max_wanted, const pri_cache_reads *reads, pri_cache_bytes *out)
 {
     enum { SLACK = 4096 }; /* ends of arrays */
     const size_t   slot_bytes = pri_slab_ld(num_cols) * sizeof(float);
@@ -99,7 +101,7 @@ void pri_cache_measure(const pr_cache_options *options, pr_vid num_rows, uint32_
     const uint64_t slots      = options->mode == PR_CACHE_PACKED ? least(most, max_batch) : most;
     const bool     resident   = options->mode == PR_CACHE_RESIDENT;
     const uint64_t words      = resident ? pri_policy_of(options->policy)->stride : 1;
-    pr_cache       none       = { .options = *options };
+    pr_cache       none       = { .options = *options, .early = reads ? reads->io->ahead : 0 };
 
     *out       = (pri_cache_bytes){ 0 };
     out->index = lay_out(&none, max_batch + PRI_PLAN_SLACK, NULL) + SLACK;
@@ -107,6 +109,9 @@ void pri_cache_measure(const pr_cache_options *options, pr_vid num_rows, uint32_
         out->index += num_rows / 8;
         return;
     }
+    if (reads)
+        out->staging =
+            pri_fetcher_bytes(num_rows, reads->row_bytes, (uint32_t)max_batch, reads->io);
     out->slab = ((slots > max_batch ? slots : max_batch) + 1) * slot_bytes;
     out->index += num_rows * words * sizeof(uint32_t) + slots * (sizeof(pr_vid) + 1);
     if (resident) out->index += policy_bytes(options->policy, slots, num_rows, max_batch);
@@ -246,6 +251,7 @@ pr_status pr_cache_open(const pr_cache_setup *setup, pr_cache **out)
     c->decided = c->options.mode != PR_CACHE_RESIDENT || c->options.rows || c->options.bytes;
     if (c->decided) c->capacity = pri_cache_capacity_for(c, 0);
     PR_TRY(find_local_rows(c, setup->numa_node));
+    PR_TRY(pri_early_open(c, setup));
     PR_TRY(reserve(c, setup->scores));
     *out = c;
     c    = NULL;
@@ -268,6 +274,7 @@ pr_status pr_cache_create(const pr_cache_options *options, const pr_store *store
 void pr_cache_free(pr_cache *cache)
 {
     if (!cache) return;
+    pri_early_close(cache);
     for (uint32_t p = 0; p < cache->num_planes; p++) pri_slab_clear(&cache->slab[p]);
     if (cache->policy) cache->policy->free(cache->policy_state);
     pri_index_clear(&cache->index);
@@ -310,6 +317,7 @@ pr_json *pr_cache_describe(const pr_cache *cache)
     static const char *const readers[] = { "auto", "next", "later" };
     const pr_tuning         *t         = &cache->tuning;
     pr_json                 *json      = pr_json_object();
+    const char              *io        = pr_cache_io(cache);
     size_t                   huge      = 0;
 
     for (uint32_t p = 0; p < cache->num_planes; p++)
@@ -325,6 +333,7 @@ pr_json *pr_cache_describe(const pr_cache *cache)
             PR_OK &&
         pr_json_set_real(json, "repack_share", t->repack_share) == PR_OK &&
         pr_json_set_string(json, "tuning", t->source) == PR_OK &&
+        (!*io || pr_json_set_string(json, "io", io) == PR_OK) &&
         pr_json_set_int(json, "huge_pages", (int64_t)huge) == PR_OK)
         return json;
     pr_json_free(json);

@@ -41,7 +41,10 @@ struct pr_cache {
     const pr_store   *store[PR_MAX_PLANES];
     pri_fetcher      *fetcher[PR_MAX_PLANES]; /* NULL: the store needs none */
     pr_fetch_cost     cost;                   /* of the last fetch */
-    pri_slab          slab[PR_MAX_PLANES];    /* not in mode off */
+    uint32_t          early;     /* lists whose rows are asked for before they are planned */
+    uint32_t          num_asked; /* lists that wait and were asked for since the last place */
+    pr_vid           *missing;   /* rows of such a list; as long as arrays of plans; if early > 0 */
+    pri_slab          slab[PR_MAX_PLANES]; /* not in mode off */
     size_t            row_ahead[PR_MAX_PLANES];
     const pri_policy *policy; /* resident mode, else NULL */
     void             *policy_state;
@@ -71,14 +74,38 @@ uint32_t pri_cache_rows_for(const pr_cache_options *options, uint64_t num_rows, 
 /* What a cache takes at most. */
 typedef struct pri_cache_bytes {
     uint64_t slab, index; /* index: with policy and lists, to a tenth or so */
+    uint64_t staging;     /* of rows of a file: rows, their table, and reads in flight. At most; a
+                             run has that many in its first step, if ever */
 } pri_cache_bytes;
 
-/* Give it without making one, for a single plane. Cannot fail. */
+/* How the rows of a file are read. */
+typedef struct pri_cache_reads {
+    const pr_io_options *io;
+    size_t               row_bytes; /* in the file */
+} pri_cache_reads;
+
+/* Give it without making one, for a single plane. Cannot fail.
+ *
+ *   reads   NULL: rows are in memory */
 void pri_cache_measure(const pr_cache_options *options, pr_vid num_rows, uint32_t num_cols,
-                       uint32_t max_wanted, pri_cache_bytes *out);
+                       uint32_t max_wanted, const pri_cache_reads *reads, pri_cache_bytes *out);
 
 /* Rows the slab may keep when the first batch has m rows. */
 uint32_t pri_cache_capacity_for(const pr_cache *cache, uint64_t m);
+
+/* Make what rows of slow stores are brought with, in all planes. */
+pr_status pri_early_open(pr_cache *cache, const pr_cache_setup *setup);
+void      pri_early_close(pr_cache *cache);
+
+/* Ask for the missing rows of lists that wait, as far ahead as there is room. Between plans. */
+void pri_early_ask(pr_cache *cache);
+
+/* The same after a place: what lists miss has changed. */
+void pri_early_ask_anew(pr_cache *cache);
+
+/* Note that the next list was taken, or came back as its rows cannot be had. */
+void pri_early_taken(pr_cache *cache);
+void pri_early_dropped(pr_cache *cache);
 
 /* Bring the plan's rows of slow tiers to staging, in all planes. */
 pr_status pri_carry_fetch(pr_cache *cache);

@@ -3,14 +3,13 @@
  * row is copied to its slot as the file has it. Two engines do the same: a thread with an io_uring,
  * and a pool of threads in pread.
  *
- *     rows wanted       3      4         9  10                 41
- *     file         |....###..####........####|....    ....|....##...|     | blocks of the device
- *     reads        [=========================]            [=========]     gap between 4 and 9
- * allowed
+ * How rows become reads is in read_plan.h. Short reads and EINTR are gone on with; a read that
+ * fails is tried again `retries` times, after naps during which other reads go on. Values are
+ * looked at where the file's were not. Groups of a class are begun in the order they are entered,
+ * urgent ones before early ones.
  *
- * Short reads and EINTR are gone on with; a read that fails is tried again `retries` times. Values
- * are looked at where the file's were not. Groups of a class are read in the order they are
- * entered, urgent ones before early ones. */
+ * A group is to be waited for before PRI_READER_GROUPS younger ones are entered. Later its costs
+ * are lost; but if a group failed that nobody waited for, whoever waits too late is told so. */
 #ifndef CACHE_ROW_READER_H
 #define CACHE_ROW_READER_H
 
@@ -18,6 +17,8 @@
 
 #include "base/check.h"
 #include "cache/plan.h"
+
+enum { PRI_READER_GROUPS = 1024 };
 
 typedef struct pri_row_reader pri_row_reader;
 
@@ -38,18 +39,28 @@ typedef struct pri_row_reader_setup {
  * (tmpfs and others) the file is read through the page cache, which describe() says. */
 pr_status pri_row_reader_open(const pri_row_reader_setup *setup, pri_row_reader **out);
 
+/* Give the memory a reader takes, at most, where blocks have up to 4096 bytes; it grows into it as
+ * rows are entered and read. */
+uint64_t pri_row_reader_bytes(const pr_io_options *io, size_t row_bytes, size_t max_rows);
+
 /* End: reads in flight are waited for, others dropped. NULL is fine. */
 void pri_row_reader_free(pri_row_reader *reader);
 
 /* Enter rows, in any order, each once; `rows` is free afterwards. Never waits for the disk. Gives
- * the group's number: 1, 2, ... Adds reads and bytes to *cost. O(n log n) or better. One caller at
- * a time, which may be another thread than the one that waits. */
+ * the group's number: 1, 2, ... (a group of no rows is read at once). Adds reads and bytes to
+ * *cost. O(n). One caller at a time, which may be another thread than the one that waits.
+ *
+ * Gives 0, and nothing has changed, when more than max_rows of a class would be waiting for their
+ * turn, or the group entered PRI_READER_GROUPS before is not read. Who keeps to max_rows never sees
+ * that. */
 uint64_t pri_row_reader_enter(pri_row_reader *reader, const pri_write *rows, size_t n, bool urgent,
                               pr_fetch_cost *cost);
 
-/* Wait until a group's rows are in their slots. PR_E_IO with file, offset and errno (or where the
+/* Wait until a group's rows are in their slots, or until none of its reads is in flight any more
+ * after a failure, which stays the group's: asked again it says the same. PR_E_FULL for group 0;
+ * PR_E_IO with file, offset and errno (or where the
  * file ends now), PR_E_INPUT for a value that is not finite: of the first of its rows that cannot
- * be had. Adds reads_again and disk_ns of the group to *cost. */
+ * be had. Adds reads_again and disk_ns of the group to *cost, once. Any number of threads. */
 pr_status pri_row_reader_wait(pri_row_reader *reader, uint64_t group, pr_fetch_cost *cost);
 
 /* "io_uring, direct, 512-byte blocks, depth 64". */

@@ -59,7 +59,10 @@ pr_status pri_slab_check(const pri_slab *slab, const pri_index *index, const pr_
                                   .stores      = PRI_STORES_PLAIN,
                                   .prefetch_to = 1,
                                   .row_ahead   = 1 };
-        store->calls->place(store, &place, 0, 1);
+        if (store->calls->read_row)
+            PR_TRY(store->calls->read_row(store, want.id, scratch));
+        else
+            store->calls->place(store, &place, 0, 1);
         PR_CHECK(!memcmp(row, scratch, slab->num_cols * sizeof *row), PR_E_BUG,
                  "slot %u does not hold row %u as the store has it", slot, want.id);
         for (size_t f = slab->num_cols; f < slab->ld; f++)

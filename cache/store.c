@@ -1,6 +1,9 @@
 /* store.c: what every store can do. */
 #include "cache/store.h"
 
+#include "cache/row_source.h"
+#include "loaders/row_format.h"
+
 void pr_store_free(pr_store *store)
 {
     if (!store) return;
@@ -47,23 +50,37 @@ done:
     return st;
 }
 
-void pri_store_ranges_of(const pr_store *store, const pr_features *x, pr_ranges *ranges)
+/* Where what a store in one piece adds is. */
+static void say_where(const pr_store *store, pr_ranges *ranges)
+{
+    ranges->numa_node = store->shards ? store->shards->node[0] : -1;
+    if (store->shards) ranges->lane = store->shards->lane[0];
+}
+
+void pri_store_ranges_of_rows(const pr_store *store, const void *rows, size_t bytes,
+                              pr_ranges *ranges)
 {
     const int32_t  node = ranges->numa_node;
     const uint32_t lane = ranges->lane;
-    const size_t   n    = x->num_rows;
 
-    ranges->numa_node = store->shards ? store->shards->node[0] : -1;
-    ranges->lane      = store->shards ? store->shards->lane[0] : lane;
-    if (x->kind == PR_FEATURES_DENSE) {
-        if (n > 0)
-            pr_ranges_add(ranges, "store", x->rows,
-                          ((n - 1) * x->ld + x->num_cols) * sizeof(float));
-    } else {
-        pr_ranges_add(ranges, "store", x->indptr, (n + 1) * sizeof *x->indptr);
-        pr_ranges_add(ranges, "store", x->indices, x->indptr[n] * sizeof *x->indices);
-        pr_ranges_add(ranges, "store", x->data, x->indptr[n] * sizeof *x->data);
-    }
+    say_where(store, ranges);
+    pr_ranges_add(ranges, "store", rows, bytes);
     ranges->numa_node = node;
     ranges->lane      = lane;
+}
+
+void pri_store_ranges_of(const pr_store *store, const pr_features *x, pr_ranges *ranges)
+{
+    const size_t n = x->num_rows;
+
+    if (x->kind == PR_FEATURES_DENSE) {
+        const pri_row_source s = pri_row_source_of(x);
+        if (n > 0)
+            pri_store_ranges_of_rows(
+                store, s.rows, (n - 1) * s.bytes + pri_row_bytes(s.format, s.num_cols), ranges);
+        return;
+    }
+    pri_store_ranges_of_rows(store, x->indptr, (n + 1) * sizeof *x->indptr, ranges);
+    pri_store_ranges_of_rows(store, x->indices, x->indptr[n] * sizeof *x->indices, ranges);
+    pri_store_ranges_of_rows(store, x->data, x->indptr[n] * sizeof *x->data, ranges);
 }

@@ -56,11 +56,17 @@ typedef struct pri_store_calls {
 
     const char *(*describe)(const pri_fetcher *fetcher); /* see pr_cache_io */
 
+    /* Append the memory of a fetcher. */
+    void (*staging)(const pri_fetcher *fetcher, pr_ranges *ranges);
+
     /* Write row write[i].id to rows + write[i].to * ld for i in begin .. end-1, num_cols floats
      * each, padding zero. Slots are distinct; other ranges may be placed by other threads at the
      * same time. Rows from end on may be prefetched. The caller fences streamed stores. Cannot
      * fail. */
     void (*place)(const pr_store *store, const pri_place *place, size_t begin, size_t end);
+
+    /* Read one row [num_cols], for checks, without a fetcher. NULL: place() can do it. */
+    pr_status (*read_row)(const pr_store *store, pr_vid id, float *row);
 
     /* Borrow dense rows that place() would do no more than copy, so that the cache can copy them
      * itself. NULL, as a call or as what it gives: only place() knows how. */
@@ -91,6 +97,10 @@ struct pr_store {
 /* Check what can be checked of features without reading the rows; the loader has read them. */
 pr_status pri_store_check_features(const pr_features *features);
 
+/* Give the kind of store, never auto, that pr_store_open would open, and why: a literal. Where
+ * there are no files and shards to choose from it asks how much memory is free. */
+int pri_store_choose(const pr_store_setup *setup, const char **why);
+
 /* Place dense rows. */
 void pri_store_place_dense(const pr_features *features, const pri_place *place, size_t begin,
                            size_t end);
@@ -104,5 +114,7 @@ pr_status pri_store_keep_shards(pr_store **store, const pr_shards *shards);
 
 /* Append rows that are not sharded: to the only node they can be on, if that is known. */
 void pri_store_ranges_of(const pr_store *store, const pr_features *features, pr_ranges *ranges);
+void pri_store_ranges_of_rows(const pr_store *store, const void *rows, size_t bytes,
+                              pr_ranges *ranges);
 
 #endif

@@ -2,6 +2,7 @@
  * are touched first by threads of their node. No two lanes write the same byte. */
 #include <string.h>
 
+#include "cache/row_source.h"
 #include "cache/sharded.h"
 
 /* Copy one row; of sparse ones where it begins is known. */
@@ -22,15 +23,23 @@ static void copy_row(const pri_sharded *own, pr_vid row, uint64_t place)
     memcpy(data + to, x->data + from, n * sizeof *data);
 }
 
+/* Pages of a file that is copied from are given back a piece at a time. */
 static void fill_range(const pri_sharded *own, pr_vid begin, pr_vid end)
 {
+    enum { PIECE = 64 << 20 };
     const pr_features *x      = own->from;
     pr_eid *const      indptr = (pr_eid *)own->indptr.at;
+    const pr_vid       rows   = x->file ? (pr_vid)(PIECE / x->file->row_bytes + 1) : end - begin;
 
+    for (pr_vid at = begin; at < end;) {
+        const pr_vid to = end - at < rows ? end : at + rows;
 #pragma omp parallel for schedule(static)
-    for (pr_vid v = begin; v < end; v++) {
-        if (indptr) indptr[v] = x->indptr[v] - x->indptr[0];
-        copy_row(own, v, v);
+        for (pr_vid v = at; v < to; v++) {
+            if (indptr) indptr[v] = x->indptr[v] - x->indptr[0];
+            copy_row(own, v, v);
+        }
+        pri_row_source_let_go(x, at, to - at);
+        at = to;
     }
 }
 
@@ -74,4 +83,5 @@ void pri_sharded_fill(pr_store *store, uint32_t lane)
 #pragma omp parallel for schedule(static)
     for (pr_vid v = 0; v < store->num_rows; v++)
         if (mine[shards->of_row[v]]) copy_row(own, v, own->place_of[v]);
+    pri_row_source_let_go(own->from, 0, store->num_rows);
 }

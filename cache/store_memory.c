@@ -1,12 +1,18 @@
-/* store_memory.c: a store over features in memory. Dense rows are copied; CSR rows are expanded to
- * dense rows, so that kernels see one kind of slab. */
+/* store_memory.c: a store over features in memory, or in a file that is mapped. Dense rows are
+ * copied, or converted to f32; CSR rows are expanded to dense rows, so that kernels see one kind of
+ * slab.
+ *
+ * A file whose values were not looked at when it was opened has its rows looked at in fetch, each
+ * as it is wanted: nothing that is not finite comes into a slot. */
 #include <string.h>
 
+#include "cache/row_source.h"
 #include "cache/store.h"
 
 typedef struct memory_store {
     pr_store           head;
     const pr_features *features;
+    pri_row_source     source; /* dense */
 } memory_store;
 
 static void memory_free(pr_store *store)
@@ -21,22 +27,37 @@ static const pr_features *memory_direct(const pr_store *store)
 
 void pri_store_place_dense(const pr_features *x, const pri_place *place, size_t begin, size_t end)
 {
-    const pri_copy copy = {
-        .from       = (const char *)x->rows,
-        .from_bytes = x->ld * sizeof(float),
-        .to         = (char *)place->rows,
-        .to_bytes   = place->ld * sizeof(float),
-        .row_bytes  = x->num_cols * sizeof(float),
-        .write      = place->write,
-        .n          = place->n,
-        .ahead      = place->row_ahead,
-    };
-    pri_copy_of(place->isa, place->stores, place->prefetch_to)(&copy, begin, end);
+    const pri_row_source source = pri_row_source_of(x);
+    pri_row_source_place(&source, place, NULL, begin, end);
 }
 
 static void place_dense(const pr_store *store, const pri_place *place, size_t begin, size_t end)
 {
-    pri_store_place_dense(memory_direct(store), place, begin, end);
+    pri_row_source_place(&((const memory_store *)store)->source, place, NULL, begin, end);
+}
+
+/* Look at the rows of a plan. */
+static pr_status look_at_rows(const pr_store *store, pri_fetcher *fetcher, const pri_write *write,
+                              size_t n, pr_fetch_cost *cost)
+{
+    enum { LINE = 64, AHEAD = 4 };
+    pr_status             st     = PR_OK;
+    const memory_store   *own    = (const memory_store *)store;
+    const pri_row_source *source = &own->source;
+
+    (void)fetcher;
+    (void)cost; /* whether a page was read, the kernel knows */
+    for (size_t i = 0; i < n; i++) {
+        if (i + AHEAD < n) {
+            const char *far = source->rows + write[i + AHEAD].id * source->bytes;
+            for (size_t k = 0; k < own->features->file->row_bytes; k += LINE)
+                __builtin_prefetch(far + k);
+        }
+        if (pri_row_source_find_bad(source, write[i].id, write[i].id + 1) == write[i].id)
+            PR_TRY(pri_row_source_raise_bad(source, own->features->file, write[i].id));
+    }
+done:
+    return st;
 }
 
 void pri_store_place_csr(const pr_features *x, const pri_place *place, size_t begin, size_t end)
@@ -79,6 +100,39 @@ static const pri_store_calls csr_calls = {
     .free = memory_free, .place = place_csr, .direct = memory_direct, .ranges = memory_ranges
 };
 
+/* f32 rows of a file nobody looked at: kernels may not read them in place. */
+static const pri_store_calls unchecked_calls = {
+    .free   = memory_free,
+    .fetch  = look_at_rows,
+    .place  = place_dense,
+    .rows   = memory_direct,
+    .ranges = memory_ranges,
+    .no_direct =
+        "nobody looked at the values of their file when it was opened: use --feature-check open"
+};
+
+#define CONVERTED                                                                                  \
+    "they are not f32 and are converted as they move: use --cache.mode resident or packed"
+
+static const pri_store_calls converted_calls = {
+    .free = memory_free, .place = place_dense, .ranges = memory_ranges, .no_direct = CONVERTED
+};
+
+static const pri_store_calls converted_unchecked_calls = { .free      = memory_free,
+                                                           .fetch     = look_at_rows,
+                                                           .place     = place_dense,
+                                                           .ranges    = memory_ranges,
+                                                           .no_direct = CONVERTED };
+
+static const pri_store_calls *calls_of(const pr_features *x)
+{
+    const bool unchecked = x->file && !x->file->checked;
+
+    if (x->kind == PR_FEATURES_CSR) return &csr_calls;
+    if (x->rows) return unchecked ? &unchecked_calls : &dense_calls;
+    return unchecked ? &converted_unchecked_calls : &converted_calls;
+}
+
 pr_status pri_store_check_features(const pr_features *x)
 {
     pr_status st = PR_OK;
@@ -89,8 +143,9 @@ pr_status pri_store_check_features(const pr_features *x)
              x->num_rows, PR_MAX_NODES);
     PR_CHECK(x->num_cols >= 1, PR_E_ARG, "features have 0 columns, must have at least 1");
     if (x->kind == PR_FEATURES_DENSE) {
-        PR_CHECK(x->rows || x->num_rows == 0, PR_E_ARG, "dense features have no rows array");
-        PR_CHECK(x->ld >= x->num_cols, PR_E_ARG,
+        PR_CHECK(x->rows || x->file || x->num_rows == 0, PR_E_ARG,
+                 "dense features have no rows array, and no file");
+        PR_CHECK(!x->rows || x->ld >= x->num_cols, PR_E_ARG,
                  "features have %u columns but rows %zu elements apart", x->num_cols, x->ld);
     } else {
         PR_CHECK(x->indptr, PR_E_ARG, "csr features have no indptr array");
@@ -112,13 +167,16 @@ pr_status pr_store_memory(const pr_features *features, pr_store **out)
     *out = NULL;
     PR_CHECK(features, PR_E_ARG, "features is NULL");
     PR_TRY(pri_store_check_features(features));
+    const pri_row_source source = pri_row_source_of(features);
+    PR_CHECK(features->kind == PR_FEATURES_CSR || source.rows || features->num_rows == 0,
+             PR_E_UNSUPPORTED, "%s is not mapped: its rows can be read direct only",
+             features->file->path);
     PR_NEW(store, 1);
-    store->head = (pr_store){
-        .calls    = features->kind == PR_FEATURES_DENSE ? &dense_calls : &csr_calls,
-        .num_rows = features->num_rows,
-        .num_cols = features->num_cols,
-    };
+    store->head     = (pr_store){ .calls    = calls_of(features),
+                                  .num_rows = features->num_rows,
+                                  .num_cols = features->num_cols };
     store->features = features;
+    store->source   = source;
     *out            = &store->head;
 done:
     return st;

@@ -1,7 +1,10 @@
 /* store_sharded.c: making a store of shards, and reading it. Filling it is store_fill.c. */
+#include <packrat/loaders.h>
+
 #include <string.h>
 #include <unistd.h>
 
+#include "cache/row_source.h"
 #include "cache/sharded.h"
 #include "cache/shards.h"
 #include "cache/slab.h"
@@ -200,6 +203,26 @@ done:
     return st;
 }
 
+/* Look at all values of a file that nobody looked at: filling cannot fail. */
+static pr_status look_at_rows(const pr_features *x)
+{
+    enum { PIECE = 1024 };
+    pr_status            st     = PR_OK;
+    const pri_row_source source = pri_row_source_of(x);
+    pr_vid               bad    = x->num_rows;
+
+#pragma omp parallel for schedule(dynamic, 1) reduction(min : bad)
+    for (uint64_t begin = 0; begin < x->num_rows; begin += PIECE) {
+        const pr_vid end   = x->num_rows - begin < PIECE ? x->num_rows : (pr_vid)begin + PIECE;
+        const pr_vid found = pri_row_source_find_bad(&source, (pr_vid)begin, end);
+        if (found < end && found < bad) bad = found;
+        pri_row_source_let_go(x, (pr_vid)begin, end - (pr_vid)begin);
+    }
+    if (bad < x->num_rows) PR_TRY(pri_row_source_raise_bad(&source, x->file, bad));
+done:
+    return st;
+}
+
 /* Check what the caller gave; gives the rows at whose multiples shards begin. */
 static pr_status check(const pr_features *features, const pr_shards *shards, int mode,
                        uint64_t *unit)
@@ -209,6 +232,11 @@ static pr_status check(const pr_features *features, const pr_shards *shards, int
     *unit = 1;
     PR_CHECK(features, PR_E_ARG, "features is NULL");
     PR_TRY(pri_store_check_features(features));
+    PR_CHECK(features->kind == PR_FEATURES_CSR || features->rows || features->num_rows == 0,
+             PR_E_UNSUPPORTED,
+             "rows of format %s are not dealt to shards: copy them in one piece, or read them "
+             "direct",
+             pr_row_format_name(features->file ? features->file->format : PR_ROWS_F32));
     PR_CHECK(mode == PR_NUMA_AUTO || mode == PR_NUMA_STRICT || mode == PR_NUMA_OFF, PR_E_ARG,
              "NUMA mode is %d, must be 0, 1 or 2", mode);
     if (features->kind == PR_FEATURES_DENSE)
@@ -245,6 +273,7 @@ pr_status pr_store_sharded(const pr_features *features, const pr_shards *shards,
                               .ld       = pri_slab_ld(features->num_cols) };
     if (shards->of_row) PR_TRY(make_table(own, shards, topo));
     PR_TRY(map_all(own, &how));
+    if (features->file && !features->file->checked) PR_TRY(look_at_rows(features));
     PR_NEW(own->head.shards, 1);
     *own->head.shards = *shards;
     if (how.refused)

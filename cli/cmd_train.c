@@ -44,6 +44,17 @@ static void print_cache(const pr_train_setup *setup, const pr_train_result *r)
     printf("\n");
 }
 
+/* Print what the rows of a file cost. */
+static void print_disk(const pr_train_result *r)
+{
+    const double steps = (double)r->steps, reads = (double)r->reads_disk;
+
+    printf("disk        %.0f reads a step of %.1f KiB, %.1f MB in all", reads / steps,
+           (double)r->bytes_disk / reads / 1024, (double)r->bytes_disk * 1e-6);
+    if (r->reads_again) printf("; %llu asked for again", (unsigned long long)r->reads_again);
+    printf("\n");
+}
+
 /* Print how lanes shared the work and whether their memory is where it was meant to be. */
 static void print_lanes(const pr_train_result *r)
 {
@@ -75,6 +86,7 @@ static void print_figures(const pr_train_setup *setup, const pr_train_result *r)
     printf("step        %.3f ms in the median, %u thread%s%s\n", (double)r->step_ns_median * 1e-6,
            r->threads, r->threads == 1 ? "" : "s", r->pipelined ? ", pipelined" : "");
     print_cache(setup, r);
+    if (r->reads_disk) print_disk(r);
     if (r->lanes > 1) print_lanes(r);
 }
 
@@ -114,6 +126,9 @@ static int print_json(command_call *call, const pr_train_result *r, int exit_sta
     results_count(&out, "bytes_moved", r->bytes_moved);
     results_known(&out, "bytes_local", r->bytes_local);
     results_known(&out, "bytes_remote", r->bytes_remote);
+    results_count(&out, "bytes_disk", r->bytes_disk);
+    results_count(&out, "reads_disk", r->reads_disk);
+    results_count(&out, "reads_again", r->reads_again);
     results_real(&out, "inputs_repeated_per_step", r->inputs_repeated_per_step);
     results_count(&out, "pages_checked", r->pages_checked);
     results_count(&out, "pages_present", r->pages_present);

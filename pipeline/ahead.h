@@ -34,9 +34,11 @@ typedef struct pri_turn {
 
 /* What a lane spends in a step on getting batch and rows. */
 typedef struct pri_ahead_times {
-    int64_t wait_ns;    /* for batches and rows; in line: drawing and fetching them */
-    int64_t prepare_ns; /* the cache's decisions, for whichever step */
-    int64_t fetch_ns;   /* of this step's rows, wherever it ran; not part of the step */
+    int64_t       wait_ns;      /* for batches and rows; in line: drawing and fetching them */
+    int64_t       prepare_ns;   /* the cache's decisions, for whichever step */
+    int64_t       fetch_ns;     /* of this step's rows, wherever it ran; not part of the step */
+    int64_t       wait_rows_ns; /* of wait_ns: for rows */
+    pr_fetch_cost cost;         /* of this step's rows; zero for stores in memory */
 } pri_ahead_times;
 
 /* Give the widest window that a cache with these options can ask for. */

@@ -6,10 +6,11 @@
 struct pri_bring {
     pr_cache       *cache;
     const pri_team *team;
-    pri_worker     *worker;   /* NULL: in line */
-    bool            begun;    /* the next step in order is planned, and its fetch was posted */
-    pr_cache_plan   plan;     /* of that step */
-    int64_t         fetch_ns; /* of that step; the worker's until it is waited for */
+    pri_worker     *worker; /* NULL: in line */
+    bool            begun;  /* the next step in order is planned, and its fetch was posted */
+    pr_cache_plan   plan;   /* of that step */
+    int64_t       fetch_ns; /* of that step; the worker's until it is waited for, as its cost is */
+    pr_fetch_cost cost;
 };
 
 static pr_status fetch(void *argument)
@@ -19,6 +20,7 @@ static pr_status fetch(void *argument)
 
     const pr_status st = pr_cache_fetch(own->cache);
     own->fetch_ns      = pr_now_ns() - start;
+    pr_cache_fetch_cost(own->cache, &own->cost);
     return st;
 }
 
@@ -65,8 +67,10 @@ static pr_status finish(pri_bring *bring, pr_cache_plan *plan, pri_ahead_times *
     const int64_t   start = pr_now_ns();
     const pr_status st    = pri_worker_wait(bring->worker);
 
-    times->wait_ns += pr_now_ns() - start;
+    times->wait_rows_ns = pr_now_ns() - start;
+    times->wait_ns += times->wait_rows_ns;
     times->fetch_ns = bring->fetch_ns;
+    times->cost     = bring->cost;
     *plan           = bring->plan;
     bring->begun    = false;
     return st == PR_OK ? PR_OK : pri_error_restore(pri_worker_error(bring->worker));
@@ -91,6 +95,8 @@ pr_status pri_bring_rows(pri_lane *lane, const pri_turn *turn, pr_vids wanted, p
     times->fetch_ns = pr_now_ns() - prepared;
     times->prepare_ns += prepared - start;
     times->wait_ns += times->fetch_ns; /* done in line */
+    times->wait_rows_ns = times->fetch_ns;
+    pr_cache_fetch_cost(lane->cache, &times->cost);
     *plan = *made;
 done:
     return st;

@@ -5,6 +5,7 @@
 
 #include <math.h>
 
+#include "pipeline/exact_memory.h"
 #include "pipeline/runlog.h"
 #include "pipeline/session.h"
 
@@ -32,17 +33,34 @@ static pr_status run_pass(pri_lane *lane, void *argument)
     return st;
 }
 
+/* Say how far it is: rows that are done, each once a pass. */
+static void tell(const pri_exact_input *input, uint64_t done, uint64_t all, int64_t start)
+{
+    if (!input->hooks || !input->hooks->progress) return;
+    const pr_progress progress = { .stage        = input->phase == PR_PHASE_EVAL ? "eval" : "infer",
+                                   .epoch        = input->epoch,
+                                   .step         = done,
+                                   .steps        = all,
+                                   .loss         = (double)NAN,
+                                   .val_accuracy = (double)NAN,
+                                   .elapsed_ns   = pr_now_ns() - start };
+    input->hooks->progress(input->hooks->context, &progress);
+}
+
 /* Run all passes on all lanes. */
 static pr_status run_exact(pri_lane *const *lanes, uint32_t num_lanes, exact_job *job)
 {
     pr_status      st         = PR_OK;
     const uint32_t num_passes = pri_exact_num_passes(job[0].exact);
+    const uint64_t rows       = job[0].input->dataset->graph.num_nodes;
+    const int64_t  start      = pr_now_ns();
     void          *argument[PR_MAX_LANES];
 
     for (uint32_t i = 0; i < num_lanes; i++) argument[i] = &job[i];
     for (uint32_t pass = 0; pass < num_passes; pass++) {
         for (uint32_t i = 0; i < num_lanes; i++) job[i].pass = pass;
         PR_TRY(pri_lanes_run(lanes, num_lanes, run_pass, argument));
+        tell(job[0].input, (pass + 1) * rows, num_passes * rows, start);
     }
 done:
     return st;
@@ -57,21 +75,31 @@ static void log_exact(pr_steplog *log, pr_step *row, pri_lane *const *lanes, uin
     pr_vid            begin;
 
     row->inputs_repeated = twice;
-    for (uint32_t i = 0; i < num_lanes; i++)
-        partition[i] = (pr_step_partition){ .partition  = lanes[i]->index,
-                                            .numa_node  = lanes[i]->numa_node,
-                                            .num_inputs = pri_exact_rows(job[i].exact, i, &begin),
-                                            .rows_replicated = twice,
-                                            .bytes_bound     = PR_NULL_INT,
-                                            .lane_ns         = job[i].lane_ns };
+    for (uint32_t i = 0; i < num_lanes; i++) {
+        const pri_exact_io io = pri_exact_io_of(job[i].exact, i);
+        partition[i]          = (pr_step_partition){ .partition  = lanes[i]->index,
+                                                     .numa_node  = lanes[i]->numa_node,
+                                                     .num_inputs = pri_exact_rows(job[i].exact, i, &begin),
+                                                     .rows_replicated = twice,
+                                                     .bytes_bound     = PR_NULL_INT,
+                                                     .bytes_disk      = io.bytes_read,
+                                                     .reads_disk      = io.reads,
+                                                     .lane_ns         = job[i].lane_ns };
+        row->bytes_disk += io.bytes_read;
+        row->reads_disk += io.reads;
+    }
     pr_steplog_step(log, row, partition, num_lanes);
 }
 
-/* An exact pass reads every row of the store in place once, and every arc once a layer. */
-static pr_step exact_row(const pri_exact_input *input, const pri_nn_times *times, int64_t step_ns)
+/* An exact pass reads every row of the store in place once, or of a file as often as its plan says,
+ * and every arc once a layer. Its lanes wait while they read files and write them. */
+static pr_step exact_row(const exact_job *slowest, int64_t step_ns)
 {
-    const pr_dataset *dataset = input->dataset;
-    pr_model_shape    shape;
+    const pri_exact_input *input   = slowest->input;
+    const pri_nn_times    *times   = &slowest->times;
+    const int64_t          disk_ns = pri_exact_io_of(slowest->exact, slowest->part).disk_ns;
+    const pr_dataset      *dataset = input->dataset;
+    pr_model_shape         shape;
 
     pr_model_describe(input->model, &shape);
     const uint64_t rows = dataset->graph.num_nodes;
@@ -88,9 +116,12 @@ static pr_step exact_row(const pri_exact_input *input, const pri_nn_times *times
         .mode         = "off",
         .path         = "direct",
         .policy       = "none",
+        .disk_ns      = disk_ns,
+        .wait_ns      = disk_ns,
+        .wait_rows_ns = disk_ns,
         .aggregate_ns = times->aggregate_ns,
         .gemm_ns      = times->gemm_ns,
-        .other_ns     = step_ns - times->aggregate_ns - times->gemm_ns,
+        .other_ns     = step_ns - times->aggregate_ns - times->gemm_ns - disk_ns,
         .step_ns      = step_ns,
         .loss         = (double)NAN,
         .num_correct  = PR_NULL_INT,
@@ -100,15 +131,13 @@ static pr_step exact_row(const pri_exact_input *input, const pri_nn_times *times
     };
 }
 
-/* Take the slowest lane's times: the others waited for it. */
-static pri_nn_times slowest_of(const exact_job *job, uint32_t num_lanes)
+/* Give the slowest lane's job: the others waited for it. */
+static const exact_job *slowest_of(const exact_job *job, uint32_t num_lanes)
 {
-    pri_nn_times most = job[0].times;
+    const exact_job *most = job;
 
-    for (uint32_t i = 1; i < num_lanes; i++) {
-        const pri_nn_times *t = &job[i].times;
-        if (t->gemm_ns + t->aggregate_ns > most.gemm_ns + most.aggregate_ns) most = *t;
-    }
+    for (uint32_t i = 1; i < num_lanes; i++)
+        if (job[i].lane_ns > most->lane_ns) most = &job[i];
     return most;
 }
 
@@ -119,11 +148,12 @@ pr_status pri_evaluate_exact(pri_lane *const *lanes, uint32_t num_lanes,
     pr_status         st    = PR_OK;
     pri_exact        *exact = NULL;
     const pr_dataset *data  = input->dataset;
+    pri_exact_limits  none  = { 0 };
     exact_job         job[PR_MAX_LANES];
 
     const int64_t start = pr_now_ns();
-    PR_TRY(
-        pri_exact_create(input->model, &data->graph, &data->features, logits, num_lanes, &exact));
+    PR_TRY(pri_exact_create_within(input->model, &data->graph, &data->features, logits, num_lanes,
+                                   input->limits ? input->limits : &none, &exact));
     for (uint32_t i = 0; i < num_lanes; i++)
         job[i] = (exact_job){ .input = input, .exact = exact, .part = i };
     PR_TRY(run_exact(lanes, num_lanes, job));
@@ -132,8 +162,7 @@ pr_status pri_evaluate_exact(pri_lane *const *lanes, uint32_t num_lanes,
         scored = pri_metrics_of(logits, data->num_classes, data->labels, input->scored);
     if (metrics) *metrics = scored;
     if (log) {
-        const pri_nn_times times = slowest_of(job, num_lanes);
-        pr_step            row   = exact_row(input, &times, pr_now_ns() - start);
+        pr_step row = exact_row(slowest_of(job, num_lanes), pr_now_ns() - start);
         if (input->scored.n) {
             row.loss        = scored.loss;
             row.num_correct = (int64_t)scored.num_correct;
@@ -214,6 +243,8 @@ pr_status pr_evaluate(const pr_eval_setup *setup, const pr_hooks *hooks, pr_eval
     pr_vids     nodes;
     pri_metrics metrics;
 
+    pri_exact_limits limits;
+
     *result =
         (pr_eval_result){ .loss = (double)NAN, .accuracy = (double)NAN, .micro_f1 = (double)NAN };
     const int64_t start = pr_now_ns();
@@ -223,13 +254,17 @@ pr_status pr_evaluate(const pr_eval_setup *setup, const pr_hooks *hooks, pr_eval
     const pr_option_group own = { &pr_eval_option_table, (void *)(uintptr_t)&setup->eval };
     PR_TRY(pri_session_log(&session, "eval", setup->eval.log, own, &log));
     if (log) result->run = pr_steplog_run(log);
-    PR_NEW(logits, (size_t)session.dataset->graph.num_nodes * session.dataset->num_classes);
+    const size_t count = (size_t)session.dataset->graph.num_nodes * session.dataset->num_classes;
+    PR_NEW(logits, count);
+    PR_TRY(pri_exact_memory_limits(&session, count * sizeof *logits, 0, &limits));
     const pri_exact_input input = { .phase       = PR_PHASE_EVAL,
                                     .dataset     = session.dataset,
                                     .model       = session.model,
                                     .scored      = nodes,
                                     .num_answers = nodes.n,
-                                    .stop        = hooks ? hooks->stop : NULL };
+                                    .stop        = hooks ? hooks->stop : NULL,
+                                    .limits      = &limits,
+                                    .hooks       = hooks };
     PR_TRY(pri_evaluate_exact(&session.lane, 1, &input, logits, &metrics, log));
     result->num_nodes    = nodes.n;
     result->loss         = metrics.loss;

@@ -4,6 +4,7 @@
 
 #include <packrat/loaders.h>
 #include <packrat/log.h>
+#include <packrat/pipeline.h>
 
 #include "pipeline/lane.h"
 #include "pipeline/metrics.h"
@@ -17,8 +18,9 @@
  *   scored   nodes the row's loss and num_correct speak of; n = 0: none
  *   answers  nodes the pass is for: its num_seeds
  *   logits   out [num_nodes, num_classes]
- *   metrics  out, of `scored`; may be NULL
- *   log      may be NULL
+ *   limits   memory and temporary files; NULL: half of the machine's, in the usual directory
+ *   hooks    whose progress is told after each pass how many rows are done, of all passes; may be
+ * NULL metrics  out, of `scored`; may be NULL log      may be NULL
  */
 typedef struct pri_exact_input {
     pr_phase            phase;
@@ -29,6 +31,9 @@ typedef struct pri_exact_input {
     pr_vids             scored;
     uint64_t            num_answers;
     const volatile int *stop;
+
+    const pri_exact_limits *limits;
+    const pr_hooks         *hooks;
 } pri_exact_input;
 
 pr_status pri_evaluate_exact(pri_lane *const *lanes, uint32_t num_lanes,

@@ -108,6 +108,13 @@ static pr_status open_tape(pri_lane *lane, const pri_lane_kit *kit)
                            &lane->tape);
 }
 
+/* Let a thread that the cache starts use all CPUs of the lane: it would have inherited the one of
+ * the team's master, which computes. */
+static void attend(void *team)
+{
+    pri_team_attend(team, 1);
+}
+
 static pr_status equip(pri_lane *lane, void *argument)
 {
     pr_status           st      = PR_OK;
@@ -118,13 +125,16 @@ static pr_status equip(pri_lane *lane, void *argument)
     const pr_graph *graph = kit->graph_copy ? &lane->graph.graph : kit->graph;
     PR_TRY(pr_sampler_create(graph, kit->fanout, kit->sampling, kit->seed, kit->max_seeds, threads,
                              &lane->sampler));
-    const pr_cache_setup cache = { .options    = &kit->cache,
-                                   .stores     = &kit->store,
-                                   .num_planes = 1,
-                                   .max_wanted = pr_sampler_max_inputs(lane->sampler),
-                                   .tuning     = kit->tuning,
-                                   .scores     = kit->scores,
-                                   .numa_node  = lane->numa_node };
+    const pr_cache_setup cache = { .options       = &kit->cache,
+                                   .stores        = &kit->store,
+                                   .num_planes    = 1,
+                                   .max_wanted    = pr_sampler_max_inputs(lane->sampler),
+                                   .tuning        = kit->tuning,
+                                   .scores        = kit->scores,
+                                   .numa_node     = lane->numa_node,
+                                   .io            = kit->io,
+                                   .thread_begins = attend,
+                                   .context       = lane->team };
     PR_TRY(pr_cache_open(&cache, &lane->cache));
     const pri_ahead_setup ahead = { .sampler      = lane->sampler,
                                     .cache        = lane->cache,

@@ -1,7 +1,8 @@
 /* lane.h: everything one NUMA node needs to work alone: a thread that masters a pinned team, and
  * the sampler, batches drawn ahead, cache partition and tape it works with. Work is posted to a
  * lane's thread, so that memory is first touched, and OpenMP pools are kept, where they are used.
- * Pipelined, a lane has two more threads: one draws batches, one fetches rows that are slow. */
+ * Pipelined, a lane has two more threads: one draws batches, one fetches rows that are slow. Where
+ * rows stay in their file, the cache has threads that read it. */
 #ifndef PIPELINE_LANE_H
 #define PIPELINE_LANE_H
 
@@ -54,6 +55,7 @@ typedef struct pri_lane_kit {
     const pr_model           *model;
     pr_cache_options          cache;  /* of this lane */
     const pr_tuning          *tuning; /* NULL: defaults */
+    const pr_io_options      *io;     /* how rows of a file are read; NULL: defaults */
     const uint32_t           *scores; /* [num_nodes] for policy static, else NULL; read here only */
     uint64_t                  seed;
     uint32_t                  max_seeds;       /* of the lane's lot of a step */

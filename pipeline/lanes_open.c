@@ -143,6 +143,7 @@ pr_status pri_lanes_equip(pri_trainer *t)
                                  .model      = t->model,
                                  .cache      = cache_of(t, i),
                                  .tuning     = &t->tuned.tuning,
+                                 .io         = &setup->io,
                                  .scores     = scores,
                                  .seed       = setup->train.seed,
                                  .max_seeds  = pri_split_most(&t->rule, i, setup->train.batch_size),
@@ -192,6 +193,19 @@ static void say_refusals(const pri_trainer *t)
     pr_steplog_note(t->log, text);
 }
 
+/* How rows of a file are read is known once it was tried. */
+static void note_io(const pri_trainer *t)
+{
+    const char *io = pr_cache_io(t->lane[0]->cache);
+    char        text[PR_TEXT_BYTES];
+
+    if (!io[0]) return;
+    snprintf(text, sizeof text, "rows are read from %.512s as they are needed: %s",
+             t->dataset->features.file->path, io);
+    pr_diag(PR_DEBUG, "%s", text);
+    pr_steplog_note(t->log, text);
+}
+
 void pri_lanes_say(const pri_trainer *t)
 {
     const pr_placement       *placement = &t->placing.placement;
@@ -201,6 +215,7 @@ void pri_lanes_say(const pri_trainer *t)
     pr_steplog_note(t->log, t->plan.why);
     if (t->num_lanes > 1) pr_steplog_note(t->log, t->placing.parts_why);
     say_refusals(t);
+    note_io(t);
     if (placement->why[0]) {
         pr_diag(placement->fits ? PR_INFO : PR_WARN, "%s", placement->why);
         pr_steplog_note(t->log, placement->why);

@@ -131,7 +131,8 @@ static bool may_shard(const draft *w)
     const bool placed = pr_topo_num_nodes(w->topo) > 1 && w->plan.lane[0].numa_node >= 0;
 
     if (w->plan.num_lanes < 2 && !placed) return false;
-    if (w->setup->cache.store == PR_STORE_IN_PLACE) return false;
+    const int store = w->setup->cache.store;
+    if (store == PR_STORE_IN_PLACE || store == PR_STORE_DIRECT) return false;
     return w->setup->cache.mode != PR_CACHE_OFF || !w->out->of_row;
 }
 
@@ -181,7 +182,7 @@ static pr_status measure_lanes(const draft *w, pr_demand *d)
     if (cache.rows) cache.rows = (uint64_t)ceil((double)cache.rows * part);
     if (cache.bytes) cache.bytes = (uint64_t)ceil((double)cache.bytes * part);
     pri_cache_measure(&cache, w->data->features.num_rows, w->data->features.num_cols,
-                      bounds.max_inputs, &bytes);
+                      bounds.max_inputs, NULL, &bytes);
     /* One room for each batch that may be drawn ahead, the one in work, and one out of order. */
     const uint64_t rooms           = (uint64_t)pri_ahead_depth(&cache) + 2;
     const uint64_t inputs          = expected_inputs(w, seeds, bounds.max_inputs);

@@ -7,6 +7,7 @@
 
 #include "base/outfile.h"
 #include "pipeline/evaluate.h"
+#include "pipeline/exact_memory.h"
 #include "pipeline/nodefile.h"
 #include "pipeline/runlog.h"
 #include "pipeline/session.h"
@@ -19,20 +20,18 @@ static bool ends_with(const char *text, const char *end)
     return n >= k && !strcmp(text + n - k, end);
 }
 
-/* Read --nodes into a new list, or list all nodes. Duplicates are answered as often as asked. */
+/* Read --nodes into a new list; NULL are all nodes in order. Duplicates are answered as often as
+ * asked. */
 static pr_status read_nodes(const char *path, pr_vid num_nodes, pr_vid **out, size_t *n)
 {
-    pr_status st  = PR_OK;
-    pr_vid   *ids = NULL;
-
     *out = NULL;
-    if (path[0]) return pri_nodes_read(path, num_nodes, out, n);
-    PR_NEW(ids, num_nodes);
-    for (pr_vid v = 0; v < num_nodes; v++) ids[v] = v;
     *n   = num_nodes;
-    *out = ids;
-done:
-    return st;
+    return path[0] ? pri_nodes_read(path, num_nodes, out, n) : PR_OK;
+}
+
+static pr_vid node_at(const pr_vid *ids, size_t i)
+{
+    return ids ? ids[i] : (pr_vid)i;
 }
 
 static pr_status write_csv(const char *path, int output, const float *logits, uint32_t classes,
@@ -50,8 +49,8 @@ static pr_status write_csv(const char *path, int output, const float *logits, ui
             fprintf(file.stream, ",%s_%u", output == OUTPUT_LOGITS ? "logit" : "probability", c);
     fputc('\n', file.stream);
     for (size_t i = 0; i < n; i++) {
-        const float *row = logits + (size_t)ids[i] * classes;
-        fprintf(file.stream, "%u", ids[i]);
+        const float *row = logits + (size_t)node_at(ids, i) * classes;
+        fprintf(file.stream, "%u", node_at(ids, i));
         if (output == OUTPUT_CLASS)
             fprintf(file.stream, ",%u", pri_argmax_row(row, classes));
         else
@@ -75,8 +74,10 @@ static pr_status write_npy(const char *path, int output, const float *logits, ui
     if (output == OUTPUT_CLASS) {
         PR_NEW(class_of, n);
         for (size_t i = 0; i < n; i++)
-            class_of[i] = pri_argmax_row(logits + (size_t)ids[i] * classes, classes);
+            class_of[i] = pri_argmax_row(logits + (size_t)node_at(ids, i) * classes, classes);
         PR_TRY(pr_npy_write(path, PR_I64, 1, shape, class_of));
+    } else if (!ids) {
+        PR_TRY(pr_npy_write(path, PR_F32, 2, shape, logits));
     } else {
         PR_NEW(rows, n * classes);
         for (size_t i = 0; i < n; i++)
@@ -89,20 +90,36 @@ done:
     return st;
 }
 
+/* Give what the answers take beside logits while they are written. */
+static uint64_t answer_bytes(const pr_infer_options *options, uint32_t classes, uint64_t n)
+{
+    if (ends_with(options->out, ".csv")) return 0;
+    if (options->output == OUTPUT_CLASS) return n * sizeof(int64_t);
+    return options->nodes[0] ? n * classes * sizeof(float) : 0;
+}
+
 static pr_status predict(const pr_infer_setup *setup, const pr_hooks *hooks,
                          const pri_session *session, pr_steplog *log, float *logits,
                          uint32_t classes, uint64_t num_answers)
 {
+    pr_status        st = PR_OK;
+    pri_exact_limits limits;
+    const uint64_t   count = (uint64_t)session->dataset->graph.num_nodes * classes;
+    const uint64_t   later = answer_bytes(&setup->infer, classes, num_answers);
+
+    PR_TRY(pri_exact_memory_limits(session, count * sizeof *logits, later, &limits));
     const pri_exact_input input = { .phase       = PR_PHASE_INFER,
                                     .dataset     = session->dataset,
                                     .model       = session->model,
                                     .num_answers = num_answers,
-                                    .stop        = hooks ? hooks->stop : NULL };
-
-    const pr_status st = pri_evaluate_exact(&session->lane, 1, &input, logits, NULL, log);
-    if (st == PR_OK && setup->infer.output == OUTPUT_PROBABILITIES)
+                                    .stop        = hooks ? hooks->stop : NULL,
+                                    .limits      = &limits,
+                                    .hooks       = hooks };
+    PR_TRY(pri_evaluate_exact(&session->lane, 1, &input, logits, NULL, log));
+    if (setup->infer.output == OUTPUT_PROBABILITIES)
         for (pr_vid v = 0; v < session->dataset->graph.num_nodes; v++)
             pri_softmax_row(logits + (size_t)v * classes, classes);
+done:
     return st;
 }
 

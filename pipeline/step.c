@@ -114,6 +114,7 @@ static void add_known(int64_t *sum, int64_t value)
 static void add_counts(pr_step *row, const lane_part *part)
 {
     const pr_cache_plan *plan = &part->plan;
+    const pr_fetch_cost *cost = &part->ahead.cost;
 
     row->num_inputs += plan->num_wanted;
     row->num_edges += part->batch.num_edges;
@@ -128,6 +129,11 @@ static void add_counts(pr_step *row, const lane_part *part)
     row->rows_first += plan->rows_first;
     row->bytes_moved += plan->bytes_moved;
     row->bytes_gather += plan->bytes_gather;
+    row->bytes_disk += cost->bytes;
+    row->reads_disk += cost->reads;
+    row->reads_again += cost->reads_again;
+    row->rows_disk += cost->rows;
+    row->rows_early += cost->rows_early;
     add_known(&row->bytes_bound, plan->bytes_bound);
     add_known(&row->bytes_local, plan->bytes_local);
     add_known(&row->bytes_remote, plan->bytes_remote);
@@ -146,6 +152,7 @@ static void take_times(pr_step *row, const lane_part *part)
     row->backward_ns  = part->times.backward_ns;
     row->sample_ns    = part->batch.sample_ns;
     row->fetch_ns     = part->ahead.fetch_ns;
+    row->wait_rows_ns = part->ahead.wait_rows_ns;
 }
 
 static void fill_partition(pr_step_partition *out, const pri_lane *lane, const lane_part *part)
@@ -163,6 +170,8 @@ static void fill_partition(pr_step_partition *out, const pri_lane *lane, const l
         .bytes_bound     = part->plan.bytes_bound,
         .bytes_local     = part->plan.bytes_local,
         .bytes_remote    = part->plan.bytes_remote,
+        .bytes_disk      = part->ahead.cost.bytes,
+        .reads_disk      = part->ahead.cost.reads,
         .prepare_ns      = part->ahead.prepare_ns,
         .place_ns        = part->place_ns,
         .fetch_ns        = part->ahead.fetch_ns,
@@ -252,6 +261,7 @@ pr_status pri_step_run(pri_lane *const *lanes, uint32_t num_lanes, const pri_ste
         fill_partition(&partition[i], lanes[i], &part[i]);
         if (part[i].lane_ns > part[slowest].lane_ns) slowest = i;
         if (part[i].times.update_ns > row->update_ns) row->update_ns = part[i].times.update_ns;
+        if (part[i].ahead.cost.disk_ns > row->disk_ns) row->disk_ns = part[i].ahead.cost.disk_ns;
     }
     take_times(row, &part[slowest]);
     row->loss     = input->seeds.n ? row->loss / (double)input->seeds.n : (double)NAN;

@@ -109,6 +109,13 @@ static void add_locality(course *c, const pr_step *row)
     c->steps_counted++;
 }
 
+static void add_disk(pr_train_result *result, const pr_step *row)
+{
+    result->bytes_disk += row->bytes_disk;
+    result->reads_disk += row->reads_disk;
+    result->reads_again += row->reads_again;
+}
+
 /* Ask the kernel where memory is, unless it was asked at this step. */
 static pr_status verify(course *c)
 {
@@ -145,6 +152,7 @@ static pr_status train_step(course *c, uint32_t epoch)
     c->rows_hit += row.rows_hit;
     c->rows_direct += row.rows_direct;
     add_locality(c, &row);
+    add_disk(c->result, &row);
     c->epoch_loss += row.loss * (double)row.num_seeds;
     c->epoch_seeds += row.num_seeds;
     c->epoch_correct += (uint64_t)row.num_correct;

@@ -5,7 +5,7 @@
 
 #include "pipeline/ahead.h"
 
-enum { SEED = 5, CLASSES = BENCH_CLASSES };
+enum { SEED = BENCH_SEED, CLASSES = BENCH_CLASSES };
 
 bench_world bench_world_new(pr_vid num_nodes, uint32_t degree, uint32_t num_cols)
 {
@@ -17,11 +17,12 @@ bench_world bench_world_new(pr_vid num_nodes, uint32_t degree, uint32_t num_cols
     float       *rows     = bench_new((size_t)num_nodes * num_cols, sizeof *rows);
     pr_vid      *seeds    = bench_new(num_nodes, sizeof *seeds);
 
-    w.labels = bench_new(num_nodes, sizeof *w.labels);
+    int32_t *labels = bench_new(num_nodes, sizeof *labels);
+
     for (pr_vid v = 0; v < num_nodes; v++) {
         indptr[v + 1] = indptr[v] + degree;
         seeds[v]      = v;
-        w.labels[v]   = (int32_t)bench_draw_below(&state, CLASSES);
+        labels[v]     = (int32_t)bench_draw_below(&state, CLASSES);
     }
     for (size_t e = 0; e < num_arcs; e++) indices[e] = bench_draw_below(&state, num_nodes);
     for (size_t i = 0; i < (size_t)num_nodes * num_cols; i++)
@@ -31,9 +32,12 @@ bench_world bench_world_new(pr_vid num_nodes, uint32_t degree, uint32_t num_cols
     };
     w.features =
         (pr_features){ .num_rows = num_nodes, .num_cols = num_cols, .rows = rows, .ld = num_cols };
-    w.seeds = (pr_vids){ seeds, num_nodes };
+    w.seeds       = (pr_vids){ seeds, num_nodes };
+    w.labels      = labels;
+    w.num_classes = CLASSES;
     BENCH_TRY(pr_topo_discover(&w.topo));
     w.owned[0] = indptr, w.owned[1] = indices, w.owned[2] = rows, w.owned[3] = seeds;
+    w.owned[4] = labels;
     return w;
 }
 
@@ -41,8 +45,7 @@ void bench_world_free(bench_world *world)
 {
     pr_topo_free(world->topo);
     pr_store_free(world->store);
-    free(world->labels);
-    for (int i = 0; i < 4; i++) free(world->owned[i]);
+    for (int i = 0; i < 5; i++) free(world->owned[i]);
 }
 
 void bench_run_machine(const bench_world *world, uint32_t threads, uint32_t lanes, pr_plan *out)
@@ -83,13 +86,13 @@ static pr_status fill_shards(pri_lane *lane, void *argument)
 }
 
 /* Copy the rows, each lane its own; unless the world has a store for all. */
-static void open_store(bench_run *run)
+static void open_store(bench_run *run, const bench_run_plan *plan)
 {
     const bench_world *w = run->world;
     void              *argument[PR_MAX_LANES];
 
     run->store = NULL;
-    if (w->store) return;
+    if (plan->store || w->store) return;
     BENCH_TRY(pr_store_sharded(&w->features, &run->shards, w->topo, PR_NUMA_AUTO, &run->store));
     for (uint32_t i = 0; i < run->machine.num_lanes; i++) argument[i] = run->store;
     BENCH_TRY(pri_lanes_run(run->lane, run->machine.num_lanes, fill_shards, argument));
@@ -104,17 +107,19 @@ static void open_lanes(bench_run *run, const bench_run_plan *plan, const pr_cach
 
     for (uint32_t i = 0; i < num; i++)
         BENCH_TRY(pri_lane_create(w->topo, &run->machine, i, mode, &run->lane[i]));
-    open_store(run);
+    open_store(run, plan);
     if (plan->slow) run->slow = slow_store_of(w->store);
     for (uint32_t i = 0; i < num; i++)
         kit[i] = (pri_lane_kit){ .graph     = &w->graph,
                                  .fanout    = &run->fanout,
                                  .sampling  = plan->sampling,
-                                 .store     = plan->slow ? &run->slow.head
-                                              : w->store ? w->store
-                                                         : run->store,
+                                 .store     = plan->slow    ? &run->slow.head
+                                              : plan->store ? plan->store
+                                              : w->store    ? w->store
+                                                            : run->store,
                                  .model     = run->model,
                                  .cache     = *cache,
+                                 .io        = plan->io,
                                  .seed      = SEED,
                                  .max_seeds = pri_split_most(&run->rule, i, plan->batch),
                                  .pipelined = plan->pipelined };
@@ -131,6 +136,7 @@ void bench_run_open(bench_run *run, const bench_run_plan *plan)
                                        { &pr_optimizer_option_table, &run->optimizer } };
 
     pr_options_init(groups, 3);
+    if (plan->cache) cache = *plan->cache;
     if (plan->cache_factor > 0) cache.factor = plan->cache_factor;
     model.hidden   = plan->hidden;
     run->world     = w;
@@ -140,14 +146,14 @@ void bench_run_open(bench_run *run, const bench_run_plan *plan)
     BENCH_TRY(pr_fanout_parse(plan->fanout, 0, &run->fanout));
     bench_run_machine(w, plan->threads, plan->lanes, &run->machine);
     deal_rows(run, plan->batch);
-    BENCH_TRY(pr_model_create(&model, run->fanout.num_layers, w->features.num_cols, CLASSES, SEED,
-                              &run->model));
+    BENCH_TRY(pr_model_create(&model, run->fanout.num_layers, w->features.num_cols, w->num_classes,
+                              SEED, &run->model));
     const pri_seeds_plan seeds = {
         .order      = { .kind = PR_ORDER_RANDOM, .nodes = w->seeds, .seed = SEED },
         .echo       = { 1, 1 },
         .batch_size = plan->batch,
         .num_steps  = plan->num_steps,
-        .max_ahead  = pri_ahead_depth(&cache),
+        .max_ahead  = pri_ahead_depth(&cache) + plan->max_ahead,
         .split      = run->split,
     };
     BENCH_TRY(pri_seeds_open(&seeds, &run->seeds));

@@ -6,17 +6,19 @@
 #include "bench/support/bench.h"
 #include "pipeline/step.h"
 
-enum { BENCH_CLASSES = 16 };
+enum { BENCH_CLASSES = 16, BENCH_SEED = 5 }; /* seed: of seeds, draws, weights and dropout */
 
-/* Arcs, features and labels at random; every vertex is a seed. */
+/* What runs train on: arcs, features and labels at random, every vertex a seed; or a dataset's
+ * (bench/disk/data.h). */
 typedef struct bench_world {
-    pr_graph    graph;
-    pr_features features;
-    int32_t    *labels;
-    pr_vids     seeds;
-    pr_store   *store; /* for all runs; NULL: each makes its own copy */
-    pr_topo    *topo;
-    void       *owned[4];
+    pr_graph       graph;
+    pr_features    features;
+    const int32_t *labels;
+    uint32_t       num_classes;
+    pr_vids        seeds;
+    pr_store      *store; /* for all runs; NULL: each makes its own copy */
+    pr_topo       *topo;
+    void          *owned[5];
 } bench_world;
 
 bench_world bench_world_new(pr_vid num_nodes, uint32_t degree, uint32_t num_cols);
@@ -29,11 +31,15 @@ typedef struct bench_run_plan {
     uint32_t                  hidden, batch;
     uint32_t                  threads, lanes; /* threads of all lanes; 0 lanes: one, over the
                                                  whole machine */
-    double   cache_factor;                    /* 0: the default */
-    uint64_t num_steps;
-    bool     pipelined;
-    bool     slow; /* rows come from a slow store (run->slow), one
-                      lane only */
+    double                  cache_factor;     /* 0: the default */
+    const pr_cache_options *cache;            /* NULL: the defaults, with cache_factor */
+    const pr_io_options    *io;               /* NULL: the defaults */
+    const pr_store         *store;            /* NULL: the world's, or a copy */
+    uint32_t                max_ahead;        /* steps whose seeds are kept beside the window's */
+    uint64_t                num_steps;
+    bool                    pipelined;
+    bool                    slow; /* rows come from a slow store (run->slow), one
+                                     lane only */
 } bench_run_plan;
 
 typedef struct bench_run {

@@ -403,11 +403,11 @@ typedef struct pr_cache_stats {
 } pr_cache_stats;
 void pr_cache_statistics(const pr_cache *cache, pr_cache_stats *out);
 
-/* Say what the cache runs with: {"isa", "stores", "row_ahead", ..., "huge_pages"}; NULL when out of
- * memory. huge_pages is what the kernel has given to the slab so far, read back: bytes. */
+/* Say what the cache runs with: {"isa", "stores", "row_ahead", ..., "huge_pages"}, and "io" where
+ * rows of a file are read; NULL when out of memory. huge_pages is what the kernel has given to the slab so far, read back: bytes. */
 pr_json *pr_cache_describe(const pr_cache *cache);
 
-/* Append the memory a cache holds: slab of each plane, index, policy. */
+/* Append the memory a cache holds: slab of each plane, staging, index, policy. */
 void pr_cache_ranges(const pr_cache *cache, pr_ranges *ranges);
 
 /* Count the rows of this cache's slab that one of the others, over the same store, holds too. No

@@ -180,6 +180,7 @@ typedef struct pr_step {
     int64_t     bytes_local, bytes_remote; /* PR_NULL_INT when not known */
     uint64_t    bytes_disk, reads_disk, reads_again, rows_disk, rows_early; /* pr_fetch_cost */
     int64_t     disk_ns;
+    int64_t     wait_rows_ns;         /* of wait_ns, for rows; not for batches */
     const char *mode, *path, *policy; /* literals */
     uint32_t    lookahead;
     int64_t     wait_ns, prepare_ns, place_ns, aggregate_ns, gemm_ns, backward_ns, update_ns;

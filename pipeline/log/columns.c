@@ -11,6 +11,7 @@
 #define LANE(member, kind)  #member, PRI_COLUMN_##kind, offsetof(pri_lane_record, member)
 #define PLACE(member, kind) #member, PRI_COLUMN_##kind, offsetof(pr_placement_row, member)
 #define NOTE(member, kind)  #member, PRI_COLUMN_##kind, offsetof(pri_note_record, member)
+#define FORE(member, kind)  #member, PRI_COLUMN_##kind, offsetof(pr_forecast_row, member)
 
 static const pri_column step_columns[] = {
     { STEP(phase, PHASE) },         { STEP(step, U64) },           { STEP(epoch, U32) },
@@ -20,7 +21,9 @@ static const pri_column step_columns[] = {
     { STEP(rows_victim, U64) },     { STEP(rows_compacted, U64) }, { STEP(rows_moved, U64) },
     { STEP(rows_first, U64) },      { STEP(bytes_moved, U64) },    { STEP(bytes_bound, I64) },
     { STEP(bytes_gather, U64) },    { STEP(bytes_local, I64) },    { STEP(bytes_remote, I64) },
-    { STEP(bytes_disk, U64) },      { STEP(mode, TEXT) },          { STEP(path, TEXT) },
+    { STEP(bytes_disk, U64) },      { STEP(reads_disk, U64) },     { STEP(reads_again, U64) },
+    { STEP(rows_disk, U64) },       { STEP(rows_early, U64) },     { STEP(disk_ns, I64) },
+    { STEP(wait_rows_ns, I64) },    { STEP(mode, TEXT) },          { STEP(path, TEXT) },
     { STEP(policy, TEXT) },         { STEP(lookahead, U32) },      { STEP(wait_ns, I64) },
     { STEP(prepare_ns, I64) },      { STEP(place_ns, I64) },       { STEP(aggregate_ns, I64) },
     { STEP(gemm_ns, I64) },         { STEP(backward_ns, I64) },    { STEP(update_ns, I64) },
@@ -46,6 +49,7 @@ static const pri_column partition_columns[] = {
     { PART(bytes_local, I64) },
     { PART(bytes_remote, I64) },
     { PART(bytes_disk, U64) },
+    { PART(reads_disk, U64) },
     { PART(prepare_ns, I64) },
     { PART(place_ns, I64) },
     { PART(fetch_ns, I64) },
@@ -70,6 +74,13 @@ static const pri_column placement_columns[] = {
 
 static const pri_column note_columns[] = { { NOTE(note, U64) }, { NOTE(text, TEXT) } };
 
+static const pri_column forecast_columns[] = {
+    { FORE(item, TEXT) },
+    { FORE(unit, TEXT) },
+    { FORE(predicted, REAL) },
+    { FORE(outcome, REAL) },
+};
+
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
 
 const pri_columns pri_step_columns      = { "step", step_columns, COUNT_OF(step_columns), false };
@@ -80,6 +91,8 @@ const pri_columns pri_lane_columns      = { "lane", lane_columns, COUNT_OF(lane_
 const pri_columns pri_placement_columns = { "placement", placement_columns,
                                             COUNT_OF(placement_columns), true };
 const pri_columns pri_note_columns      = { "note", note_columns, COUNT_OF(note_columns), false };
+const pri_columns pri_forecast_columns = { "forecast", forecast_columns, COUNT_OF(forecast_columns),
+                                           true };
 
 const char *pri_phase_name(pr_phase phase)
 {

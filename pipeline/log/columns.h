@@ -60,6 +60,7 @@ extern const pri_columns pri_epoch_columns;     /* of pr_epoch */
 extern const pri_columns pri_lane_columns;      /* of pri_lane_record */
 extern const pri_columns pri_placement_columns; /* of pr_placement_row */
 extern const pri_columns pri_note_columns;      /* of pri_note_record */
+extern const pri_columns pri_forecast_columns;  /* of pr_forecast_row */
 
 /* Prepare INSERT INTO table (run, ...); parameter 1 is the run. */
 pr_status pri_columns_prepare(const pri_columns *columns, sqlite3 *db, const char *path,

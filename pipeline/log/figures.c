@@ -84,6 +84,31 @@ static const pri_table_column bottleneck_columns[] = {
     { "sentence", "bottleneck", 0, false, PRI_SHOW_ALWAYS },
 };
 
+static const pri_table_column disk_columns[] = {
+    { "sentence", "in short", 0, false, PRI_SHOW_ALWAYS },
+    { "phase", "phase", 0, false, PRI_SHOW_NEVER },
+    { "is_limit", "is the limit", 0, false, PRI_SHOW_NEVER },
+    { "rows_per_step", "rows read/step", 1, false, PRI_SHOW_ALWAYS },
+    { "reads_per_step", "reads/step", 1, false, PRI_SHOW_ALWAYS },
+    { "mb_per_step", "MB read/step", 3, false, PRI_SHOW_ALWAYS },
+    { "rows_per_read", "rows/read", 2, false, PRI_SHOW_ALWAYS },
+    { "bytes_per_read", "bytes/read", 0, false, PRI_SHOW_ALWAYS },
+    { "reads_per_s", "reads/s while steps ran", 0, false, PRI_SHOW_ALWAYS },
+    { "mb_per_s", "MB/s while steps ran", 1, false, PRI_SHOW_ALWAYS },
+    { "reads_per_s_reading", "reads/s while reading", 0, false, PRI_SHOW_KNOWN },
+    { "waited_percent", "waited for rows, of the step (%)", 1, false, PRI_SHOW_ALWAYS },
+    { "early_percent", "rows that came early (%)", 1, false, PRI_SHOW_KNOWN },
+    { "reads_again", "reads asked for again", 0, false, PRI_SHOW_ALWAYS },
+};
+
+static const pri_table_column forecast_columns[] = {
+    { "item", "what", 0, false, PRI_SHOW_ALWAYS },
+    { "unit", "unit", 0, false, PRI_SHOW_ALWAYS },
+    { "predicted", "predicted", 2, false, PRI_SHOW_ALWAYS },
+    { "outcome", "outcome", 2, false, PRI_SHOW_ALWAYS },
+    { "percent", "outcome, % of predicted", 1, false, PRI_SHOW_KNOWN },
+};
+
 static const pri_table_column row_columns[] = {
     { "phase", "phase", 0, false, PRI_SHOW_VARIED },
     { "mode", "mode", 0, false, PRI_SHOW_ALWAYS },
@@ -226,9 +251,10 @@ static const char header_sql[] =
     "   'dropout', 'optimizer', 'feature-norm', 'sampler', 'kappa', 'kappa-form', 'cache-bias',"
     "   'order', 'order.file', 'order.buffer', 'order.mix', 'echo', 'echo.pool', 'patience',"
     "   'cache.mode', 'cache.rows', 'cache.bytes', 'cache.factor', 'cache.policy', 'cache.rank',"
+    "   'cache.store', 'memory',"
     "   'lookahead', 'pipeline', 'eval', 'numa', 'threads', 'lanes', 'shards', 'shards.file',"
-    "   'graph-copies') AND NOT (key = 'lanes' AND atom = 0)"
-    "   AND NOT (key IN ('shards', 'graph-copies') AND atom = 'auto')),"
+    "   'graph-copies') AND NOT (key IN ('lanes', 'memory') AND atom = 0)"
+    "   AND NOT (key IN ('shards', 'graph-copies', 'cache.store') AND atom = 'auto')),"
     " v.host, v.cpu, v.numa_nodes, v.threads, (" TUNING "),"
     " (SELECT group_concat(key || ' ' || atom, ', ') FROM json_each(CASE WHEN"
     "   json_valid(r.versions) THEN r.versions ELSE '{}' END)),"
@@ -264,6 +290,16 @@ static const char stage_sql[] =
 static const char bottleneck_sql[] =
     "SELECT phase, stage, ms_per_step, percent, bottleneck FROM v_bottleneck"
     " WHERE run = ?1 ORDER BY " PHASE_ORDER " LIMIT 1";
+
+/* Of the phase the run is about, too: exact passes read the whole file from one end to the other.
+ */
+static const char disk_sql[] =
+    "SELECT sentence, phase, is_limit, rows_per_step, reads_per_step, mb_per_step, rows_per_read,"
+    " bytes_per_read, reads_per_s, mb_per_s, reads_per_s_reading, waited_percent, early_percent,"
+    " reads_again FROM v_disk WHERE run = ?1 ORDER BY " PHASE_ORDER " LIMIT 1";
+
+static const char forecast_sql[] =
+    "SELECT item, unit, predicted, outcome, percent FROM v_forecast WHERE run = ?1";
 
 static const char row_sql[] = "SELECT phase, " PRI_ONE_OF("mode") ", " PRI_ONE_OF(
     "policy") ","
@@ -364,6 +400,11 @@ const pri_table_spec pri_report_tables[PRI_NUM_REPORT_TABLES] = {
           "ran, and may overlap the step.",
           ROWS, stage_sql, stage_columns),
     TABLE("bottleneck", "what holds a step up", NULL, SINGLE, bottleneck_sql, bottleneck_columns),
+    TABLE(
+        "disk", "what was read from disk",
+        "While steps ran: over all of their time; while reading: over the time in which some read "
+        "was in flight.",
+        SINGLE, disk_sql, disk_columns),
     TABLE("rows", "rows per step",
           "Wanted = hit + added + bypassed + direct; moved counts every row written to the slab.",
           ROWS, row_sql, row_columns),
@@ -371,6 +412,9 @@ const pri_table_spec pri_report_tables[PRI_NUM_REPORT_TABLES] = {
           "Bound: the least a packed slab can move (other modes have none). Gather: what copying "
           "every batch anew would move.",
           ROWS, byte_sql, byte_columns),
+    TABLE("forecast", "predicted, and what came of it",
+          "Predicted before the first step, from batches drawn beforehand; -: not known.", ROWS,
+          forecast_sql, forecast_columns),
     TABLE("partitions", "cache partitions", NULL, ROWS, partition_sql, partition_columns),
     TABLE_OF("lanes", "lanes", "Read back from the kernel when the run began.", ROWS, true,
              lane_sql, lane_columns),

@@ -57,6 +57,12 @@ static const char step_sql[] =
     "    bytes_local    INTEGER,\n"
     "    bytes_remote   INTEGER,\n"
     "    bytes_disk     INTEGER NOT NULL,\n"
+    "    reads_disk     INTEGER NOT NULL DEFAULT 0,\n"
+    "    reads_again    INTEGER NOT NULL DEFAULT 0,\n"
+    "    rows_disk      INTEGER NOT NULL DEFAULT 0,\n"
+    "    rows_early     INTEGER NOT NULL DEFAULT 0,\n"
+    "    disk_ns        INTEGER,\n"
+    "    wait_rows_ns   INTEGER,\n"
     "    mode           TEXT,\n"
     "    path           TEXT,\n"
     "    policy         TEXT,\n"
@@ -98,6 +104,7 @@ static const char step_sql[] =
     "    bytes_local     INTEGER,\n"                                                               \
     "    bytes_remote    INTEGER,\n"                                                               \
     "    bytes_disk      INTEGER NOT NULL,\n"                                                      \
+    "    reads_disk      INTEGER NOT NULL DEFAULT 0,\n"                                            \
     "    prepare_ns      INTEGER,\n"                                                               \
     "    place_ns        INTEGER,\n"                                                               \
     "    fetch_ns        INTEGER,\n"                                                               \
@@ -197,14 +204,30 @@ static const char tune_sql[] = "CREATE TABLE tune (\n" TUNE_COLUMNS;
     "    PRIMARY KEY (run, note)\n"                                                                \
     ") WITHOUT ROWID"
 
+/* In the order in which rows were written last, which a report keeps: so with a rowid. */
+#define FORECAST_COLUMNS                                                                           \
+    "    run       INTEGER NOT NULL REFERENCES run (id) ON DELETE CASCADE,\n"                      \
+    "    item      TEXT NOT NULL,\n"                                                               \
+    "    unit      TEXT NOT NULL,\n"                                                               \
+    "    predicted REAL,\n"                                                                        \
+    "    outcome   REAL,\n"                                                                        \
+    "    PRIMARY KEY (run, item)\n"                                                                \
+    ")"
+
 static const char lane_sql[]      = "CREATE TABLE lane (\n" LANE_COLUMNS;
 static const char placement_sql[] = "CREATE TABLE placement (\n" PLACEMENT_COLUMNS;
 static const char note_sql[]      = "CREATE TABLE note (\n" NOTE_COLUMNS;
+static const char forecast_sql[]  = "CREATE TABLE forecast (\n" FORECAST_COLUMNS;
 
 static const char *const table_sql[] = {
     meta_sql,  run_sql,  step_sql, step_partition_sql, request_sql, epoch_sql,
-    bench_sql, tune_sql, lane_sql, placement_sql,      note_sql,
+    bench_sql, tune_sql, lane_sql, placement_sql,      note_sql,    forecast_sql,
 };
+
+/* What version 5 added to tables that were there. */
+#define STEP_OF_5                                                                                  \
+    "0 AS reads_disk, 0 AS reads_again, 0 AS rows_disk, 0 AS rows_early, NULL AS disk_ns,"         \
+    " NULL AS wait_rows_ns"
 
 /* Versions before 4 wrote 0 rows_replicated whatever there were: with several partitions that means
  * not counted. Columns by name, for a table of another order. */
@@ -212,7 +235,8 @@ static const char *const table_sql[] = {
     "SELECT run, phase, step, partition, numa_node, num_inputs, rows_hit, rows_added,"             \
     " rows_bypassed, rows_victim, CASE WHEN run IN (SELECT run FROM main.step_partition"           \
     " WHERE partition > 0) THEN NULL ELSE rows_replicated END AS rows_replicated,"                 \
-    " bytes_moved, bytes_bound, bytes_local, bytes_remote, bytes_disk, prepare_ns, place_ns,"      \
+    " bytes_moved, bytes_bound, bytes_local, bytes_remote, bytes_disk, 0 AS reads_disk,"           \
+    " prepare_ns, place_ns,"                                                                       \
     " fetch_ns, lane_ns FROM main.step_partition"
 
 int pri_schema_version(sqlite3 *db, int64_t *version)
@@ -334,6 +358,32 @@ done:
     return st;
 }
 
+/* Bring tables of versions before 5 to it: step_partition only of version 4, that of older ones was
+ * made anew. */
+static pr_status upgrade_to_5(sqlite3 *db, const char *path, int64_t version)
+{
+    static const char *const added[] = { "reads_disk INTEGER NOT NULL DEFAULT 0",
+                                         "reads_again INTEGER NOT NULL DEFAULT 0",
+                                         "rows_disk INTEGER NOT NULL DEFAULT 0",
+                                         "rows_early INTEGER NOT NULL DEFAULT 0",
+                                         "disk_ns INTEGER",
+                                         "wait_rows_ns INTEGER" };
+    pr_status                st      = PR_OK;
+    char                     sql[160];
+
+    for (size_t i = 0; i < sizeof added / sizeof *added; i++) {
+        snprintf(sql, sizeof sql, "ALTER TABLE step ADD COLUMN %s", added[i]);
+        PR_TRY(pri_db_run(db, path, sql));
+    }
+    if (version == 4)
+        PR_TRY(pri_db_run(db, path,
+                          "ALTER TABLE step_partition ADD COLUMN"
+                          " reads_disk INTEGER NOT NULL DEFAULT 0"));
+    PR_TRY(pri_db_run(db, path, forecast_sql));
+done:
+    return st;
+}
+
 /* Change what the version lacks. Our views are made anew, all of them, and those that somebody else
  * added stay. */
 static pr_status upgrade_from(sqlite3 *db, const char *path, int64_t version)
@@ -350,6 +400,7 @@ static pr_status upgrade_from(sqlite3 *db, const char *path, int64_t version)
         PR_TRY(pri_db_run(db, path, tune_sql));
     }
     if (version < 4) PR_TRY(upgrade_to_4(db, path));
+    if (version < 5) PR_TRY(upgrade_to_5(db, path, version));
     for (size_t i = 0; i < PRI_NUM_VIEWS; i++) PR_TRY(create_view(db, path, "VIEW", &pri_views[i]));
     snprintf(sql, sizeof sql,
              "UPDATE meta SET value = '%d' WHERE key = 'schema_version'; PRAGMA user_version = %d",
@@ -376,9 +427,9 @@ done:
 
 pr_status pri_schema_check_tables(sqlite3 *db, const char *path, int64_t version)
 {
-    static const char *const tables[] = { "run",  "step", "step_partition", "epoch",
-                                          "tune", "lane", "placement",      "note" };
-    const size_t             num      = version < 2 ? 4 : version < 4 ? 5 : 8;
+    static const char *const tables[] = { "run",  "step",      "step_partition", "epoch",   "tune",
+                                          "lane", "placement", "note",           "forecast" };
+    const size_t             num      = version < 2 ? 4 : version < 4 ? 5 : version < 5 ? 8 : 9;
     pr_status                st       = PR_OK;
 
     for (size_t i = 0; i < num; i++) {
@@ -403,13 +454,20 @@ pr_status pri_schema_temporary_views(sqlite3 *db, const char *path, int64_t vers
     if (version < 2) PR_TRY(pri_db_run(db, path, "CREATE TEMP TABLE tune (\n" TUNE_COLUMNS));
     if (version < 4) {
         PR_TRY(pri_db_run(db, path,
-                          "CREATE TEMP VIEW step AS SELECT *, NULL AS inputs_repeated"
+                          "CREATE TEMP VIEW step AS SELECT *, NULL AS inputs_repeated, " STEP_OF_5
                           " FROM main.step;"
                           " CREATE TEMP VIEW step_partition AS " PARTITIONS_OF_OLD));
         PR_TRY(pri_db_run(db, path, "CREATE TEMP TABLE lane (\n" LANE_COLUMNS));
         PR_TRY(pri_db_run(db, path, "CREATE TEMP TABLE placement (\n" PLACEMENT_COLUMNS));
         PR_TRY(pri_db_run(db, path, "CREATE TEMP TABLE note (\n" NOTE_COLUMNS));
+    } else if (version < 5) {
+        PR_TRY(pri_db_run(db, path,
+                          "CREATE TEMP VIEW step AS SELECT *, " STEP_OF_5 " FROM main.step;"
+                          " CREATE TEMP VIEW step_partition AS SELECT *, 0 AS reads_disk"
+                          " FROM main.step_partition"));
     }
+    if (version < 5)
+        PR_TRY(pri_db_run(db, path, "CREATE TEMP TABLE forecast (\n" FORECAST_COLUMNS));
     for (size_t i = 0; i < PRI_NUM_VIEWS; i++)
         PR_TRY(create_view(db, path, "TEMP VIEW", &pri_views[i]));
 done:

@@ -42,6 +42,7 @@ typedef enum record_kind {
     RECORD_LANE, /* its text follows */
     RECORD_PLACEMENT,
     RECORD_NOTE, /* its text follows */
+    RECORD_FORECAST,
     NUM_KINDS,
     RECORD_TEXT = NUM_KINDS /* a piece of the text of the record before; no row of its own */
 } record_kind;
@@ -56,6 +57,7 @@ typedef struct record {
         pri_lane_record      lane;
         pr_placement_row     placement;
         pri_note_record      note;
+        pr_forecast_row      forecast;
         char                 text[sizeof(pr_step)]; /* ends with a 0, or fills the record */
     } as;
 } record;
@@ -69,6 +71,7 @@ static const pri_columns *const columns_of[NUM_KINDS] = {
     [RECORD_STEP] = &pri_step_columns,           [RECORD_PARTITION] = &pri_partition_columns,
     [RECORD_EPOCH] = &pri_epoch_columns,         [RECORD_LANE] = &pri_lane_columns,
     [RECORD_PLACEMENT] = &pri_placement_columns, [RECORD_NOTE] = &pri_note_columns,
+    [RECORD_FORECAST] = &pri_forecast_columns,
 };
 
 struct pr_steplog {
@@ -472,6 +475,17 @@ void pr_steplog_placement(pr_steplog *log, const pr_placement_row *row)
     r->kind         = RECORD_PLACEMENT;
     r->followers    = 0;
     r->as.placement = *row;
+    pri_ring_publish(log->ring, 1);
+}
+
+void pr_steplog_forecast(pr_steplog *log, const pr_forecast_row *row)
+{
+    if (!log) return;
+    wait_for_room(log, 1);
+    record *r      = pri_ring_next(log->ring, 0);
+    r->kind        = RECORD_FORECAST;
+    r->followers   = 0;
+    r->as.forecast = *row;
     pri_ring_publish(log->ring, 1);
 }
 

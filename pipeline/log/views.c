@@ -235,15 +235,57 @@ static const char v_compare[] =
     "    LEFT JOIN (" STEP_MEDIAN ") AS step\n"
     "        ON step.run = t.run AND step.phase = t.phase";
 
-/* What a step is held up by. A lane that is fed by threads beside it and still waits a tenth of its
- * time is faster than they are: the one with more work is it. In line, drawing and fetching are
- * stages like the others (wait is their sum), and the largest of all is it. */
+/* Sums of a run's phase, and who holds its steps up. A lane that is fed by threads beside it and
+ * still waits a tenth of its time is faster than they are: the one with more work is it. In line,
+ * drawing and fetching are stages like the others (wait is their sum), and the largest of all is
+ * it. Rows of a file are read while other things are done: what counts is how long a lane waited
+ * for them. */
+#define FED                                                                                        \
+    "SELECT *,\n"                                                                                  \
+    "        CASE most WHEN backward THEN 'backward' WHEN gemm THEN 'gemm'\n"                      \
+    "            WHEN aggregate THEN 'aggregate' WHEN place THEN 'place'\n"                        \
+    "            WHEN prepare THEN 'prepare' WHEN updating THEN 'update' ELSE 'other' END\n"       \
+    "            AS stage,\n"                                                                      \
+    "        CASE WHEN pipelined THEN wait >= 0.1 * step ELSE work > most END AS held\n"           \
+    "    FROM (SELECT *,\n"                                                                        \
+    "            CASE WHEN reads = 0 THEN max(sample, fetch) WHEN 2 * awaited > wait\n"            \
+    "                THEN awaited ELSE sample END AS work,\n"                                      \
+    "            CASE WHEN reads = 0 AND fetch > sample THEN 'fetch'\n"                            \
+    "                WHEN reads > 0 AND 2 * awaited > wait THEN 'disk' ELSE 'sampling' END\n"      \
+    "                AS feeder\n"                                                                  \
+    "        FROM (SELECT s.run, s.phase, count(*) AS steps, sum(step_ns) AS step,\n"              \
+    "                coalesce(sum(wait_ns), 0) AS wait, coalesce(sum(sample_ns), 0) AS sample,\n"  \
+    "                coalesce(sum(fetch_ns), 0) AS fetch,\n"                                       \
+    "                coalesce(sum(wait_rows_ns), 0) AS awaited,\n"                                 \
+    "                sum(reads_disk) AS reads, sum(bytes_disk) AS bytes,\n"                        \
+    "                sum(rows_disk) AS rows, sum(rows_early) AS early,\n"                          \
+    "                sum(reads_again) AS again, sum(disk_ns) AS busy,\n"                           \
+    "                max(coalesce(sum(prepare_ns), 0), coalesce(sum(place_ns), 0),\n"              \
+    "                    coalesce(sum(aggregate_ns), 0), coalesce(sum(gemm_ns), 0),\n"             \
+    "                    coalesce(sum(backward_ns), 0), coalesce(sum(update_ns), 0),\n"            \
+    "                    coalesce(sum(other_ns), 0)) AS most,\n"                                   \
+    "                sum(prepare_ns) AS prepare, sum(place_ns) AS place,\n"                        \
+    "                sum(aggregate_ns) AS aggregate, sum(gemm_ns) AS gemm,\n"                      \
+    "                sum(backward_ns) AS backward, sum(update_ns) AS updating,\n"                  \
+    "                (SELECT CASE WHEN json_valid(r.options)\n"                                    \
+    "                    THEN coalesce(json_extract(r.options, '$.pipeline') = 'on', 0)\n"         \
+    "                    ELSE 0 END FROM run AS r WHERE r.id = s.run) AS pipelined\n"              \
+    "            FROM step AS s GROUP BY s.run, s.phase HAVING sum(step_ns) > 0))"
+
+/* What the disk did, in words; of FED. */
+#define DISK_WORDS                                                                                 \
+    "printf('steps waited %.0f %% of their time for rows; %,d reads/s of %.1f KiB, %.0f MB/s;'\n"  \
+    "        || ' %.0f %% of rows came early', 100.0 * awaited / step,\n"                          \
+    "        CAST(round(1e9 * reads / step, -2) AS INTEGER), bytes / 1024.0 / reads,\n"            \
+    "        1e3 * bytes / step, 100.0 * early / max(rows, 1))"
+
 static const char v_bottleneck[] =
     "SELECT run, phase, pipelined, CASE WHEN held THEN feeder ELSE stage END AS stage,\n"
     "    CASE WHEN held THEN work ELSE most END / 1e6 / steps AS ms_per_step,\n"
-    "    100.0 * CASE WHEN NOT held THEN most WHEN pipelined THEN wait ELSE work END / step\n"
-    "        AS percent,\n"
-    "    CASE WHEN held AND pipelined\n"
+    "    100.0 * CASE WHEN NOT held THEN most WHEN pipelined AND reads = 0 THEN wait ELSE work\n"
+    "        END / step AS percent,\n"
+    "    CASE WHEN held AND feeder = 'disk' THEN 'disk: ' || " DISK_WORDS "\n"
+    "        WHEN held AND pipelined\n"
     "        THEN printf('%s (%.2f ms a step of work, the lane waited %.0f %% of the step for "
     "it)',\n"
     "            feeder, work / 1e6 / steps, 100.0 * wait / step)\n"
@@ -256,31 +298,34 @@ static const char v_bottleneck[] =
     "            CASE WHEN pipelined\n"
     "                THEN printf('; the lane waited %.0f %%', 100.0 * wait / step) ELSE '' END)\n"
     "        END AS bottleneck\n"
-    "FROM (SELECT *,\n"
-    "        CASE most WHEN backward THEN 'backward' WHEN gemm THEN 'gemm'\n"
-    "            WHEN aggregate THEN 'aggregate' WHEN place THEN 'place'\n"
-    "            WHEN prepare THEN 'prepare' WHEN updating THEN 'update' ELSE 'other' END AS "
-    "stage,\n"
-    "        CASE WHEN pipelined THEN wait >= 0.1 * step ELSE work > most END AS held\n"
-    "    FROM (SELECT *,\n"
-    "            max(prepare, place, aggregate, gemm, backward, updating, other) AS most,\n"
-    "            max(sample, fetch) AS work,\n"
-    "            CASE WHEN fetch > sample THEN 'fetch' ELSE 'sampling' END AS feeder\n"
-    "        FROM (SELECT s.run, s.phase, count(*) AS steps, sum(step_ns) AS step,\n"
-    "                coalesce(sum(wait_ns), 0) AS wait, coalesce(sum(sample_ns), 0) AS sample,\n"
-    "                coalesce(sum(fetch_ns), 0) AS fetch,\n"
-    "                coalesce(sum(prepare_ns), 0) AS prepare,\n"
-    "                coalesce(sum(place_ns), 0) AS place,\n"
-    "                coalesce(sum(aggregate_ns), 0) AS aggregate,\n"
-    "                coalesce(sum(gemm_ns), 0) AS gemm,\n"
-    "                coalesce(sum(backward_ns), 0) AS backward,\n"
-    "                coalesce(sum(update_ns), 0) AS updating,\n"
-    "                coalesce(sum(other_ns), 0) AS other,\n"
-    "                (SELECT CASE WHEN json_valid(r.options)\n"
-    "                    THEN coalesce(json_extract(r.options, '$.pipeline') = 'on', 0) ELSE 0 "
-    "END\n"
-    "                    FROM run AS r WHERE r.id = s.run) AS pipelined\n"
-    "            FROM step AS s GROUP BY s.run, s.phase HAVING sum(step_ns) > 0)))";
+    "FROM (" FED ")";
+
+/* What was read from files, of phases that read any. While steps ran: over all of their time; while
+ * reading: over the time in which some read was in flight, where reads of several steps may
+ * overlap. */
+static const char v_disk[] =
+    "SELECT run, phase, steps, 1.0 * rows / steps AS rows_per_step,\n"
+    "    1.0 * reads / steps AS reads_per_step, bytes / 1e6 / steps AS mb_per_step,\n"
+    "    1.0 * rows / reads AS rows_per_read, 1.0 * bytes / reads AS bytes_per_read,\n"
+    "    1e9 * reads / step AS reads_per_s, 1e3 * bytes / step AS mb_per_s,\n"
+    "    1e9 * reads / nullif(busy, 0) AS reads_per_s_reading,\n"
+    "    100.0 * awaited / step AS waited_percent, 100.0 * early / nullif(rows, 0)\n"
+    "        AS early_percent, again AS reads_again,\n"
+    "    held AND feeder = 'disk' AS is_limit,\n"
+    "    CASE WHEN held AND feeder = 'disk' THEN 'the disk is the limit: '\n"
+    "        ELSE 'the disk is not the limit: ' END || " DISK_WORDS "\n"
+    "        || CASE WHEN again > 0 THEN printf('; %,d reads were asked for again', again)\n"
+    "        ELSE '' END AS sentence\n"
+    "FROM (" FED ") WHERE reads > 0";
+
+/* In units that people read. */
+static const char v_forecast[] =
+    "SELECT run, item, CASE unit WHEN 'bytes' THEN 'MB' WHEN 'ns' THEN 'ms' ELSE unit END AS "
+    "unit,\n"
+    "    predicted / scale AS predicted, outcome / scale AS outcome,\n"
+    "    100.0 * outcome / nullif(predicted, 0) AS percent\n"
+    "FROM (SELECT *, rowid AS place, CASE unit WHEN 'bytes' THEN 1e6 WHEN 'ns' THEN 1e6 ELSE 1.0\n"
+    "    END AS scale FROM forecast) ORDER BY run, place";
 
 const pri_view pri_views[PRI_NUM_VIEWS] = {
     { "v_run", v_run },
@@ -293,4 +338,6 @@ const pri_view pri_views[PRI_NUM_VIEWS] = {
     { "v_bottleneck", v_bottleneck },
     { "v_locality_time", v_locality_time },
     { "v_placement", v_placement },
+    { "v_disk", v_disk },
+    { "v_forecast", v_forecast },
 };

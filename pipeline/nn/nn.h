@@ -111,7 +111,8 @@ pr_status pri_nn_infer_exact(const pr_model *model, const pr_graph *graph,
 
 /* The same on several lanes: the vertices are cut into parts, and the work into passes. All parts
  * of a pass may run at once, each on a thread with a team; the next pass begins when all are done.
- * Vertices do not depend on how they are cut but for the rounding of GEMMs. */
+ * Vertices do not depend on how they are cut but for the rounding of GEMMs. Rows that are only in a
+ * file are read from there in ranges (pri_rows_read). */
 typedef struct pri_exact pri_exact;
 
 pr_status pri_exact_create(const pr_model *model, const pr_graph *graph,
@@ -120,23 +121,39 @@ pr_status pri_exact_create(const pr_model *model, const pr_graph *graph,
 
 /* How much memory an exact pass may take. Layer outputs that do not fit go to temporary files, in
  * panels of columns: means over neighbours are taken a panel at a time, so that what is read at
- * random is in memory, and files are read and written from one end to the other. */
+ * random is in memory, and files are read and written from one end to the other (exact_plan.c). */
 typedef struct pri_exact_limits {
-    uint64_t    memory_bytes; /* besides logits and graph; 0: half of the machine's */
-    const char *spill_dir; /* where temporary files go; they have no name, and end with the run */
+    uint64_t memory_bytes; /* besides logits and graph, features in memory and what oneDNN keeps;
+                              rows in a mapped file count where they are read in place; 0: half of
+                              the machine's */
+    const char *spill_dir; /* where temporary files go; they have no name, and end with the run.
+                              NULL or "": $TMPDIR, else /var/tmp */
 } pri_exact_limits;
 
-/* The same within limits. PR_E_NOMEM names the least memory that works. */
+/* The same within limits. PR_E_NOMEM names the least memory that works; PR_E_IO directory and bytes
+ * when temporary files would not fit there. */
 pr_status pri_exact_create_within(const pr_model *model, const pr_graph *graph,
                                   const pr_features *features, float *logits, uint32_t num_parts,
                                   const pri_exact_limits *limits, pri_exact **out);
 
 /* Give what exact inference takes for a model of this shape without limit, at least, and what it
- * would write to files with `memory_bytes`; any may be NULL. */
-void pri_exact_measure(const pr_model_shape *shape, pr_vid num_nodes, bool sparse,
-                       uint32_t num_parts, uint64_t memory_bytes, uint64_t *most, uint64_t *least,
-                       uint64_t *spill);
-void pri_exact_free(pri_exact *exact); /* NULL is fine */
+ * writes to temporary files with `memory_bytes` (0 as in limits; less than the least counts as
+ * that); any may be NULL. UINT64_MAX: more than can be counted. */
+void pri_exact_measure(const pr_model_shape *shape, const pr_features *features, uint32_t num_parts,
+                       uint64_t memory_bytes, uint64_t *most, uint64_t *least, uint64_t *spill);
+void pri_exact_free(pri_exact *exact); /* NULL is fine; removes temporary files */
+
+/* What passes read from files of features and layer outputs, and wrote to the latter. */
+typedef struct pri_exact_io {
+    uint64_t bytes_read, bytes_written, reads;
+    int64_t  disk_ns; /* spent in reading and writing */
+} pri_exact_io;
+
+/* Give what a part did so far; not while it runs. */
+pri_exact_io pri_exact_io_of(const pri_exact *exact, uint32_t part);
+
+/* Give the bytes of memory it takes, and of all temporary files. */
+uint64_t pri_exact_memory(const pri_exact *exact, uint64_t *spill_bytes);
 
 uint32_t pri_exact_num_passes(const pri_exact *exact); /* 0 for a graph without vertices */
 

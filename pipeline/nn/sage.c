@@ -36,8 +36,8 @@ void pri_sage_forward_sparse(const pri_sage *sage, const pri_sparse *inputs, flo
     const pri_sparse      self  = head(inputs, sage->block->num_dst);
     const int64_t         begin = pr_now_ns();
 
-    pri_sparse_multiply(inputs, w->w + w->in * w->out, NULL, z, ldz, w->out);
-    pri_sparse_multiply(&self, w->w, w->b, t->y, t->ldy, w->out);
+    pri_sparse_multiply(inputs, w->w + w->in * w->out, w->out, NULL, z, ldz, w->out);
+    pri_sparse_multiply(&self, w->w, w->out, w->b, t->y, t->ldy, w->out);
     const int64_t middle = pr_now_ns();
     pri_aggregate_add(&lists, &rows, t->y, t->ldy, sage->relu);
     times->gemm_ns += middle - begin;

@@ -27,11 +27,11 @@ static uint64_t num_terms(const pri_sparse *rows)
     return rows->num * (x->indptr[x->num_rows] / (x->num_rows + UINT64_C(1)) + 1);
 }
 
-void pri_sparse_multiply(const pri_sparse *rows, const float *w, const float *bias, float *z,
-                         size_t ldz, size_t cols)
+void pri_sparse_multiply(const pri_sparse *rows, const float *w, size_t ldw, const float *bias,
+                         float *z, size_t ldz, size_t cols)
 {
     const pr_features *x       = rows->x;
-    const pri_rows     weights = { .at = w, .ld = cols, .cols = cols };
+    const pri_rows     weights = { .at = w, .ld = ldw, .cols = cols };
     const uint64_t     nnz     = x->indptr[x->num_rows];
     const bool         spread  = pri_worth_team(num_terms(rows) * cols, PRI_SUM_PS);
     const uint32_t task = pri_task_size(rows->num, omp_get_max_threads(), LEAST_TASK, MOST_TASK);

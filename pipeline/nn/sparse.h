@@ -16,13 +16,13 @@ typedef struct pri_sparse {
 
 /* Z [num, cols] = bias + X[rows] W.
  *
- *   w      [num_cols of X, cols], ld = cols
+ *   w      [num_cols of X, cols], ldw
  *   bias   [cols], or NULL for zero
  *   z      overwritten
  *
  * Cannot fail. O(non-zeros * cols). */
-void pri_sparse_multiply(const pri_sparse *rows, const float *w, const float *bias, float *z,
-                         size_t ldz, size_t cols);
+void pri_sparse_multiply(const pri_sparse *rows, const float *w, size_t ldw, const float *bias,
+                         float *z, size_t ldz, size_t cols);
 
 /* DW [num_cols of X, cols] = X[rows]^T DZ, where DZ is [num, cols]; ld of DW is cols. Rows are
  * added in order, each thread to its own columns. Cannot fail. */

@@ -96,6 +96,7 @@ static inline void fixture_partitions(const pr_step *s, pr_step_partition *parts
             .bytes_local   = (int64_t)PART((uint64_t)s->bytes_local),
             .bytes_remote  = (int64_t)PART((uint64_t)s->bytes_remote),
             .bytes_disk    = PART(s->bytes_disk),
+            .reads_disk    = PART(s->reads_disk),
             .prepare_ns    = s->prepare_ns,
             .place_ns      = s->place_ns,
             .fetch_ns      = s->fetch_ns,
@@ -172,22 +173,32 @@ static inline const char *sql_text(sqlite3 *db, const char *sql)
     return text;
 }
 
-/* Give a log, made by this program, the shape it would have from one of schema version 1, 2 or 3:
- * the tables and columns that came later go, with what they held. Views are stand-ins. */
+/* Give a log, made by this program, the shape it would have from one of schema version 1, 2, 3 or
+ * 4: the tables and columns that came later go, with what they held. Views are stand-ins. */
 static inline void fixture_age(const char *path, int version)
 {
-    static const char *const views[] = { "v_run",          "v_stage_share",   "v_bytes",
-                                         "v_locality",     "v_slowest_steps", "v_compare",
-                                         "v_tradeoff",     "v_bottleneck",    "v_placement",
-                                         "v_locality_time" };
+    static const char *const views[] = { "v_run",           "v_stage_share",   "v_bytes",
+                                         "v_locality",      "v_slowest_steps", "v_compare",
+                                         "v_tradeoff",      "v_bottleneck",    "v_placement",
+                                         "v_locality_time", "v_disk",          "v_forecast" };
+    static const char *const added[] = { "reads_disk", "reads_again", "rows_disk",
+                                         "rows_early", "disk_ns",     "wait_rows_ns" };
+    const int                num     = version < 3 ? 6 : version < 4 ? 8 : 10; /* of the views */
     sqlite3                 *db      = sql_open(path);
     char                     sql[200];
 
-    for (int i = 0; i < 10; i++) {
+    for (int i = 0; i < 12; i++) {
         snprintf(sql, sizeof sql, "DROP VIEW %s", views[i]);
         sql_run(db, sql);
     }
-    sql_run(db, "DROP TABLE lane; DROP TABLE placement; DROP TABLE note;"
+    sql_run(db, "DROP TABLE forecast; ALTER TABLE step_partition DROP COLUMN reads_disk");
+    for (int i = 0; i < 6; i++) {
+        snprintf(sql, sizeof sql, "ALTER TABLE step DROP COLUMN %s", added[i]);
+        sql_run(db, sql);
+    }
+    if (version < 4)
+        sql_run(db,
+                "DROP TABLE lane; DROP TABLE placement; DROP TABLE note;"
                 "ALTER TABLE step DROP COLUMN inputs_repeated;"
                 "CREATE TEMP TABLE kept AS SELECT * FROM step_partition;"
                 "UPDATE kept SET rows_replicated = 0; DROP TABLE step_partition;"
@@ -207,7 +218,7 @@ static inline void fixture_age(const char *path, int version)
                     " INTEGER NOT NULL, name TEXT NOT NULL, value REAL, unit TEXT NOT NULL,"
                     " measured_at INTEGER NOT NULL, versions TEXT,"
                     " PRIMARY KEY (host, row_bytes, threads, name)) WITHOUT ROWID");
-    for (int i = 0; i < (version < 3 ? 6 : 8); i++) {
+    for (int i = 0; i < num; i++) {
         snprintf(sql, sizeof sql,
                  "CREATE VIEW %s AS SELECT run, rows_replicated FROM step_partition", views[i]);
         sql_run(db, sql);

@@ -171,6 +171,7 @@ static void apply_bad(bench *b, pr_vids added, pr_vids removed, uint32_t errors)
     b->now = state_of(&b->x);
     assert_memory_equal(&b->now, &before, sizeof before);
     assert_int_equal(pr_cache_resident_rows(b->x.cache), before.n);
+    assert_ok(pr_cache_check(b->x.cache));
     b->num_bad++;
 }
 
@@ -300,6 +301,23 @@ static void a_difference_that_fails_at_any_row_of_any_plane_leaves_no_trace(void
     }
 }
 
+/* More rows leave than come, the last slot's first: slots are parted and sorted before the fetch.
+ */
+static void a_difference_that_fails_gives_slots_back_to_whose_they_are(void **state)
+{
+    (void)state;
+    static const pr_vid first[] = { 4, 2, 0, 5 }, added[] = { 1 }, removed[] = { 5, 4, 2 };
+    bench               b;
+
+    open_bench(&b, 7, 6, 6, true);
+    apply_good(&b, (pr_vids){ first, 4 }, (pr_vids){ NULL, 0 });
+    b.x.rows_left = 0;
+    apply_bad(&b, (pr_vids){ added, 1 }, (pr_vids){ removed, 3 }, 1u << PR_E_IO);
+    b.x.rows_left = -1;
+    apply_good(&b, (pr_vids){ added, 1 }, (pr_vids){ removed, 3 });
+    close_bench(&b);
+}
+
 static void another_mode_an_open_plan_and_a_live_view_refuse_a_difference(void **state)
 {
     (void)state;
@@ -335,6 +353,7 @@ int main(void)
         cmocka_unit_test(every_pair_of_sets_against_every_state_of_up_to_five_rows),
         cmocka_unit_test(every_pair_of_lists_good_or_bad_against_every_state_of_up_to_three_rows),
         cmocka_unit_test(a_difference_that_fails_at_any_row_of_any_plane_leaves_no_trace),
+        cmocka_unit_test(a_difference_that_fails_gives_slots_back_to_whose_they_are),
         cmocka_unit_test(another_mode_an_open_plan_and_a_live_view_refuse_a_difference),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,13 +14,14 @@ static void the_tables_have_the_columns_of_the_contract(void **state)
           "run,phase,step,epoch,num_seeds,num_inputs,num_edges,inputs_repeated,batch_hash,rows_hit,"
           "rows_added,"
           "rows_bypassed,rows_direct,rows_victim,rows_compacted,rows_moved,rows_first,bytes_moved,"
-          "bytes_bound,bytes_gather,bytes_local,bytes_remote,bytes_disk,mode,path,policy,lookahead,"
+          "bytes_bound,bytes_gather,bytes_local,bytes_remote,bytes_disk,reads_disk,reads_again,"
+          "rows_disk,rows_early,disk_ns,wait_rows_ns,mode,path,policy,lookahead,"
           "wait_ns,prepare_ns,place_ns,aggregate_ns,gemm_ns,backward_ns,update_ns,other_ns,step_ns,"
           "sample_ns,fetch_ns,queue_depth,loss,num_correct,cycles,instructions,llc_misses" },
         { "step_partition",
           "run,phase,step,partition,numa_node,num_inputs,rows_hit,rows_added,rows_bypassed,"
           "rows_victim,rows_replicated,bytes_moved,bytes_bound,bytes_local,bytes_remote,bytes_disk,"
-          "prepare_ns,place_ns,fetch_ns,lane_ns" },
+          "reads_disk,prepare_ns,place_ns,fetch_ns,lane_ns" },
         { "request", "run,request,arrival_ns,num_nodes,queue_ns,compute_ns,total_ns,status,"
                      "batch_step,seed,model_version" },
         { "epoch", "run,epoch,split,loss,accuracy,micro_f1,elapsed_ns" },
@@ -31,6 +32,7 @@ static void the_tables_have_the_columns_of_the_contract(void **state)
         { "placement", "run,step,lane,what,numa_node,bytes,pages,pages_checked,pages_on_node,"
                        "pages_elsewhere" },
         { "note", "run,note,text" },
+        { "forecast", "run,item,unit,predicted,outcome" },
         { "meta", "key,value" },
     };
     const char *path = path_in(test_directory(), "a.db");
@@ -45,12 +47,12 @@ static void the_tables_have_the_columns_of_the_contract(void **state)
     assert_string_equal(
         sql_text(db, "SELECT group_concat(name) FROM (SELECT name FROM"
                      " sqlite_master WHERE type = 'view' ORDER BY name)"),
-        "v_bottleneck,v_bytes,v_compare,v_locality,v_locality_time,v_placement,v_run,"
-        "v_slowest_steps,v_stage_share,v_tradeoff");
-    assert_string_equal(sql_text(db, "SELECT value FROM meta WHERE key = 'schema_version'"), "4");
+        "v_bottleneck,v_bytes,v_compare,v_disk,v_forecast,v_locality,v_locality_time,v_placement,"
+        "v_run,v_slowest_steps,v_stage_share,v_tradeoff");
+    assert_string_equal(sql_text(db, "SELECT value FROM meta WHERE key = 'schema_version'"), "5");
     assert_string_equal(sql_text(db, "PRAGMA journal_mode"), "wal");
     assert_int_equal(sql_int(db, "PRAGMA auto_vacuum"), 2);
-    assert_int_equal(sql_int(db, "PRAGMA user_version"), 4);
+    assert_int_equal(sql_int(db, "PRAGMA user_version"), 5);
     assert_int_equal(sql_int(db, "PRAGMA application_id"), 0x70726c67);
     (void)sqlite3_close(db);
 }
@@ -89,6 +91,7 @@ static void every_column_of_a_step_comes_back_as_it_was_given(void **state)
         203,
         204,
         205,
+        206,
         "m",
         "p",
         "q",
@@ -125,8 +128,10 @@ static void every_column_of_a_step_comes_back_as_it_was_given(void **state)
                  "'||rows_added||' '||"
                  "rows_bypassed||' '||rows_direct||' '||rows_victim||' '||rows_compacted||' '||"
                  "rows_moved||' '||rows_first||' '||bytes_moved||' '||bytes_bound||' '||"
-                 "bytes_gather||' '||bytes_local||' '||bytes_remote||' '||bytes_disk FROM step"),
-        "infer 1 2 3 4 5 55 -7 7 8 9 10 11 12 13 14 15 16 17 18 19 20");
+                 "bytes_gather||' '||bytes_local||' '||bytes_remote||' '||bytes_disk||' '||"
+                 "reads_disk||' '||reads_again||' '||rows_disk||' '||rows_early||' '||disk_ns||' '"
+                 "||wait_rows_ns FROM step"),
+        "infer 1 2 3 4 5 55 -7 7 8 9 10 11 12 13 14 15 16 17 18 19 20 201 202 203 204 205 206");
     assert_string_equal(
         sql_text(db, "SELECT mode||' '||path||' '||policy||' '||lookahead||' '||wait_ns||' '||"
                      "prepare_ns||' '||place_ns||' '||aggregate_ns||' '||gemm_ns||' '||"
@@ -138,9 +143,10 @@ static void every_column_of_a_step_comes_back_as_it_was_given(void **state)
         sql_text(db, "SELECT run||' '||phase||' '||step||' '||partition||' '||numa_node||' '||"
                      "num_inputs||' '||rows_hit||' '||rows_added||' '||rows_bypassed||' '||"
                      "rows_victim||' '||rows_replicated||' '||bytes_moved||' '||bytes_bound||' '||"
-                     "bytes_local||' '||bytes_remote||' '||bytes_disk||' '||prepare_ns||' '||"
+                     "bytes_local||' '||bytes_remote||' '||bytes_disk||' '||reads_disk||' "
+                     "'||prepare_ns||' '||"
                      "place_ns||' '||fetch_ns||' '||lane_ns FROM step_partition"),
-        "1 infer 1 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17");
+        "1 infer 1 1 2 3 4 5 6 7 8 9 10 11 12 13 131 14 15 16 17");
     (void)sqlite3_close(db);
 }
 

@@ -31,7 +31,7 @@ static const char *old_log(int version)
 static void an_old_log_is_read_and_stays_as_it_is(void **state)
 {
     (void)state;
-    for (int version = 1; version < 4; version++) {
+    for (int version = 1; version < 5; version++) {
         const char *path = old_log(version);
         char       *before, *after;
         size_t      n, m;
@@ -41,7 +41,9 @@ static void an_old_log_is_read_and_stays_as_it_is(void **state)
         assert_non_null(strstr(text, "run 1 of"));
         assert_non_null(strstr(text, "cache partitions"));
         assert_null(strstr(text, "tuning"));
-        assert_null(strstr(text, "replicated"));
+        if (version < 4) assert_null(strstr(text, "replicated"));
+        assert_null(strstr(text, "read from disk"));
+        assert_null(strstr(text, "what came of it"));
         free(text);
         assert_ok(pri_file_read(path, 1 << 24, &after, &m));
         assert_int_equal(n, m);
@@ -54,7 +56,7 @@ static void an_old_log_is_read_and_stays_as_it_is(void **state)
 static void an_old_log_is_brought_to_the_present_by_the_next_run(void **state)
 {
     (void)state;
-    for (int version = 1; version < 4; version++) {
+    for (int version = 1; version < 5; version++) {
         const char *path = old_log(version);
 
         assert_int_equal(fixture_log(path, &fixture_run, 20, "packed"), 2);
@@ -62,18 +64,25 @@ static void an_old_log_is_brought_to_the_present_by_the_next_run(void **state)
         check_prefixes(db);
         assert_int_equal(sql_int(db, "SELECT count(*) FROM step"), 40);
         assert_string_equal(sql_text(db, "SELECT value FROM meta WHERE key = 'schema_version'"),
-                            "4");
-        assert_int_equal(sql_int(db, "PRAGMA user_version"), 4);
+                            "5");
+        assert_int_equal(sql_int(db, "PRAGMA user_version"), 5);
         assert_int_equal(sql_int(db, "SELECT count(*) FROM v_tradeoff"), 2);
         assert_int_equal(sql_int(db, "SELECT count(*) FROM v_locality"), 4);
         assert_int_equal(sql_int(db, "SELECT count(*) FROM tune"), 0);
         /* what the old program could not know is NULL, the rest is as it was */
         assert_int_equal(sql_int(db, "SELECT count(*) FROM step_partition WHERE run = 1 AND"
                                      " rows_replicated IS NULL"),
-                         40);
+                         version < 4 ? 40 : 0);
         assert_int_equal(sql_int(db, "SELECT count(*) FROM step WHERE run = 1 AND"
                                      " inputs_repeated IS NULL"),
+                         version < 4 ? 20 : 0);
+        assert_int_equal(sql_int(db, "SELECT count(*) FROM step WHERE run = 1 AND disk_ns IS NULL"
+                                     " AND wait_rows_ns IS NULL AND reads_disk + reads_again +"
+                                     " rows_disk + rows_early = 0"),
                          20);
+        assert_int_equal(sql_int(db, "SELECT sum(reads_disk) FROM step_partition"), 0);
+        assert_int_equal(sql_int(db, "SELECT count(*) FROM forecast"), 0);
+        assert_int_equal(sql_int(db, "SELECT count(*) FROM v_disk"), 0);
         assert_int_equal(sql_int(db, "SELECT count(*) FROM step_partition AS a JOIN step_partition"
                                      " AS b USING (phase, step, partition) WHERE a.run = 1 AND"
                                      " b.run = 2 AND (a.num_inputs, a.bytes_moved, a.lane_ns) ="
@@ -121,7 +130,7 @@ static void views_that_somebody_added_survive_the_upgrade(void **state)
     assert_int_equal(fixture_log(path, &fixture_run, 20, "packed"), 2);
     db = sql_open(path);
     assert_int_equal(sql_int(db, "SELECT count(*) FROM mine"), 2);
-    assert_int_equal(sql_int(db, "SELECT count(*) FROM sqlite_master WHERE type = 'view'"), 12);
+    assert_int_equal(sql_int(db, "SELECT count(*) FROM sqlite_master WHERE type = 'view'"), 14);
     assert_string_equal(sql_text(db, "PRAGMA integrity_check"), "ok");
     (void)sqlite3_close(db);
 }

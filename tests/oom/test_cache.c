@@ -1,5 +1,5 @@
 /* test_cache.c: stores and caches are created whole or not at all, whichever allocation fails. */
-#include "support/support.h"
+#include "support/disk_rows.h"
 
 static const float       rows[40 * 5];
 static const pr_features features = {
@@ -142,12 +142,70 @@ static void a_cache_is_created_whole_or_not_at_all_in_every_mode_and_policy(void
     pr_store_free(store);
 }
 
+static pr_status make_direct_store(void *context, void **out)
+{
+    const disk_rows *file  = context;
+    pr_store        *store = NULL;
+    const pr_status  st    = pr_store_direct(&file->features, &store);
+    *out                   = store;
+    return st;
+}
+
+static pr_status make_copied_file(void *context, void **out)
+{
+    const disk_rows *file  = context;
+    pr_store        *store = NULL;
+    const pr_status  st    = pr_store_copied(&file->features, &store);
+    *out                   = store;
+    return st;
+}
+
+/* A cache that reads one of its planes from a file. */
+static pr_status make_direct_cache(void *context, void **out)
+{
+    const cache_case   *c  = context;
+    const pr_io_options io = {
+        .engine = PR_IO_THREADS, .depth = 2, .max_read = 4096, .ahead = 2, .direct = true
+    };
+    pr_cache            *cache = NULL;
+    const pr_cache_setup setup = { .options    = &c->options,
+                                   .stores     = c->stores,
+                                   .num_planes = 2,
+                                   .max_wanted = 16,
+                                   .numa_node  = -1,
+                                   .io         = &io };
+    const pr_status      st    = pr_cache_open(&setup, &cache);
+    *out                       = cache;
+    return st;
+}
+
+static void a_cache_over_a_file_is_created_whole_or_not_at_all(void **state)
+{
+    (void)state;
+    test_rng  rng = { .key = test_seed() };
+    disk_rows file;
+    pr_store *memory, *direct;
+
+    disk_rows_open(&file, PR_ROWS_INT8, 40, 40, 128, &rng);
+    test_oom("pr_store_direct", make_direct_store, free_store, &file);
+    test_oom("pr_store_copied, int8", make_copied_file, free_store, &file);
+    assert_ok(pr_store_memory(&features, &memory));
+    assert_ok(pr_store_direct(&file.features, &direct));
+    cache_case c = { .options = { .factor = 2, .policy = PR_POLICY_LOOKAHEAD },
+                     .stores  = { memory, direct } };
+    test_oom("cache over a file", make_direct_cache, free_cache, &c);
+    pr_store_free(memory);
+    pr_store_free(direct);
+    disk_rows_close(&file);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_store_is_created_whole_or_not_at_all),
         cmocka_unit_test(a_store_of_shards_is_created_whole_or_not_at_all),
         cmocka_unit_test(a_cache_is_created_whole_or_not_at_all_in_every_mode_and_policy),
+        cmocka_unit_test(a_cache_over_a_file_is_created_whole_or_not_at_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,7 @@
 #include "base/mem.h"
 #include "pipeline/nn/engine.h"
 #include "pipeline/nn/nn.h"
+#include "support/whole.h"
 #include "unit/nn_fixture.h"
 
 static pr_status create_model(void *context, void **out)
@@ -100,6 +101,24 @@ static void free_parts(void *exact)
     pri_exact_free(exact);
 }
 
+/* With the least memory: rows from a file, layers in temporary ones. */
+typedef struct inference_within {
+    whole           *w;
+    pr_model        *model;
+    float           *logits;
+    pri_exact_limits limits;
+} inference_within;
+
+static pr_status infer_within(void *context, void **out)
+{
+    inference_within *in = context;
+    pri_exact        *exact;
+    const pr_status   st = pri_exact_create_within(in->model, &in->w->graph, &in->w->filed,
+                                                   in->logits, 3, &in->limits, &exact);
+    *out                 = exact;
+    return st;
+}
+
 static pr_status save(void *context, void **out)
 {
     pr_checkpoint_info info  = { .dataset_name = "x", .feature_norm = PR_NORM_NONE };
@@ -160,6 +179,27 @@ static void exact_inference_survives_every_failed_allocation(void **state)
     fix_free(in.f);
 }
 
+static void inference_within_limits_survives_every_failed_allocation(void **state)
+{
+    (void)state;
+    inference_within in = { .w = whole_create(3000, 20, PR_ROWS_F32, test_seed()) };
+    pr_model_shape   shape;
+    uint64_t         spill;
+
+    in.model            = whole_model(in.w, 3, 64, 5);
+    in.logits           = calloc(3000 * 5, sizeof *in.logits);
+    in.limits.spill_dir = test_directory();
+    assert_non_null(in.logits);
+    pr_model_describe(in.model, &shape);
+    pri_exact_measure(&shape, &in.w->filed, 3, 0, NULL, &in.limits.memory_bytes, NULL);
+    pri_exact_measure(&shape, &in.w->filed, 3, in.limits.memory_bytes, NULL, NULL, &spill);
+    assert_true(spill > 0);
+    test_oom("pri_exact_create_within", infer_within, free_parts, &in);
+    free(in.logits);
+    pr_model_free(in.model);
+    whole_free(in.w);
+}
+
 static void checkpoints_survive_every_failed_allocation(void **state)
 {
     (void)state;
@@ -176,6 +216,7 @@ int main(void)
         cmocka_unit_test(models_and_tapes_survive_every_failed_allocation),
         cmocka_unit_test(engines_and_products_survive_every_failed_allocation),
         cmocka_unit_test(exact_inference_survives_every_failed_allocation),
+        cmocka_unit_test(inference_within_limits_survives_every_failed_allocation),
         cmocka_unit_test(checkpoints_survive_every_failed_allocation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -294,7 +294,7 @@ static void sparse_products_equal_dense_ones(void **state)
     for (uint32_t i = 0; i < FIX_NODES; i++) row[i] = (i * 7 + 3) % FIX_NODES;
     const pri_sparse rows = { .x = &f->csr, .row = row, .num = 41 };
 
-    pri_sparse_multiply(&rows, w, bias, z, LD, H);
+    pri_sparse_multiply(&rows, w, H, bias, z, LD, H);
     for (uint32_t i = 0; i < rows.num; i++)
         for (size_t h = 0; h < H; h++) {
             double want = (double)bias[h];
@@ -347,7 +347,7 @@ static void results_are_the_same_bits_for_any_number_of_threads(void **state)
         pri_aggregate_concat(&lists, &x, to[0], LD);
         pri_aggregate_scatter(&room.reversed, &from, to[1], COLS);
         pri_aggregate_columns(dy, LD, FIX_NODES, LD, to[2]);
-        pri_sparse_multiply(&csr, f->rows, NULL, to[3], LD, 32);
+        pri_sparse_multiply(&csr, f->rows, 32, NULL, to[3], LD, 32);
         pri_sparse_gradient(&csr, dy, LD, LD, to[4]);
         for (int i = 0; t > 1 && i < 4; i++) assert_memory_equal(first[i], now[i], bytes);
         if (t > 1) assert_memory_equal(first[4], now[4], COLS * LD * sizeof(float));

@@ -1,0 +1,19 @@
+/* exact_memory.h: what --memory leaves for an exact pass of eval and infer. */
+#ifndef PIPELINE_EXACT_MEMORY_H
+#define PIPELINE_EXACT_MEMORY_H
+
+#include "pipeline/nn/nn.h"
+#include "pipeline/session.h"
+
+/* Give the limits of the session's pass: what the process has in memory now, graph included, and
+ * what is still to come are taken off --memory. Without --memory there is no limit but the
+ * machine's.
+ *
+ *   logits_bytes   not touched yet
+ *   later_bytes    that are taken once the pass has given its memory back
+ *
+ * PR_E_NOMEM names the least --memory that works. */
+pr_status pri_exact_memory_limits(const pri_session *session, uint64_t logits_bytes,
+                                  uint64_t later_bytes, pri_exact_limits *out);
+
+#endif

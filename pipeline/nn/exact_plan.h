@@ -1,0 +1,90 @@
+/* exact_plan.h: how exact inference goes through the layers within some memory: which way each
+ * goes, and where its inputs, its outputs and what lies between are. Numbers only. */
+#ifndef PIPELINE_NN_EXACT_PLAN_H
+#define PIPELINE_NN_EXACT_PLAN_H
+
+#include <packrat/nn.h>
+
+#include "base/check.h"
+
+/* Where the inputs of a layer are. */
+typedef enum pri_exact_source {
+    PRI_X_ROWS,   /* features, dense, in memory */
+    PRI_X_SPARSE, /* features, CSR, in memory */
+    PRI_X_FILE,   /* features, read range by range (pri_rows_read) */
+    PRI_X_POOL,   /* the layer before put them into the pool */
+    PRI_X_SPILL   /* or into a temporary file */
+} pri_exact_source;
+
+/* Where its outputs go. */
+typedef enum pri_exact_target { PRI_Y_LOGITS, PRI_Y_POOL, PRI_Y_SPILL } pri_exact_target;
+
+/* How a layer is done (exact_plan.c has what each costs). P panels of columns:
+ *
+ *     way                    passes over the vertices
+ *     aggregate              Y = act([ X | mean X ] W + b)
+ *     transform              Z = X Wn;                            Y = act(X Ws + b + mean Z)
+ *     panels   each panel:   Z_p = X Wn_p, S_p = X Ws_p + b_p;    Y_p = act(S_p + mean Z_p)
+ *     products               Z = X Wn, S = X Ws + b, to files;
+ *              each panel:   Z_p to memory;                       Y_p = act(S_p + mean Z_p)
+ */
+typedef enum pri_exact_way {
+    PRI_WAY_AGGREGATE,
+    PRI_WAY_TRANSFORM,
+    PRI_WAY_PANELS,
+    PRI_WAY_PRODUCTS
+} pri_exact_way;
+
+/* A matrix in the pool: `at` floats for every vertex lie before it. */
+typedef struct pri_pool_place {
+    size_t at, ld;
+} pri_pool_place;
+
+typedef struct pri_exact_layer {
+    size_t           in, out;
+    bool             relu;
+    pri_exact_source source;
+    pri_exact_target target;
+    pri_exact_way    way;
+    pri_pool_place   x, y, z, s; /* those that are in the pool; s: own products of a panel that goes
+                                    to a file */
+    size_t   panel, x_panel;     /* columns of a panel; of those that X lies in, in its file */
+    uint32_t num_panels;
+    size_t   scratch_x, scratch; /* floats of a row in scratch: of streamed inputs; all */
+    uint32_t num_rows;           /* of a range */
+} pri_exact_layer;
+
+enum { PRI_SPILL_EVEN, PRI_SPILL_ODD, PRI_SPILL_Z, PRI_NUM_SPILLS }; /* outputs by layer; Z */
+
+typedef struct pri_exact_plan {
+    uint32_t        num_layers;
+    pri_exact_layer layer[PR_MAX_LAYERS];
+    size_t          pool_cols;     /* floats for every vertex */
+    size_t          scratch_bytes; /* of each part */
+    uint64_t        bytes;         /* pool and scratch of all parts */
+    uint64_t        spill[PRI_NUM_SPILLS];
+    uint64_t        traffic; /* bytes read from files and written to them */
+} pri_exact_plan;
+
+/* What is planned for. */
+typedef struct pri_exact_demand {
+    const pr_model_shape *shape;
+    const pr_features    *features; /* of every vertex; what kind, and where */
+    uint32_t              num_parts;
+    uint64_t              memory_bytes; /* UINT64_MAX: all of it */
+} pri_exact_demand;
+
+/* Give what everything in memory takes, and the least that works. UINT64_MAX: it has no number. */
+uint64_t pri_exact_most(const pri_exact_demand *demand);
+uint64_t pri_exact_least(const pri_exact_demand *demand);
+
+/* Plan it. False when memory_bytes are less than the least. */
+bool pri_exact_plan_make(const pri_exact_demand *demand, pri_exact_plan *out);
+
+/* Give the columns of the panel that begins at column `first`: the last may be narrower. */
+static inline size_t pri_panel_cols(size_t cols, size_t panel, size_t first)
+{
+    return cols - first < panel ? cols - first : panel;
+}
+
+#endif

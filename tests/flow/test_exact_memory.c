@@ -1,0 +1,188 @@
+/* test_exact_memory.c: eval and infer under --memory: the same figures, within what was allowed,
+ * and the smallest number that works is the one they name. */
+#include "flow/log_fixture.h"
+#include "support/graphs.h"
+
+#include "base/rss.h"
+
+enum { NODES = 60000, COLS = 32, HIDDEN = 64, CLASSES = 5 };
+
+static pr_eval_setup  eval; /* large: text options are arrays */
+static pr_infer_setup infer;
+static const char    *spill; /* directory */
+
+/* Write a checkpoint of a model that has not learnt anything. */
+static void prepare(const char *path, char *checkpoint, size_t bytes)
+{
+    const pr_model_options options = { PR_MODEL_SAGE, HIDDEN, 0.5 };
+    const pr_dataset      *dataset = test_open(path);
+    pr_checkpoint_info     info    = { .dataset_name        = "planted",
+                                       .dataset_fingerprint = dataset->fingerprint,
+                                       .feature_norm        = dataset->feature_norm,
+                                       .best_val_accuracy   = (double)NAN };
+    pr_model              *model;
+
+    snprintf(checkpoint, bytes, "%s/model.prc", test_directory());
+    assert_ok(pr_model_create(&options, 2, COLS, CLASSES, 3, &model));
+    assert_ok(pr_checkpoint_save(checkpoint, model, &info));
+    pr_model_free(model);
+    pr_dataset_close(dataset);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    const pr_option_group evals[]  = { { &pr_dataset_option_table, &eval.dataset },
+                                       { &pr_machine_option_table, &eval.machine },
+                                       { &pr_eval_option_table, &eval.eval } };
+    const pr_option_group infers[] = { { &pr_dataset_option_table, &infer.dataset },
+                                       { &pr_machine_option_table, &infer.machine },
+                                       { &pr_infer_option_table, &infer.infer } };
+    const char           *path     = test_planted(NODES, 4 * NODES, COLS, CLASSES);
+
+    pr_options_init(evals, 3);
+    pr_options_init(infers, 3);
+    prepare(path, eval.eval.checkpoint, sizeof eval.eval.checkpoint);
+    memcpy(infer.infer.checkpoint, eval.eval.checkpoint, sizeof eval.eval.checkpoint);
+    snprintf(eval.dataset.data, sizeof eval.dataset.data, "%s", path);
+    snprintf(infer.dataset.data, sizeof infer.dataset.data, "%s", path);
+    spill = test_directory();
+    snprintf(eval.machine.spill, sizeof eval.machine.spill, "%s", spill);
+    snprintf(infer.machine.spill, sizeof infer.machine.spill, "%s", spill);
+    return 0;
+}
+
+/* Give the number that a refusal names. */
+static uint64_t named_bytes(void)
+{
+    const char *at = strstr(pr_error_message(), "at least ");
+
+    assert_non_null(at);
+    const uint64_t mib = strtoull(at + strlen("at least "), NULL, 10);
+    assert_true(mib > 0);
+    return mib << 20;
+}
+
+static void eval_keeps_to_the_smallest_memory_it_names(void **state)
+{
+    (void)state;
+    pr_eval_result free_result, result;
+
+    eval.machine.memory = 0;
+    assert_ok(pr_evaluate(&eval, NULL, &free_result));
+    eval.machine.memory = 1;
+    assert_fails(PR_E_NOMEM, "--memory is 1 bytes", pr_evaluate(&eval, NULL, &result));
+    eval.machine.memory = named_bytes();
+    snprintf(eval.eval.log, sizeof eval.eval.log, "%s/run.db", test_directory());
+    const bool counted = pri_rss_peak_reset();
+    assert_ok(pr_evaluate(&eval, NULL, &result));
+    const uint64_t peak = pri_rss_peak_bytes();
+    printf("%llu MiB allowed, peak %llu\n", (unsigned long long)(eval.machine.memory >> 20),
+           (unsigned long long)(peak >> 20));
+#ifndef PRI_SANITIZED
+    if (counted) assert_true(peak <= eval.machine.memory);
+#else
+    (void)counted; /* they keep memory of their own */
+#endif
+    assert_int_equal(result.num_nodes, free_result.num_nodes);
+    assert_true(fabs(result.loss - free_result.loss) < 1e-5 * free_result.loss);
+    assert_true(fabs(result.accuracy - free_result.accuracy) < 1e-3); /* a tie or two */
+
+    sqlite3      *db   = sql_open(eval.eval.log);
+    const int64_t disk = sql_int(db, "SELECT bytes_disk FROM step WHERE phase = 'eval'");
+    assert_true(disk >= (int64_t)4 * NODES * (COLS + HIDDEN)); /* inputs, and a layer from a file */
+    assert_int_equal(sql_int(db, "SELECT sum(bytes_disk) FROM step_partition"), disk);
+    assert_true(sql_int(db, "SELECT reads_disk FROM step") > 0);
+    assert_int_equal(sql_int(db, "SELECT rows_direct FROM step"), NODES);
+    assert_int_equal(sql_int(db, "SELECT wait_ns + aggregate_ns + gemm_ns + other_ns - step_ns "
+                                 "FROM step"),
+                     0);
+    (void)sqlite3_close(db);
+    eval.eval.log[0] = '\0';
+}
+
+static void *answers(const char *path, pr_npy *npy)
+{
+    assert_ok(pr_npy_open(path, npy));
+    return (void *)(uintptr_t)npy->data;
+}
+
+static void infer_writes_the_same_answers_within_its_memory(void **state)
+{
+    (void)state;
+    const char     *directory = test_directory();
+    char            path[2][512];
+    pr_infer_result result;
+    pr_npy          npy[2];
+
+    infer.infer.output = 1; /* logits */
+    for (int i = 0; i < 2; i++) {
+        snprintf(path[i], sizeof path[i], "%s/logits-%d.npy", directory, i);
+        infer.machine.memory = 1;
+        if (i > 0) {
+            assert_fails(PR_E_NOMEM, "logits take", pr_infer(&infer, NULL, &result));
+            infer.machine.memory = named_bytes();
+        } else {
+            infer.machine.memory = 0;
+        }
+        snprintf(infer.infer.out, sizeof infer.infer.out, "%s", path[i]);
+        assert_ok(pr_infer(&infer, NULL, &result));
+        assert_int_equal(result.num_nodes, NODES);
+    }
+    const float *a = answers(path[0], &npy[0]), *b = answers(path[1], &npy[1]);
+    for (size_t i = 0; i < (size_t)NODES * CLASSES; i++)
+        assert_true(fabsf(a[i] - b[i]) <= 1e-5f * (1 + fabsf(a[i])));
+    for (int i = 0; i < 2; i++) pr_npy_close(&npy[i]);
+}
+
+typedef struct told {
+    uint64_t last, calls;
+    bool     ascends, whole;
+} told;
+
+static void hear(void *context, const pr_progress *now)
+{
+    told *t = context;
+
+    t->ascends = t->ascends && now->step > t->last && now->step <= now->steps;
+    t->whole   = now->step == now->steps;
+    t->last    = now->step;
+    t->calls++;
+    assert_string_equal(now->stage, "eval");
+}
+
+static void progress_is_told_and_ends_with_all_rows(void **state)
+{
+    (void)state;
+    told           t     = { .ascends = true };
+    const pr_hooks hooks = { .progress = hear, .context = &t };
+    pr_eval_result result;
+
+    eval.machine.memory = 0;
+    assert_ok(pr_evaluate(&eval, &hooks, &result));
+    assert_true(t.calls > 1 && t.ascends && t.whole);
+}
+
+static void a_spill_directory_that_is_not_there_is_named(void **state)
+{
+    (void)state;
+    pr_eval_result result;
+
+    eval.machine.memory = 1;
+    assert_fails(PR_E_NOMEM, "at least", pr_evaluate(&eval, NULL, &result));
+    eval.machine.memory = named_bytes();
+    snprintf(eval.machine.spill, sizeof eval.machine.spill, "/nonexistent/there");
+    assert_fails(PR_E_IO, "/nonexistent/there", pr_evaluate(&eval, NULL, &result));
+    snprintf(eval.machine.spill, sizeof eval.machine.spill, "%s", spill);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(eval_keeps_to_the_smallest_memory_it_names),
+        cmocka_unit_test(infer_writes_the_same_answers_within_its_memory),
+        cmocka_unit_test(progress_is_told_and_ends_with_all_rows),
+        cmocka_unit_test(a_spill_directory_that_is_not_there_is_named),
+    };
+    return cmocka_run_group_tests(tests, set_up, NULL);
+}
