@@ -45,6 +45,7 @@ typedef struct command {
     int (*run)(command_call *call); /* gives the exit status; errors are said by then */
 } command;
 
+extern const command command_explain;
 extern const command command_import, command_gen, command_train, command_eval, command_infer;
 extern const command command_report, command_topo, command_tune, command_reorder, command_partition;
 extern const command command_convert;

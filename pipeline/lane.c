@@ -84,15 +84,14 @@ void pri_lane_free(pri_lane *lane)
     pri_free(lane);
 }
 
-/* Give the threads that draw: one where they run beside the team, else the team. In line some of
- * the team is all of it: OpenMP ends threads for a smaller region, and creates them for the next
- * that is larger, in every step. */
-static uint32_t threads_that_draw(const pri_lane *lane, const pri_lane_kit *kit)
+/* In line some of the team is all of it: OpenMP ends threads for a smaller region, and creates them
+ * for the next that is larger, in every step. */
+uint32_t pri_lane_draw_threads(const pri_lane *lane, uint32_t wanted, bool pipelined)
 {
     const uint32_t own  = pri_team_num_threads(lane->team);
-    const uint32_t want = kit->sampler_threads ? kit->sampler_threads : kit->pipelined ? 1 : own;
+    const uint32_t want = wanted ? wanted : pipelined ? 1 : own;
 
-    return want < own && (kit->pipelined || want == 1) ? want : own;
+    return want < own && (pipelined || want == 1) ? want : own;
 }
 
 static pr_status open_tape(pri_lane *lane, const pri_lane_kit *kit)
@@ -119,7 +118,7 @@ static pr_status equip(pri_lane *lane, void *argument)
 {
     pr_status           st      = PR_OK;
     const pri_lane_kit *kit     = argument;
-    const uint32_t      threads = threads_that_draw(lane, kit);
+    const uint32_t      threads = pri_lane_draw_threads(lane, kit->sampler_threads, kit->pipelined);
 
     if (kit->graph_copy) PR_TRY(pri_graph_copy_make(kit->graph, &lane->graph));
     const pr_graph *graph = kit->graph_copy ? &lane->graph.graph : kit->graph;

@@ -63,6 +63,12 @@ typedef struct pri_lane_kit {
     bool                      pipelined;       /* draw and fetch on threads of their own */
 } pri_lane_kit;
 
+/* Give the threads that draw a lane's batches: one where they run beside the team, else the team,
+ * or as many as were wanted.
+ *
+ *   wanted   0: so */
+uint32_t pri_lane_draw_threads(const pri_lane *lane, uint32_t wanted, bool pipelined);
+
 /* Create sampler, rooms for batches, cache partition and tape on the lane's thread, and the copy of
  * the graph where there is to be one. */
 pr_status pri_lane_equip(pri_lane *lane, const pri_lane_kit *kit);

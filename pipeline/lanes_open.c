@@ -1,6 +1,7 @@
 /* lanes_open.c: see lanes_open.h. */
 #include "pipeline/lanes_open.h"
 
+#include "cache/store.h"
 #include "pipeline/rank.h"
 
 pr_status pri_lanes_place(pri_trainer *t)
@@ -44,17 +45,22 @@ done:
  * be one in one piece. */
 static pr_status open_store(pri_lane *lane, void *argument)
 {
-    pri_trainer         *t     = argument;
-    const bool           apart = t->placing.placement.sharded;
-    const char          *why   = "";
-    const pr_store_setup store = { .features = &t->dataset->features,
-                                   .kind     = t->setup->cache.store,
-                                   .shards   = apart ? &t->placing.shards : NULL,
-                                   .topo     = t->topo,
-                                   .numa     = t->setup->machine.numa };
-    const pr_status      st    = pr_store_open(&store, &t->store, &why);
+    pri_trainer   *t     = argument;
+    const bool     apart = t->placing.placement.sharded;
+    const char    *why   = "";
+    pr_store_setup store = { .features = &t->dataset->features,
+                             .kind     = t->setup->cache.store,
+                             .shards   = apart ? &t->placing.shards : NULL,
+                             .topo     = t->topo,
+                             .numa     = t->setup->machine.numa };
+    pr_status      st    = PR_OK;
 
     (void)lane;
+    /* Mode off reads rows where they are, which a file is not. */
+    if (t->setup->cache.mode == PR_CACHE_OFF && store.kind == PR_STORE_AUTO &&
+        store.features->rows && pri_store_choose(&store, NULL) == PR_STORE_DIRECT)
+        store.kind = PR_STORE_IN_PLACE;
+    st = pr_store_open(&store, &t->store, &why);
     if (st == PR_OK) pr_diag(PR_DEBUG, "feature rows: %s", why);
     return st;
 }
@@ -79,8 +85,7 @@ done:
 
 /* ---- the lanes ---- */
 
-/* Score the nodes when the cache's policy asks for it; else *scores is NULL. */
-static pr_status rank_nodes(pri_trainer *t, uint32_t **scores)
+pr_status pri_lanes_rank(pri_trainer *t, uint32_t **scores)
 {
     const pr_cache_options *cache = &t->setup->cache;
     const pri_rank_input    input = { .rank       = (pr_cache_rank)cache->rank,
@@ -98,12 +103,12 @@ static pr_status rank_nodes(pri_trainer *t, uint32_t **scores)
 
 /* Waiting needs no core, so hiding it pays on any machine. Drawing does: where every core has a
  * thread that computes, one that draws beside them only takes turns with them. */
-static bool decide_pipeline(const pri_trainer *t)
+bool pri_lanes_pipelined(const pri_trainer *t, bool fetches)
 {
     const int asked = t->setup->train.pipeline;
 
     if (asked != PR_PIPELINE_AUTO) return asked == PR_PIPELINE_ON;
-    if (pr_store_fetches(t->store)) return true;
+    if (fetches) return true;
     const double quota = pr_topo_cpu_quota(t->topo);
     if (quota > 0 && t->plan.num_threads + t->plan.num_lanes > quota) return false;
     for (uint32_t i = 0; i < t->plan.num_lanes; i++)
@@ -111,8 +116,7 @@ static bool decide_pipeline(const pri_trainer *t)
     return true;
 }
 
-/* Give a lane its share of what the caches were asked to keep: as large as its share of seeds. */
-static pr_cache_options cache_of(const pri_trainer *t, uint32_t lane)
+pr_cache_options pri_lanes_cache(const pri_trainer *t, uint32_t lane)
 {
     pr_cache_options cache = t->setup->cache;
     uint64_t         rows[PR_MAX_LANES], bytes[PR_MAX_LANES];
@@ -132,8 +136,8 @@ pr_status pri_lanes_equip(pri_trainer *t)
     pri_lane_kit          kit[PR_MAX_LANES];
 
     PR_TRY(make_store(t));
-    t->pipelined = decide_pipeline(t);
-    PR_TRY(rank_nodes(t, &scores));
+    t->pipelined = pri_lanes_pipelined(t, pr_store_fetches(t->store));
+    PR_TRY(pri_lanes_rank(t, &scores));
     for (uint32_t i = 0; i < t->num_lanes; i++)
         kit[i] = (pri_lane_kit){ .graph      = &t->dataset->graph,
                                  .graph_copy = t->placing.placement.graph_copied,
@@ -141,7 +145,7 @@ pr_status pri_lanes_equip(pri_trainer *t)
                                  .sampling   = &setup->sampler,
                                  .store      = t->store,
                                  .model      = t->model,
-                                 .cache      = cache_of(t, i),
+                                 .cache      = pri_lanes_cache(t, i),
                                  .tuning     = &t->tuned.tuning,
                                  .io         = &setup->io,
                                  .scores     = scores,

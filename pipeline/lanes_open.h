@@ -15,6 +15,15 @@ pr_status pri_lanes_open(pri_trainer *trainer);
  * whether the run is pipelined. */
 pr_status pri_lanes_equip(pri_trainer *trainer);
 
+/* Whether the run is pipelined over a store whose rows must be fetched, or need not. */
+bool pri_lanes_pipelined(const pri_trainer *trainer, bool fetches);
+
+/* Give a lane its share of what the caches were asked to keep: as large as its share of seeds. */
+pr_cache_options pri_lanes_cache(const pri_trainer *trainer, uint32_t lane);
+
+/* Score the nodes when the cache's policy asks for it; else *scores is NULL. Free with pri_free. */
+pr_status pri_lanes_rank(pri_trainer *trainer, uint32_t **scores);
+
 /* Say in a line for people what the run was kept from, or that more lanes do not pay; nothing where
  * it has the machine to itself. What was decided goes to the log as well. */
 void pri_lanes_say(const pri_trainer *trainer);

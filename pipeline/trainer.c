@@ -5,8 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sys/stat.h>
+
 #include "base/outfile.h"
+#include "base/rss.h"
+#include "cache/store.h"
 #include "pipeline/ahead.h"
+#include "pipeline/forecast.h"
 #include "pipeline/lanes_open.h"
 #include "pipeline/runlog.h"
 
@@ -76,17 +81,22 @@ static void decide_length(pri_trainer *t)
     if (t->split->val.n == 0 && t->split->test.n == 0) t->eval = PR_EVAL_NONE;
 }
 
-static pr_status open_seeds(pri_trainer *t)
+pri_seeds_plan pri_trainer_seeds_plan(const pri_trainer *t)
 {
     const pr_train_options *train = &t->setup->train;
-    const pri_seeds_plan    plan  = {
-            .order      = pri_order_plan(&t->order, train->seed, train->batch_size),
-            .echo       = pri_order_echo(&t->order),
-            .batch_size = train->batch_size,
-            .num_steps  = t->max_steps,
-            .max_ahead  = pri_ahead_depth(&t->setup->cache),
-            .split      = t->seed_split,
-    };
+
+    return (pri_seeds_plan){ .order = pri_order_plan(&t->order, train->seed, train->batch_size),
+                             .echo  = pri_order_echo(&t->order),
+                             .batch_size = train->batch_size,
+                             .num_steps  = t->max_steps,
+                             .max_ahead  = pri_ahead_depth(&t->setup->cache),
+                             .split      = t->seed_split };
+}
+
+static pr_status open_seeds(pri_trainer *t)
+{
+    const pri_seeds_plan plan = pri_trainer_seeds_plan(t);
+
     return pri_seeds_open(&plan, &t->seeds);
 }
 
@@ -142,7 +152,7 @@ static void describe_run(pri_trainer *t, const pr_option_group *groups)
 /* Open the log; its options say what was decided where they say auto of the pipeline. */
 static pr_status open_log(pri_trainer *t)
 {
-    pr_train_setup  *setup = (pr_train_setup *)(uintptr_t)t->setup;
+    pr_train_setup  *setup = t->own;
     pr_train_options train = setup->train;
     pr_option_group  groups[PR_TRAIN_GROUPS];
 
@@ -170,27 +180,115 @@ done:
     return st;
 }
 
+/* Take a copy of the options, for a plan to decide what they leave open. */
+static pr_status take_options(pri_trainer *t, const pr_train_setup *setup)
+{
+    pr_status st = PR_OK;
+
+    PR_NEW(t->own, 1);
+    *t->own  = *setup;
+    t->setup = t->own;
+    PR_TRY(check_options(t->setup));
+    if (setup->train.checkpoint[0]) PR_TRY(pri_outfile_probe(setup->train.checkpoint));
+done:
+    return st;
+}
+
+/* Under a limit, rows that take more than half of it are not looked at before they are read. */
+static void decide_check(pri_trainer *t)
+{
+    pr_dataset_options *options = &t->own->dataset;
+    const uint64_t      limit   = t->own->machine.memory;
+    char                path[2 * PR_TEXT_BYTES];
+    struct stat         file;
+
+    if (!limit || options->feature_check != PR_CHECK_AUTO) return;
+    snprintf(path, sizeof path, "%s/feat.npy", options->data);
+    if (stat(path, &file) == 0 && (uint64_t)file.st_size > limit / 2)
+        options->feature_check = PR_CHECK_READ;
+}
+
+/* Open the dataset, and see what it brings. */
+static pr_status open_counted(pri_trainer *t)
+{
+    pr_status      st     = PR_OK;
+    const uint64_t before = pri_rss_bytes();
+
+    decide_check(t);
+    PR_TRY(open_data(t));
+    const uint64_t after = pri_rss_bytes();
+    t->opened_bytes      = after > before ? after - before : 0;
+done:
+    return st;
+}
+
+/* A forecast is made where it decides something, where steps may wait for a disk, or where it was
+ * asked for. */
+static pr_status make_forecast(pri_trainer *t, bool explain)
+{
+    const bool           apart = t->placing.placement.sharded;
+    const pr_store_setup store = { .features = &t->dataset->features,
+                                   .kind     = t->setup->cache.store,
+                                   .shards   = apart ? &t->placing.shards : NULL,
+                                   .topo     = t->topo,
+                                   .numa     = t->setup->machine.numa };
+
+    if (!explain && !t->setup->machine.memory && pri_store_choose(&store, NULL) != PR_STORE_DIRECT)
+        return PR_OK;
+    return pri_forecast_make(t, explain, &t->forecast);
+}
+
+pr_status pri_trainer_prepare(pri_trainer *t, const pr_train_setup *setup, const volatile int *stop,
+                              bool explain)
+{
+    pr_status st = PR_OK;
+
+    *t = (pri_trainer){ 0 };
+    (void)pri_rss_peak_reset();
+    PR_TRY(take_options(t, setup));
+    PR_TRY(open_counted(t));
+    PR_TRY(open_order(t, stop));
+    decide_length(t);
+    PR_TRY(pri_lanes_place(t));
+    PR_TRY(open_seeds(t));
+    if (!explain) say_bias(t);
+    PR_TRY(open_model(t));
+    PR_TRY(pri_lanes_open(t));
+    PR_TRY(make_forecast(t, explain));
+    pr_clusters_free(t->order.clusters); /* the streams have what they need of them */
+    t->order.clusters = NULL;
+done:
+    return st;
+}
+
+/* Refuse a plan that does not fit, else keep to it. */
+static pr_status heed_forecast(pri_trainer *t)
+{
+    pr_status st = PR_OK;
+
+    if (!t->forecast) goto done;
+    const pr_forecast *said = &t->forecast->said;
+    PR_CHECK(said->fits, PR_E_RANGE, "%s", said->why);
+    if (said->limit_bytes) {
+        t->exact_limits.memory_bytes = t->forecast->budget.choice.evaluation_bytes;
+        pr_diag(PR_DEBUG, "memory: %llu bytes are planned of %llu, %llu rows kept, %s",
+                (unsigned long long)said->total_bytes, (unsigned long long)said->limit_bytes,
+                (unsigned long long)said->capacity_rows, said->store);
+    }
+done:
+    return st;
+}
+
 pr_status pri_trainer_open(pri_trainer *t, const pr_train_setup *setup, const volatile int *stop)
 {
     pr_status       st = PR_OK;
     pr_option_group groups[PR_TRAIN_GROUPS];
 
-    *t       = (pri_trainer){ 0 };
-    t->setup = setup;
-    PR_TRY(check_options(setup));
-    if (setup->train.checkpoint[0]) PR_TRY(pri_outfile_probe(setup->train.checkpoint));
-    PR_TRY(open_data(t));
-    PR_TRY(open_order(t, stop));
-    decide_length(t);
-    PR_TRY(pri_lanes_place(t));
-    PR_TRY(open_seeds(t));
-    say_bias(t);
-    pr_clusters_free(t->order.clusters); /* the stream has what it needs of them */
-    t->order.clusters = NULL;
-    PR_TRY(open_model(t));
-    PR_TRY(pri_lanes_open(t));
+    PR_TRY(pri_trainer_prepare(t, setup, stop, false));
+    PR_TRY(heed_forecast(t));
+    t->exact_limits.spill_dir = t->setup->machine.spill;
     PR_TRY(pri_lanes_equip(t));
-    pr_train_groups((pr_train_setup *)(uintptr_t)setup, groups);
+    pr_train_groups(t->own, groups);
     describe_run(t, groups);
     PR_TRY(open_measures(t));
     PR_TRY(open_log(t)); /* the last that can fail: the caller closes it */
@@ -216,6 +314,8 @@ void pri_trainer_close(pri_trainer *t)
     pri_order_close(&t->order);
     pr_topo_free(t->topo);
     pr_dataset_close(t->dataset);
+    pri_free(t->forecast);
+    pri_free(t->own);
     *t = (pri_trainer){ 0 };
 }
 

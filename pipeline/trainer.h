@@ -11,8 +11,14 @@
 #include "pipeline/replicas.h"
 #include "pipeline/tuned.h"
 
+typedef struct pri_forecast pri_forecast; /* forecast.h */
+
 typedef struct pri_trainer {
-    const pr_train_setup *setup; /* borrowed */
+    const pr_train_setup *setup;        /* our own copy: what a plan decides is written into it */
+    pr_train_setup       *own;          /* the same */
+    pri_forecast         *forecast;     /* NULL: none was made */
+    pri_exact_limits      exact_limits; /* of exact evaluation; zero: none */
+    uint64_t              opened_bytes; /* what opening the dataset added to the resident set */
     const pr_dataset     *dataset;
     const pr_split       *split;
     pr_topo              *topo;
@@ -39,7 +45,15 @@ typedef struct pri_trainer {
     bool                  pipelined;
 } pri_trainer;
 
-/* Check the options, open dataset, order, machine, lanes, model and log. On failure everything is
+/* Check the options, open dataset, order, machine, model and lanes, which are not equipped yet, and
+ * make the forecast where there is a limit or `explain` asks for it. Close it also on failure. */
+pr_status pri_trainer_prepare(pri_trainer *trainer, const pr_train_setup *setup,
+                              const volatile int *stop, bool explain);
+
+/* Give the stream of seeds of the run; clusters are borrowed as long as it is created. */
+pri_seeds_plan pri_trainer_seeds_plan(const pri_trainer *trainer);
+
+/* Prepare, refuse a plan that does not fit, equip the lanes, open the log. On failure everything is
  * closed again and the error says which option or file. `stop` may be NULL; non-zero ends what may
  * take long (PR_E_INTERRUPTED). */
 pr_status pri_trainer_open(pri_trainer *trainer, const pr_train_setup *setup,

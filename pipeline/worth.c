@@ -64,6 +64,21 @@ static lane_work work_of(const pri_worth_input *in, double seeds)
     return work;
 }
 
+double pri_worth_compute_ns(const pri_worth_input *in, const pri_worth_batch *batch, double threads)
+{
+    const uint32_t num_layers = in->fanout->num_layers;
+    double         shared     = batch->rows_moved * (double)in->row_bytes * PRI_WORTH_BYTE_NS;
+
+    for (uint32_t l = 0; l < num_layers; l++) {
+        const uint32_t h      = num_layers - 1 - l;
+        const double   behind = l ? batch->dst[h + 1] : batch->inputs;
+        const hop      one    = { batch->dst[h], behind, batch->edges[h] };
+        shared += layer_ns(in, l, one);
+    }
+    shared += (double)in->shape->num_parameters * PRI_WORTH_ADAM_NS;
+    return batch->inputs * PRI_WORTH_ROW_NS + shared / threads;
+}
+
 /* Give the threads of each lane of a plan for num_lanes, and their sum. One for fewer lanes than
  * this has the nodes with the most cores, and all threads that find a core there. */
 static double share_threads(const pr_plan *plan, uint32_t num_lanes, double *threads)

@@ -76,6 +76,17 @@ double pri_worth_reach(double known, double edges, double nodes);
  * most cores. Cannot fail. O(lanes * layers). */
 double pri_worth_step_ns(const pr_plan *plan, const pri_worth_input *input, uint32_t num_lanes);
 
+/* A lane's part of a batch that was drawn, on average; by hop. */
+typedef struct pri_worth_batch {
+    double dst[PR_MAX_LAYERS], edges[PR_MAX_LAYERS];
+    double inputs, rows_moved;
+} pri_worth_batch;
+
+/* Estimate the nanoseconds of a lane's step but for drawing and fetching: rows found and moved,
+ * forward, backward and update, of batches whose sizes are known. The same costs as above. */
+double pri_worth_compute_ns(const pri_worth_input *input, const pri_worth_batch *batch,
+                            double threads);
+
 /* Give the number of lanes, 1 .. plan->num_lanes, with the least estimate; of equals the fewest.
  *
  *   why   out: half a sentence for people, "a step of about 0.4 ms is not worth a second lane";

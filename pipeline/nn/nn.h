@@ -38,6 +38,21 @@ void      pri_tape_free(pri_tape *tape);
 uint64_t pri_tape_bytes(const pr_model_shape *shape, const uint32_t *max_dst,
                         const uint64_t *max_edges, uint32_t max_inputs);
 
+/* What batches need of a tape, by hop. */
+typedef struct pri_tape_sizes {
+    uint32_t dst[PR_MAX_LAYERS];
+    uint64_t edges[PR_MAX_LAYERS];
+    uint32_t inputs;
+} pri_tape_sizes;
+
+/* Give the bytes that a tape made for batches of `most` has in memory once it has worked on those
+ * of `used`, at most.
+ *
+ *   sparse   the first layer reads rows of CSR
+ *   page     of pri_page_most */
+uint64_t pri_tape_resident(const pr_model_shape *shape, const pri_tape_sizes *most,
+                           const pri_tape_sizes *used, bool sparse, size_t page);
+
 /* Append the memory a tape holds by itself. */
 void pri_tape_ranges(const pri_tape *tape, pr_ranges *ranges);
 

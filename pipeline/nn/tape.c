@@ -1,15 +1,20 @@
 /* tape.c: making a tape: one walk over its arrays adds up their sizes, a second places them. */
 #include "pipeline/nn/tape.h"
 
+#include "base/extent.h"
 #include "pipeline/nn/nn.h"
 
 enum { LINE_BYTES = 64, LINE_FLOATS = 16 };
 
+enum { MAX_ARRAYS = 2 * PR_MAX_LAYERS + 12 };
+
 /* A walk over the arrays of a tape; without `base` it only counts. */
 typedef struct layout {
-    char  *base;
-    size_t used;
-    bool   overflow;
+    char       *base;
+    size_t      used;
+    bool        overflow;
+    pri_extent *array; /* NULL, or where each array is, [MAX_ARRAYS] */
+    uint32_t    num_arrays;
 } layout;
 
 /* Place an array of count * cols elements on a line of its own; NULL while counting. */
@@ -25,6 +30,10 @@ static void *place(layout *lay, uint64_t count, uint64_t cols, size_t size)
         return NULL;
     }
     lay->used = at + (bytes + LINE_BYTES - 1) / LINE_BYTES * LINE_BYTES;
+    if (lay->array) {
+        PR_ASSERT(lay->num_arrays < MAX_ARRAYS);
+        lay->array[lay->num_arrays++] = (pri_extent){ at, bytes };
+    }
     return lay->base ? lay->base + at : NULL;
 }
 
@@ -152,6 +161,35 @@ uint64_t pri_tape_bytes(const pr_model_shape *shape, const uint32_t *max_dst,
     size_layers(&tape, shape, max_dst, max_edges, max_inputs);
     place_arrays(&tape, shape->num_parameters, max_inputs, &lay);
     return lay.overflow ? UINT64_MAX : lay.used;
+}
+
+/* Size a tape for batches; what only a sparse first layer writes, and the edges that only it turns
+ * around, are left out unless there is one. */
+static void lay_used(const pri_tape_sizes *sizes, const pr_model_shape *shape, bool sparse,
+                     layout *lay)
+{
+    pri_tape tape = { 0 };
+
+    size_layers(&tape, shape, sizes->dst, sizes->edges, sizes->inputs);
+    if (!sparse) tape.layer[0].max_edges = tape.layer[0].max_src = 0;
+    place_arrays(&tape, shape->num_parameters, sparse ? sizes->inputs : 0, lay);
+}
+
+uint64_t pri_tape_resident(const pr_model_shape *shape, const pri_tape_sizes *most,
+                           const pri_tape_sizes *used, bool sparse, size_t page)
+{
+    pri_tape   tape = { 0 };
+    pri_extent array[MAX_ARRAYS], written[MAX_ARRAYS];
+    layout     whole = { .array = array }, part = { .array = written };
+
+    size_layers(&tape, shape, most->dst, most->edges, most->inputs);
+    place_arrays(&tape, shape->num_parameters, most->inputs, &whole);
+    lay_used(used, shape, sparse, &part);
+    PR_ASSERT(whole.num_arrays == part.num_arrays);
+    for (uint32_t i = 0; i < whole.num_arrays; i++)
+        if (written[i].bytes < array[i].bytes) array[i].bytes = written[i].bytes;
+    return whole.overflow ? UINT64_MAX
+                          : pri_extents_resident(array, whole.num_arrays, whole.used, page);
 }
 
 pr_status pri_tape_create(const pr_model *model, const uint32_t *max_dst, const uint64_t *max_edges,

@@ -19,4 +19,13 @@ pr_status pri_sampler_measure(const pr_graph *graph, const pr_fanout *fanout,
                               const pr_sampler_options *options, uint32_t max_seeds,
                               uint32_t threads, pri_sampler_bounds *out);
 
+/* Give what the same sampler, and a room of it, have in memory once batches of these sizes were
+ * drawn: at most, and as if rooms were as large as the batch. max_dst and max_edges have a number
+ * for each hop, as bounds have. */
+pr_status pri_sampler_measure_drawn(const pr_graph *graph, const pr_fanout *fanout,
+                                    const pr_sampler_options *options,
+                                    const pri_sampler_bounds *bounds,
+                                    const pri_sampler_bounds *drawn, uint32_t threads, size_t page,
+                                    uint64_t *sampler_bytes, uint64_t *room_bytes);
+
 #endif

@@ -12,6 +12,7 @@
  * hop.c draws one of them, kind.h says which neighbours it keeps. */
 #include <packrat/sampler.h>
 
+#include "base/extent.h"
 #include "pipeline/sampler/bounds.h"
 #include "pipeline/sampler/hash.h"
 #include "pipeline/sampler/hop.h"
@@ -209,6 +210,45 @@ done:
     return st;
 }
 
+/* Give what a room for the worst batch has in memory of one of these sizes: the vertices come first
+ * and have room for all there can be, everything else follows closely. */
+static uint64_t room_resident(const pr_sampler *drawn, const pri_sampler_bounds *bounds,
+                              size_t page)
+{
+    const uint64_t   vertices = pr_sampler_max_inputs(drawn) * sizeof(pr_vid);
+    const uint64_t   behind   = ((uint64_t)bounds->max_inputs + 1) * sizeof(pr_vid);
+    const pri_extent part[]   = { { 0, vertices }, { behind, pri_room_bytes(drawn) - vertices } };
+
+    return pri_extents_resident(part, 2, bounds->room_bytes, page);
+}
+
+pr_status pri_sampler_measure_drawn(const pr_graph *graph, const pr_fanout *fanout,
+                                    const pr_sampler_options *options,
+                                    const pri_sampler_bounds *bounds,
+                                    const pri_sampler_bounds *drawn, uint32_t threads, size_t page,
+                                    uint64_t *sampler_bytes, uint64_t *room_bytes)
+{
+    pr_status  st      = PR_OK;
+    pr_sampler sampler = { 0 };
+
+    PR_TRY(prepare(graph, fanout, options, bounds->max_dst[0], threads, &sampler));
+    const uint64_t most = scratch_bytes(&sampler);
+    for (uint32_t h = 0; h < fanout->num_layers; h++) {
+        const uint32_t value = fanout->hop[h];
+        void          *own;
+        const bool     loose = pri_hop_kind(&sampler, value, &own)->loose;
+        const uint64_t slots = (uint64_t)drawn->max_dst[h] * pri_hop_most(&sampler, value);
+        sampler.max_nodes[h] = drawn->max_dst[h];
+        sampler.max_edges[h] = loose ? slots : drawn->max_edges[h];
+    }
+    sampler.max_nodes[fanout->num_layers] = drawn->max_inputs;
+    *sampler_bytes = kind_bytes(&sampler) + sizeof(pri_relabel_entry) * (uint64_t)graph->num_nodes +
+                     pri_prefix_resident(scratch_bytes(&sampler), most, page);
+    *room_bytes = room_resident(&sampler, bounds, page);
+done:
+    return st;
+}
+
 void pr_sampler_free(pr_sampler *sampler)
 {
     if (!sampler) return;
@@ -316,12 +356,12 @@ pr_status pr_sampler_draw(pr_sampler *sampler, pr_batch_room *room, pr_vids seed
         PR_TRY(pri_hop_draw(sampler, room, draw, h));
 
     pr_batch batch = {
-        .phase          = draw.phase,
-        .step           = draw.step,
-        .epoch          = draw.epoch,
-        .num_seeds      = (uint32_t)seeds.n,
-        .positions      = draw.positions,
-        .num_layers     = sampler->fanout.num_layers,
+        .phase      = draw.phase,
+        .step       = draw.step,
+        .epoch      = draw.epoch,
+        .num_seeds  = (uint32_t)seeds.n,
+        .positions  = draw.positions,
+        .num_layers = sampler->fanout.num_layers,
     };
     PR_TRY(finish(sampler, room, &batch));
     if (sampler->kind->end) sampler->kind->end(sampler->own, draw, batch.nodes);

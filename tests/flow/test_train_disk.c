@@ -201,6 +201,7 @@ static void rows_of_a_file_train_as_rows_in_memory_do(void **state)
         plain_setup(log);
         setup.placement.lanes       = lanes;
         setup.machine.threads       = lanes;
+        setup.cache.store           = PR_STORE_IN_PLACE; /* shards would deal seeds by rows */
         const pr_train_result plain = train();
         assert_int_equal(plain.lanes, lanes);
         assert_int_equal(plain.reads_disk, 0);
