@@ -1,30 +1,28 @@
 /* bench_disk.c: rows that do not fit into memory: how long is a training step with ours, against
  * what else can be done?
  *
- * Meant to run inside a memory group (cgroup) smaller than the rows, over a dataset made before
- * (--data; docs/out-of-memory.md has the commands). Ours: rows in their file, read past the page
- * cache, look-ahead victims, labor with kappa 8. Against it, one at a time, in turns of --block
- * steps in one process, the first --settle of a turn uncounted (what was brought ahead is used up
- * by then):
+ * Over a dataset made before (--data; docs/out-of-memory.md has the commands). Each side is a
+ * process in a memory group (cgroup) of its own (--cgroup-bytes), and takes its turns of --block
+ * steps when it is told to, one side after the other; the first --settle steps of a turn do not
+ * count (what was brought ahead is used up by then). Ours: rows in their file, read past the page
+ * cache, look-ahead victims, labor with kappa 8. Against it, one at a time:
  *
  *   mmap      every row of every batch gathered from a mapping with MADV_RANDOM into a fresh block,
  *             by the number of threads that is fastest (1 .. 64, tried), one step ahead; uniform
  *   lru       the same cache and reader as ours, victims lru, uniform
  *   offline   the best evictions that can be known, planned from 500 batches drawn beforehand,
  * which counts; with ours' sampler and with uniform bare      no training: ours' own reads once
- * more, by a bare io_uring loop as deep memory    (--in-memory, where there is room: alone) all
- * rows in memory: cache off, and resident
+ * more, by a bare io_uring loop as deep memory    (--in-memory, where there is room) all rows in
+ * memory, without a limit: cache off, and resident
  *
- * Capacity is --factor times the rows of the rival's own first batch (what --cache.factor means): a
+ * Capacity is a factor times the rows of the side's own first batch (what --cache.factor means): a
  * sampler that wants fewer rows has fewer slots; cases print them. Seeds are the same for all, and
  * the model is computed by the same calls. Before anything is timed the bench compares batch_hash
  * and losses of those who have the same sampler, step by step.
  *
  * The page cache: the file's pages are dropped first, and how many the kernel kept all the same is
- * printed (pages read before by another group would be nobody's within ours). From then on what
- * mmap reads is kept as far as the group's memory goes beside slabs and blocks of the two that take
- * turns; ours neither uses nor fills it. The graph is locked in memory: those pages would drive it
- * out, and all read it.
+ * printed (they would be another group's). What mmap reads is kept as far as its group's memory
+ * goes; ours neither uses nor fills it. Each side has a copy of the graph in its own memory.
  *
  * --quick makes a tiny dataset of its own and compares, times nothing. */
 #include <ftw.h>
@@ -33,17 +31,16 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "bench/disk/bare.h"
 #include "bench/disk/data.h"
-#include "bench/disk/rival.h"
+#include "bench/disk/side.h"
 #include "bench/support/output.h"
 
-enum { PLANNED = 500, MOST_READS = 1 << 20, CHECKED = 4 };
+enum { PLANNED = 500, CHECKED = 4 };
 
 typedef struct bench_options {
     bool     quick, json, in_memory;
     uint32_t steps, block, settle, warm, batch, hidden, threads, faulters, depth, ahead;
-    uint64_t gap;
+    uint64_t gap, group_bytes;
     char     data[PR_TEXT_BYTES], csv[PR_TEXT_BYTES], fanout[PR_TEXT_BYTES], only[PR_TEXT_BYTES];
 } bench_options;
 
@@ -55,6 +52,8 @@ static const pr_option options[] = {
       NULL },
     { "csv", "file", "write the cases as CSV too", "", PR_OPT_TEXT, AT(csv), 0, 0, NULL },
     { "data", "dir", "the dataset", "", PR_OPT_TEXT, AT(data), 0, 0, NULL },
+    { "cgroup-bytes", "bytes", "memory of each side's group; 0: no limit", "1536M", PR_OPT_BYTES,
+      AT(group_bytes), 0, 0x1p62, NULL },
     { "in-memory", "", "only train with all rows in memory, for comparison", "false", PR_OPT_FLAG,
       AT(in_memory), 0, 0, NULL },
     { "only", "rival", "only the cases whose name begins so: mmap, lru, offline, bare", "",
@@ -78,65 +77,57 @@ static const pr_option options[] = {
 };
 static const pr_option_table table = { "bench_disk", options, sizeof options / sizeof *options };
 
-typedef enum rival_kind { RIVAL_MMAP, RIVAL_LRU, RIVAL_OFFLINE, RIVAL_BARE } rival_kind;
-
 typedef struct contest {
     const char *name;
-    rival_kind  kind;
+    int         kind;    /* disk_side_kind; DISK_OURS: the bare loop */
     int         sampler; /* the rival's */
     double      factor;  /* both's */
 } contest;
 
 static const contest contests[] = {
-    { "mmap random", RIVAL_MMAP, PR_SAMPLER_UNIFORM, 2 },
-    { "lru", RIVAL_LRU, PR_SAMPLER_UNIFORM, 2 },
-    { "lru", RIVAL_LRU, PR_SAMPLER_UNIFORM, 4 },
-    { "offline", RIVAL_OFFLINE, PR_SAMPLER_LABOR, 2 },
-    { "offline uniform", RIVAL_OFFLINE, PR_SAMPLER_UNIFORM, 2 },
-    { "bare", RIVAL_BARE, PR_SAMPLER_LABOR, 2 },
+    { "mmap random", DISK_MMAP, PR_SAMPLER_UNIFORM, 2 },
+    { "lru", DISK_LRU, PR_SAMPLER_UNIFORM, 2 },
+    { "lru", DISK_LRU, PR_SAMPLER_UNIFORM, 4 },
+    { "offline", DISK_OFFLINE, PR_SAMPLER_LABOR, 2 },
+    { "offline uniform", DISK_OFFLINE, PR_SAMPLER_UNIFORM, 2 },
+    { "bare", DISK_OURS, PR_SAMPLER_LABOR, 2 },
 };
 
 typedef struct bench {
-    bench_options      o;
-    disk_data          data;
-    pr_io_options      io;
-    pr_sampler_options sampling[2]; /* by kind: uniform, labor with kappa 8 */
-    bench_output      *out;
-    disk_setting       base;
+    bench_options o;
+    bench_output *out;
 } bench;
 
-static const pr_sampler_options *sampling_of(const bench *b, int kind)
+static disk_side_plan plan_of(const bench *b, int kind, int sampler, double factor)
 {
-    return &b->sampling[kind == PR_SAMPLER_LABOR];
+    const bench_options  *o      = &b->o;
+    disk_side_plan        plan   = { .data        = o->data,
+                                     .fanout      = o->fanout,
+                                     .kind        = kind,
+                                     .sampler     = sampler,
+                                     .factor      = factor,
+                                     .hidden      = o->hidden,
+                                     .batch       = o->batch,
+                                     .threads     = o->threads,
+                                     .faulters    = o->faulters,
+                                     .num_steps   = PLANNED,
+                                     .group_bytes = o->group_bytes };
+    const pr_option_group group  = { &pr_io_option_table, &plan.io };
+    const bool            memory = kind == DISK_MEMORY_OFF || kind == DISK_MEMORY_RESIDENT;
+
+    pr_options_init(&group, 1);
+    plan.io.depth = o->depth;
+    plan.io.ahead = o->ahead;
+    plan.io.gap   = o->gap;
+    if (memory || o->quick) plan.group_bytes = 0;
+    return plan;
 }
 
-static disk_setting setting_of(const bench *b, int sampler, double factor)
+static disk_side *start(const bench *b, int kind, int sampler, double factor)
 {
-    disk_setting s = b->base;
+    const disk_side_plan plan = plan_of(b, kind, sampler, factor);
 
-    s.sampling = sampling_of(b, sampler);
-    s.factor   = factor;
-    return s;
-}
-
-static disk_rival *ours_of(const bench *b, int sampler, double factor)
-{
-    const disk_setting s = setting_of(b, sampler, factor);
-
-    return disk_cached(&s, PR_POLICY_LOOKAHEAD);
-}
-
-static disk_rival *rival_of(const bench *b, const contest *c, uint32_t *faulters)
-{
-    const disk_setting s = setting_of(b, c->sampler, c->factor);
-
-    switch (c->kind) {
-    case RIVAL_MMAP: return disk_mapped(&s, b->o.faulters, faulters);
-    case RIVAL_LRU: return disk_cached(&s, PR_POLICY_LRU);
-    case RIVAL_OFFLINE: return disk_offline(&s);
-    case RIVAL_BARE: break;
-    }
-    return NULL;
+    return disk_side_start(&plan);
 }
 
 /* ---- everybody computes the same ---- */
@@ -151,32 +142,32 @@ static void compare(const char *name, uint32_t step, const disk_step *a, const d
         (unsigned long long)a->batch_hash, (unsigned long long)a->inputs, a->loss);
 }
 
-static void verify_one(const bench *b, const char *name, int sampler, disk_rival *rival)
+static void verify_one(const bench *b, const char *name, int kind, int sampler)
 {
-    disk_rival *ours = ours_of(b, sampler, 2);
+    disk_side *ours = start(b, DISK_OURS, sampler, 2), *rival = start(b, kind, sampler, 2);
+    disk_step  mine[CHECKED], theirs[CHECKED];
 
-    for (uint32_t i = 0; i < CHECKED; i++) {
-        const disk_step mine = ours->step(ours), theirs = rival->step(rival);
-        compare(name, i, &mine, &theirs);
-    }
-    ours->close(ours);
-    rival->close(rival);
+    (void)disk_side_steps(ours, CHECKED, false, mine);
+    (void)disk_side_steps(rival, CHECKED, false, theirs);
+    for (uint32_t i = 0; i < CHECKED; i++) compare(name, i, &mine[i], &theirs[i]);
+    (void)disk_side_end(ours);
+    (void)disk_side_end(rival);
 }
 
 static void verify(bench *b)
 {
-    uint32_t faulters = 8;
+    const uint32_t faulters = b->o.faulters;
 
+    if (!faulters) b->o.faulters = 8; /* which is best is not asked yet */
     for (size_t i = 0; i < sizeof contests / sizeof *contests; i++) {
         const contest *c = &contests[i];
-        if (c->kind == RIVAL_BARE || c->factor != 2) continue;
-        b->o.faulters = c->kind == RIVAL_MMAP && !b->o.faulters ? faulters : b->o.faulters;
-        verify_one(b, c->name, c->sampler, rival_of(b, c, &faulters));
+        if (c->kind != DISK_OURS && c->factor == 2) verify_one(b, c->name, c->kind, c->sampler);
     }
-    if (!b->o.quick) return; /* there is no room for all rows */
-    const disk_setting s = setting_of(b, PR_SAMPLER_LABOR, 2);
-    verify_one(b, "memory, off", PR_SAMPLER_LABOR, disk_in_memory(&s, PR_CACHE_OFF));
-    verify_one(b, "memory, resident", PR_SAMPLER_LABOR, disk_in_memory(&s, PR_CACHE_RESIDENT));
+    if (b->o.quick) { /* else there may be no room for all rows */
+        verify_one(b, "memory, off", DISK_MEMORY_OFF, PR_SAMPLER_LABOR);
+        verify_one(b, "memory, resident", DISK_MEMORY_RESIDENT, PR_SAMPLER_LABOR);
+    }
+    b->o.faulters = faulters;
 }
 
 /* ---- turns ---- */
@@ -185,32 +176,56 @@ static void verify(bench *b)
 typedef struct tally {
     bench_samples step;
     uint64_t      steps, inputs, moved, rows, reads, bytes, read_bytes, faults;
+    uint64_t      capacity_rows, group_peak;
+    uint32_t      faulters;
     int64_t       ns, wait_ns, disk_ns, ahead_ns;
 } tally;
 
-static void take_turn(disk_rival *rival, const bench_options *o, tally *t)
+static uint32_t num_blocks(const bench_options *o)
 {
-    for (uint32_t i = 0; i < o->settle; i++) (void)rival->step(rival);
-    const uint64_t bytes = disk_read_bytes(), faults = disk_major_faults();
-    for (uint32_t i = 0; i < o->block; i++) {
-        const disk_step s = rival->step(rival);
-        bench_samples_add(&t->step, s.step_ns + rival->ahead_ns);
-        t->steps++;
-        t->inputs += s.inputs;
-        t->moved += s.rows_moved;
-        t->rows += s.rows;
-        t->reads += s.reads;
-        t->bytes += s.bytes;
-        t->ns += s.step_ns;
-        t->wait_ns += s.wait_ns;
-        t->disk_ns += s.disk_ns;
-    }
-    t->ahead_ns = rival->ahead_ns;
-    t->read_bytes += disk_read_bytes() - bytes;
-    t->faults += disk_major_faults() - faults;
+    return (o->steps + o->block - 1) / o->block;
 }
 
-static void put_side(bench *b, const char *prefix, const tally *t, uint64_t capacity)
+static tally tally_new(const bench_options *o)
+{
+    return (tally){ .step = bench_samples_new((size_t)num_blocks(o) * o->block) };
+}
+
+static disk_reply take_turn(disk_side *side, const bench_options *o, bool record, tally *t)
+{
+    static disk_step steps[PLANNED];
+
+    (void)disk_side_steps(side, o->settle, false, steps);
+    const disk_reply reply = disk_side_steps(side, o->block, record, steps);
+    for (uint32_t i = 0; i < o->block; i++) {
+        const disk_step *s = &steps[i];
+        bench_samples_add(&t->step, s->step_ns + reply.ahead_ns);
+        t->steps++;
+        t->inputs += s->inputs;
+        t->moved += s->rows_moved;
+        t->rows += s->rows;
+        t->reads += s->reads;
+        t->bytes += s->bytes;
+        t->ns += s->step_ns;
+        t->wait_ns += s->wait_ns;
+        t->disk_ns += s->disk_ns;
+    }
+    t->ahead_ns      = reply.ahead_ns;
+    t->capacity_rows = reply.capacity_rows;
+    t->faulters      = reply.faulters;
+    t->read_bytes += reply.read_bytes;
+    t->faults += reply.faults;
+    return reply;
+}
+
+static void warm_up(disk_side *side, const bench_options *o)
+{
+    static disk_step steps[PLANNED];
+
+    (void)disk_side_steps(side, o->warm, false, steps);
+}
+
+static void put_side(bench *b, const char *prefix, const tally *t)
 {
     const double        n = (double)t->steps;
     const bench_figures f = bench_figures_of(&t->step, 1);
@@ -218,7 +233,7 @@ static void put_side(bench *b, const char *prefix, const tally *t, uint64_t capa
 
 #define KEY(what) (snprintf(key, sizeof key, "%s_%s", prefix, what), key)
     bench_times(b->out, KEY("step"), &f);
-    bench_int(b->out, KEY("rows"), capacity);
+    bench_int(b->out, KEY("rows"), t->capacity_rows);
     bench_real(b->out, KEY("inputs"), (double)t->inputs / n);
     bench_real(b->out, KEY("moved"), (double)t->moved / n);
     bench_real(b->out, KEY("rows_read"), (double)t->rows / n);
@@ -229,64 +244,58 @@ static void put_side(bench *b, const char *prefix, const tally *t, uint64_t capa
     bench_real(b->out, KEY("waited"), (double)t->wait_ns / (double)t->ns);
     bench_real(b->out, KEY("reads_per_s"), (double)t->reads * 1e9 / (double)t->ns);
     bench_ns(b->out, KEY("ahead_ns"), (double)t->ahead_ns);
+    bench_real(b->out, KEY("group_mb"), (double)t->group_peak * 1e-6);
 #undef KEY
 }
 
-/* What a mapping without advice gives, from a few seconds of faults. */
-static void put_default_advice(bench *b, const contest *c, uint32_t faulters)
+static const char *sampler_name(int sampler)
 {
-    const disk_setting s    = setting_of(b, c->sampler, c->factor);
-    const double       rate = disk_fault_rate(&s, faulters, false, 5000000000);
-
-    bench_real(b->out, "default_advice_rows_per_s", rate);
-    (void)disk_data_forget(&b->data);
+    return sampler == PR_SAMPLER_LABOR ? "labor kappa 8" : "uniform";
 }
 
-static void put_contest(bench *b, const contest *c, const tally *ours, const tally *theirs,
-                        uint64_t ours_rows, uint64_t their_rows, uint32_t faulters)
+static void begin_case(bench *b, const char *name, int sampler, double factor, uint64_t steps)
 {
     bench_case(b->out);
-    bench_text(b->out, "rival", c->name);
-    bench_real(b->out, "capacity_factor", c->factor);
-    bench_text(b->out, "rival_sampler",
-               c->sampler == PR_SAMPLER_LABOR ? "labor kappa 8" : "uniform");
-    bench_int(b->out, "steps", ours->steps);
-    bench_int(b->out, "faulters", faulters);
-    bench_real(b->out, "memory_limit_mb", (double)disk_memory_limit() * 1e-6);
-    bench_real(b->out, "rows_cached", disk_data_cached(&b->data));
-    put_side(b, "ours", ours, ours_rows);
-    put_side(b, "rival", theirs, their_rows);
-    bench_real(b->out, "speedup",
-               bench_median(theirs->step.ns, theirs->step.n) /
-                   bench_median(ours->step.ns, ours->step.n));
-    if (c->kind == RIVAL_MMAP) put_default_advice(b, c, faulters);
-    bench_case_end(b->out);
-}
-
-static uint32_t num_blocks(const bench_options *o)
-{
-    return (o->steps + o->block - 1) / o->block;
+    bench_text(b->out, "rival", name);
+    bench_real(b->out, "capacity_factor", factor);
+    bench_text(b->out, "rival_sampler", sampler_name(sampler));
+    bench_int(b->out, "steps", steps);
+    bench_int(b->out, "batch_size", b->o.batch);
+    bench_text(b->out, "fanout", b->o.fanout);
+    bench_real(b->out, "group_limit_mb", (double)b->o.group_bytes * 1e-6);
 }
 
 static void run_contest(bench *b, const contest *c)
 {
-    const bench_options *o        = &b->o;
-    uint32_t             faulters = 0;
-    const size_t         room     = (size_t)num_blocks(o) * o->block;
-    tally mine = { .step = bench_samples_new(room) }, theirs = { .step = bench_samples_new(room) };
-    disk_rival *ours  = ours_of(b, PR_SAMPLER_LABOR, c->factor);
-    disk_rival *rival = rival_of(b, c, &faulters);
+    const bench_options *o    = &b->o;
+    tally                mine = tally_new(o), theirs = tally_new(o);
+    disk_side           *ours   = start(b, DISK_OURS, PR_SAMPLER_LABOR, c->factor);
+    disk_side           *rival  = start(b, c->kind, c->sampler, c->factor);
+    double               cached = 0, rate = 0;
 
-    for (uint32_t i = 0; i < o->warm; i++) (void)ours->step(ours);
-    for (uint32_t i = 0; i < o->warm; i++) (void)rival->step(rival);
+    warm_up(ours, o);
+    warm_up(rival, o);
     for (uint32_t i = 0; i < num_blocks(o); i++) {
-        take_turn(ours, o, &mine);
-        take_turn(rival, o, &theirs);
+        (void)take_turn(ours, o, false, &mine);
+        (void)take_turn(rival, o, false, &theirs);
     }
-    if (!o->quick)
-        put_contest(b, c, &mine, &theirs, ours->capacity_rows, rival->capacity_rows, faulters);
-    ours->close(ours);
-    rival->close(rival);
+    cached          = disk_side_cached(rival).cached;
+    mine.group_peak = disk_side_end(ours);
+    /* last: it reads 8 MiB for a row, which drives everything else out */
+    if (c->kind == DISK_MMAP && !o->quick) rate = disk_side_fault_rate(rival).rate;
+    theirs.group_peak = disk_side_end(rival);
+    if (!o->quick) {
+        begin_case(b, c->name, c->sampler, c->factor, mine.steps);
+        bench_int(b->out, "faulters", theirs.faulters);
+        bench_real(b->out, "rows_cached", cached);
+        put_side(b, "ours", &mine);
+        put_side(b, "rival", &theirs);
+        bench_real(b->out, "speedup",
+                   bench_median(theirs.step.ns, theirs.step.n) /
+                       bench_median(mine.step.ns, mine.step.n));
+        if (c->kind == DISK_MMAP) bench_real(b->out, "default_advice_rows_per_s", rate);
+        bench_case_end(b->out);
+    }
     bench_samples_free(&mine.step);
     bench_samples_free(&theirs.step);
 }
@@ -298,94 +307,69 @@ static void run_contest(bench *b, const contest *c)
 static void run_bare(bench *b, const contest *c)
 {
     const bench_options *o     = &b->o;
-    const pr_row_file   *file  = b->data.world.features.file;
-    disk_rival          *ours  = ours_of(b, c->sampler, c->factor);
-    tally                mine  = { .step = bench_samples_new((size_t)num_blocks(o) * o->block) };
-    uint64_t             reads = 0, bytes = 0, state = 5;
+    tally                mine  = tally_new(o);
+    disk_side           *ours  = start(b, DISK_OURS, c->sampler, c->factor);
+    uint64_t             reads = 0, bytes = 0;
     int64_t              ns = 0;
 
-    for (uint32_t i = 0; i < o->warm; i++) (void)ours->step(ours);
+    warm_up(ours, o);
     for (uint32_t i = 0; i < num_blocks(o); i++) {
-        disk_read *list;
-        disk_record_begin(MOST_READS);
-        take_turn(ours, o, &mine);
-        const size_t n = disk_record_end(&list);
-        if (n)
-            ns += disk_bare(file->path, list, n, o->depth,
-                            bench_draw(&state) % (file->file_bytes / 4096) * 4096);
-        for (size_t k = 0; k < n; k++) bytes += list[k].bytes;
-        reads += n;
-        free(list);
+        (void)take_turn(ours, o, true, &mine);
+        const disk_reply bare = disk_side_bare(ours);
+        reads += bare.bare_reads;
+        bytes += bare.bare_bytes;
+        ns += bare.bare_ns;
     }
-    if (!o->quick && ns > 0) {
-        const double bare = (double)reads * 1e9 / (double)ns;
-        bench_case(b->out);
-        bench_text(b->out, "rival", c->name);
-        bench_real(b->out, "capacity_factor", c->factor);
-        bench_int(b->out, "steps", mine.steps);
+    mine.group_peak = disk_side_end(ours);
+    if (!o->quick && ns > 0 && mine.disk_ns > 0) {
+        const double bare    = (double)reads * 1e9 / (double)ns;
+        const double reading = (double)mine.reads * 1e9 / (double)mine.disk_ns;
+        begin_case(b, c->name, c->sampler, c->factor, mine.steps);
         bench_int(b->out, "depth", o->depth);
         bench_real(b->out, "read_bytes", (double)bytes / (double)reads);
-        put_side(b, "ours", &mine, ours->capacity_rows);
-        bench_real(b->out, "ours_reads_per_s_reading",
-                   (double)mine.reads * 1e9 / (double)mine.disk_ns);
+        put_side(b, "ours", &mine);
+        bench_real(b->out, "ours_reads_per_s_reading", reading);
         bench_real(b->out, "bare_reads_per_s", bare);
         bench_real(b->out, "bare_mb_per_s", (double)bytes * 1e3 / (double)ns);
         bench_real(b->out, "of_bare", (double)mine.reads * 1e9 / (double)mine.ns / bare);
-        bench_real(b->out, "of_bare_reading",
-                   (double)mine.reads * 1e9 / (double)mine.disk_ns / bare);
+        bench_real(b->out, "of_bare_reading", reading / bare);
         bench_case_end(b->out);
     }
-    ours->close(ours);
     bench_samples_free(&mine.step);
 }
 
 /* ---- all rows in memory ---- */
 
-static void run_in_memory(bench *b, int mode, int sampler, const char *name)
+static void run_in_memory(bench *b, int kind, int sampler, const char *name)
 {
     const bench_options *o    = &b->o;
-    const disk_setting   s    = setting_of(b, sampler, 2);
-    disk_rival          *own  = disk_in_memory(&s, mode);
-    tally                mine = { .step = bench_samples_new((size_t)num_blocks(o) * o->block) };
+    tally                mine = tally_new(o);
+    disk_side           *side = start(b, kind, sampler, 2);
 
-    for (uint32_t i = 0; i < o->warm; i++) (void)own->step(own);
-    for (uint32_t i = 0; i < num_blocks(o); i++) take_turn(own, o, &mine);
+    warm_up(side, o);
+    for (uint32_t i = 0; i < num_blocks(o); i++) (void)take_turn(side, o, false, &mine);
+    (void)disk_side_end(side);
     if (!o->quick) {
-        bench_case(b->out);
-        bench_text(b->out, "rival", name);
-        bench_text(b->out, "rival_sampler",
-                   sampler == PR_SAMPLER_LABOR ? "labor kappa 8" : "uniform");
-        bench_int(b->out, "steps", mine.steps);
-        put_side(b, "rival", &mine, own->capacity_rows);
+        begin_case(b, name, sampler, 2, mine.steps);
+        put_side(b, "rival", &mine);
         bench_case_end(b->out);
     }
-    own->close(own);
     bench_samples_free(&mine.step);
 }
 
 /* ---- set up ---- */
 
-static void open_bench(bench *b)
+static void forget_rows(void *argument)
 {
-    const pr_option_group groups[] = { { &pr_io_option_table, &b->io },
-                                       { &pr_sampler_option_table, &b->sampling[0] },
-                                       { &pr_sampler_option_table, &b->sampling[1] } };
+    bench    *b = argument;
+    disk_data data;
 
-    pr_options_init(groups, 3);
-    b->io.depth          = b->o.depth;
-    b->io.ahead          = b->o.ahead;
-    b->io.gap            = b->o.gap;
-    b->sampling[0].kind  = PR_SAMPLER_UNIFORM;
-    b->sampling[1].kind  = PR_SAMPLER_LABOR;
-    b->sampling[1].kappa = 8;
-    disk_data_open(&b->data, b->o.data, b->o.in_memory || b->o.quick);
-    b->base = (disk_setting){ .world     = &b->data.world,
-                              .fanout    = b->o.fanout,
-                              .io        = &b->io,
-                              .hidden    = b->o.hidden,
-                              .batch     = b->o.batch,
-                              .threads   = b->o.threads,
-                              .num_steps = PLANNED };
+    disk_data_open(&data, b->o.data, false);
+    const double kept = disk_data_forget(&data);
+    if (!b->o.quick)
+        fprintf(stderr, "%.1f %% of the rows' file stay in the page cache; groups have %.0f MB\n",
+                100 * kept, (double)b->o.group_bytes * 1e-6);
+    disk_data_close(&data);
 }
 
 static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *where)
@@ -396,6 +380,13 @@ static int remove_one(const char *path, const struct stat *info, int kind, struc
     return remove(path);
 }
 
+static void generate(void *gen)
+{
+    pr_made made;
+
+    BENCH_TRY(pr_generate(gen, NULL, &made));
+}
+
 /* Make the dataset of --quick; gives the directory to be removed. */
 static const char *make_tiny(bench_options *o)
 {
@@ -403,7 +394,6 @@ static const char *make_tiny(bench_options *o)
     static pr_gen_options gen;
     const pr_option_group group = { &pr_gen_option_table, &gen };
     const char           *where = getenv("TMPDIR");
-    pr_made               made;
 
     snprintf(folder, sizeof folder, "%s/bench-disk.XXXXXX", where && where[0] ? where : "/tmp");
     BENCH_CHECK(mkdtemp(folder), "%s cannot be made", folder);
@@ -413,16 +403,17 @@ static const char *make_tiny(bench_options *o)
     gen.features = 100;
     gen.classes  = 8;
     snprintf(gen.out, sizeof gen.out, "%s/tiny", folder);
-    BENCH_TRY(pr_generate(&gen, NULL, &made));
+    disk_apart(generate, &gen); /* it has threads */
     snprintf(o->data, sizeof o->data, "%s", gen.out);
     snprintf(o->fanout, sizeof o->fanout, "5,5");
-    o->batch   = 40;
-    o->hidden  = 16;
-    o->steps   = 6;
-    o->block   = 3;
-    o->settle  = 1;
-    o->warm    = 2;
-    o->threads = 1;
+    o->batch    = 40;
+    o->hidden   = 16;
+    o->steps    = 6;
+    o->block    = 3;
+    o->settle   = 1;
+    o->warm     = 2;
+    o->threads  = 1;
+    o->faulters = 4;
     return folder;
 }
 
@@ -440,8 +431,8 @@ static void run_all(bench *b)
     for (size_t i = 0; i < sizeof contests / sizeof *contests; i++) {
         const contest *c = &contests[i];
         if (strncmp(c->name, b->o.only, strlen(b->o.only)) != 0) continue;
-        if (i == 0 || c->kind != RIVAL_BARE) (void)disk_data_forget(&b->data);
-        if (c->kind == RIVAL_BARE)
+        disk_apart(forget_rows, b);
+        if (c->kind == DISK_OURS)
             run_bare(b, c);
         else
             run_contest(b, c);
@@ -456,30 +447,21 @@ int main(int argc, char **argv)
     bench_read_options("bench_disk", &group, argc, argv);
     const char *folder = b.o.quick ? make_tiny(&b.o) : NULL;
     check_lengths(&b.o);
-    const uint32_t faulters = b.o.faulters;
-    b.out                   = bench_output_new("disk", b.o.json, b.o.quick, b.o.csv, argc, argv);
-    open_bench(&b);
+    b.out = bench_output_new("disk", b.o.json, b.o.quick, b.o.csv, argc, argv);
     bench_output_table(
         b.out, "a step of ours and of a rival",
         "rival:16 capacity_factor rival_sampler:14 ours_step_ns ours_reads "
         "ours_read_mb ours_waited rival_step_ns rival_moved rival_reads rival_read_mb "
         "speedup");
-    const double kept = disk_data_forget(&b.data);
-    bench_output_note(b.out,
-                      "%.1f %% of the rows' file is in the page cache at first; the memory "
-                      "group has %.0f MB (0: no limit)",
-                      100 * kept, (double)disk_memory_limit() * 1e-6);
     if (b.o.in_memory || b.o.quick) {
-        run_in_memory(&b, PR_CACHE_OFF, PR_SAMPLER_LABOR, "memory, off");
-        run_in_memory(&b, PR_CACHE_RESIDENT, PR_SAMPLER_LABOR, "memory, resident");
-        run_in_memory(&b, PR_CACHE_OFF, PR_SAMPLER_UNIFORM, "memory, off");
+        run_in_memory(&b, DISK_MEMORY_OFF, PR_SAMPLER_LABOR, "memory, off");
+        run_in_memory(&b, DISK_MEMORY_RESIDENT, PR_SAMPLER_LABOR, "memory, resident");
+        run_in_memory(&b, DISK_MEMORY_OFF, PR_SAMPLER_UNIFORM, "memory, off");
     }
     if (!b.o.in_memory) {
         verify(&b);
-        b.o.faulters = b.o.quick ? 4 : faulters;
         run_all(&b);
     }
-    disk_data_close(&b.data);
     bench_output_free(b.out);
     if (folder) {
         (void)nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);

@@ -1,5 +1,5 @@
-/* read_engine.h: who asks the kernel: two engines, which come to the desk for work and do the same.
- */
+/* read_engine.h: who asks the kernel: two engines, which come to the desk for work and give the
+ * same rows. */
 #ifndef CACHE_READ_ENGINE_H
 #define CACHE_READ_ENGINE_H
 

@@ -11,7 +11,7 @@
 
 #include "cache/read_engine.h"
 
-enum { MOST_IN_FLIGHT = 4096, MOST_BYTES = 1 << 30, MOST_IDLE_NS = 1000000000 };
+enum { MOST_IN_FLIGHT = 4096, MOST_BYTES = 1 << 30, MOST_IDLE_NS = 999999999 };
 
 typedef struct uring {
     pri_engine_setup setup;

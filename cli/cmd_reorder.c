@@ -31,6 +31,9 @@ static int print_json(const command_call *call, const pr_reordered *r)
     results_text(&out, "method", r->clusters ? pr_clusters_method_name(r->method) : NULL);
     results_text(&out, "why", r->clusters ? r->why : NULL);
     results_real(&out, "cut_share", r->clusters ? r->cut_share : (double)NAN);
+    results_count(&out, "trace_steps", r->trace_steps);
+    results_count(&out, "trace_kept", r->trace_kept);
+    results_count(&out, "nodes_wanted", r->nodes_wanted);
     results_real(&out, "gap_bits_before", r->before.gap_bits);
     results_real(&out, "gap_bits_after", r->after.gap_bits);
     results_real(&out, "same_page_before", r->before.same_page);
@@ -51,6 +54,10 @@ static void print_summary(const char *out, const pr_reordered *r)
     if (r->clusters)
         printf("  clusters  %u by %s (%s); %.1f %% of the arcs are between them\n", r->clusters,
                pr_clusters_method_name(r->method), r->why, 100 * r->cut_share);
+    if (r->trace_steps)
+        printf("  trace     %llu steps, %u of them kept; they want %.1f %% of the nodes\n",
+               (unsigned long long)r->trace_steps, r->trace_kept,
+               100 * (double)r->nodes_wanted / (double)r->made.nodes);
     printf("  gap       %.2f bits between the ends of an arc in the mean, %.2f before\n",
            r->after.gap_bits, r->before.gap_bits);
     printf("  4 KiB     %.2f %% of the arcs join rows of one page, %.2f %% before\n",
@@ -80,7 +87,9 @@ const command command_reorder = {
     .usage       = "--data DIR --out DIR [options]",
     .about       = "Numbers the nodes of a dataset anew, so that nodes that share arcs have "
                    "numbers, and feature rows, near each other, and writes the dataset with "
-                   "node_ids.npy: its entry i is the id that node i had. Says how near the ends of "
+                   "node_ids.npy: its entry i is the id that node i had. By access, rows that "
+                   "training steps wanted together lie side by side, so that one read of a disk has "
+                   "more of them. Says how near the ends of "
                    "arcs were before and are after. The directory appears whole or not at all.",
     .setup_bytes = sizeof(pr_reorder_options),
     .groups      = groups,

@@ -55,6 +55,14 @@ static void print_disk(const pr_train_result *r)
     printf("\n");
 }
 
+/* Print what of a budget was used. */
+static void print_budget(const pr_train_setup *setup, const pr_train_result *r)
+{
+    printf("budget      %.0f of %.0f MiB were used; %.0f were planned\n",
+           (double)r->peak_rss_bytes / 0x1p20, (double)setup->machine.memory / 0x1p20,
+           (double)r->memory_bytes / 0x1p20);
+}
+
 /* Print how lanes shared the work and whether their memory is where it was meant to be. */
 static void print_lanes(const pr_train_result *r)
 {
@@ -87,6 +95,7 @@ static void print_figures(const pr_train_setup *setup, const pr_train_result *r)
            r->threads, r->threads == 1 ? "" : "s", r->pipelined ? ", pipelined" : "");
     print_cache(setup, r);
     if (r->reads_disk) print_disk(r);
+    if (r->memory_bytes && r->peak_rss_bytes) print_budget(setup, r);
     if (r->lanes > 1) print_lanes(r);
 }
 
@@ -138,6 +147,8 @@ static int print_json(command_call *call, const pr_train_result *r, int exit_sta
     results_count(&out, "threads", r->threads);
     results_count(&out, "lanes", r->lanes);
     results_count(&out, "pipelined", r->pipelined);
+    results_count(&out, "peak_rss_bytes", r->peak_rss_bytes);
+    results_known(&out, "memory_bytes", r->memory_bytes ? (int64_t)r->memory_bytes : PR_NULL_INT);
     results_count(&out, "elapsed_ns", (uint64_t)r->elapsed_ns);
     results_count(&out, "exit_status", (uint64_t)exit_status);
     return results_end(&out, call, exit_status);
@@ -154,8 +165,9 @@ static int run(command_call *call)
     const pr_status st    = pr_train(setup, &hooks, &result);
     progress_end(&shown);
 
-    /* An interrupted run and one whose log lost rows have results all the same. */
-    const bool filled = st == PR_OK || st == PR_E_INTERRUPTED || result.rows_lost > 0;
+    /* An interrupted run and one whose log or trace lost rows have results all the same. */
+    const bool filled =
+        st == PR_OK || st == PR_E_INTERRUPTED || result.rows_lost > 0 || result.trace_lost;
     if (filled && !call->common.json) print_summary(setup, &result);
     const int status = st == PR_OK ? EXIT_DONE : command_fail(call, st);
     if (st == PR_E_INTERRUPTED && result.rows_lost)

@@ -48,7 +48,8 @@ static uint64_t extra_arcs(const pri_arcs *arcs)
     return arcs->how.rules.self_loops == PRI_LOOPS_ADD;
 }
 
-pr_status pri_arcs_add(pri_arcs *arcs, uint64_t n)
+/* Count the edges of the block, and write it. */
+static pr_status flush(pri_arcs *arcs)
 {
     const pr_vid *pair       = arcs->spool.pair;
     pr_eid       *count      = arcs->indptr;
@@ -56,7 +57,7 @@ pr_status pri_arcs_add(pri_arcs *arcs, uint64_t n)
     uint64_t      loops = 0;
 
 #pragma omp parallel for reduction(+ : loops)
-    for (uint64_t i = 0; i < n; i++) {
+    for (uint64_t i = 0; i < arcs->spool.n; i++) {
         const pr_vid src = pair[2 * i], dst = pair[2 * i + 1];
         loops += src == dst;
         if (src == dst && drop) continue;
@@ -67,7 +68,13 @@ pr_status pri_arcs_add(pri_arcs *arcs, uint64_t n)
         count[src]++;
     }
     if (drop) arcs->tally.self_loops_dropped += loops;
-    return pri_spool_add(&arcs->spool, n);
+    return pri_spool_write(&arcs->spool);
+}
+
+pr_status pri_arcs_add(pri_arcs *arcs, uint64_t n)
+{
+    arcs->spool.n += n;
+    return arcs->spool.n < PRI_SPOOL_EDGES ? PR_OK : flush(arcs);
 }
 
 /* Bring counts into the order of the numbers. */
@@ -96,6 +103,7 @@ pr_status pri_arcs_end(pri_arcs *arcs, pri_paged *rank)
 
     arcs->rank = *rank;
     *rank      = (pri_paged){ 0 };
+    PR_TRY(flush(arcs));
     if (arcs->rank.at) PR_TRY(renumber(arcs));
     for (uint64_t v = 0; v < arcs->how.num_nodes; v++) {
         const uint64_t n = arcs->indptr[v] + extra;

@@ -42,8 +42,8 @@ typedef struct pri_arcs {
 /* Begin; pri_arcs_clear afterwards, on failure too. */
 pr_status pri_arcs_init(pri_arcs *arcs, const pri_arcs_how *how);
 
-/* Count and spool n edges that stand in arcs->spool.pair (and weight), each below num_nodes; all
- * calls but the last have PRI_BLOCK_EDGES. */
+/* Count and spool n edges, each below num_nodes, that stand in arcs->spool.pair (and weight) behind
+ * the arcs->spool.n that are there; all calls but the last have PRI_BLOCK_EDGES. */
 pr_status pri_arcs_add(pri_arcs *arcs, uint64_t n);
 
 /* End pass 1: know how long lists are. `rank` [num_nodes] numbers the nodes anew; it is taken. */

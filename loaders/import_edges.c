@@ -32,23 +32,25 @@ done:
     return st;
 }
 
-/* Refuse a --memory that cannot be kept. `known` says whether the longest list is. */
-static pr_status check_memory(const pri_import_job *job, bool known)
+/* Refuse a --memory that cannot be kept. The longest list is not known before the edges were read:
+ * only what is certain is refused then, and what is named is enough unless there is a longer one.
+ */
+static pr_status check_memory(const pri_import_job *job)
 {
-    pr_status                st    = PR_OK;
-    const pr_import_options *o     = job->options;
-    const uint64_t           least = pri_import_least(&job->shape);
+    pr_status                st      = PR_OK;
+    const pr_import_options *o       = job->options;
+    pri_import_shape         s       = job->shape;
+    const bool               known   = s.longest > 0;
+    const uint64_t           thought = PRI_IMPORT_ROOM_BYTES / pri_arcs_arc_bytes(s.weighted);
+    const uint64_t           least   = pri_import_least(&s);
 
     if (o->memory == 0 || o->memory >= least) return PR_OK;
-    PR_CHECK(known, PR_E_ARG,
-             "--memory is %" PRIu64 " bytes, must be at least %" PRIu64
-             " for %s (and more where a node has more than %zu arcs)",
-             o->memory, least, job->nodes_from,
-             PRI_IMPORT_ROOM_BYTES / pri_arcs_arc_bytes(job->shape.weighted));
-    PR_RAISE(PR_E_ARG,
-             "--memory is %" PRIu64 " bytes, must be at least %" PRIu64
-             " for %s and a node with %" PRIu64 " arcs",
-             o->memory, least, job->nodes_from, job->shape.longest);
+    if (!known) s.longest = thought;
+    PR_RAISE(PR_E_RANGE,
+             "--memory is %" PRIu64 " bytes, must be at least %" PRIu64 " for %s and %s %" PRIu64
+             " arcs",
+             o->memory, pri_import_least(&s), job->nodes_from,
+             known ? "a node with" : "nodes of up to", s.longest);
 done:
     return st;
 }
@@ -57,7 +59,7 @@ done:
 static pr_status discover_block(const pri_import_job *job, const pri_edges *edges, pri_id_set *set)
 {
     pr_status     st   = PR_OK;
-    pr_vid *const pair = job->arcs.spool.pair;
+    pr_vid *const pair = job->arcs.spool.pair + 2 * job->arcs.spool.n;
 
     for (uint64_t i = 0; i < 2 * edges->n; i++) {
         if (i + PREFETCH_IDS < 2 * edges->n) pri_id_set_prefetch(set, edges->id[i + PREFETCH_IDS]);
@@ -75,12 +77,14 @@ static pr_status take_block(pri_import_job *job, const pri_edges *edges, pri_id_
 {
     pr_status  st    = PR_OK;
     pri_spool *spool = &job->arcs.spool;
+    pr_vid    *pair  = spool->pair + 2 * spool->n;
 
     if (job->options->remap)
         PR_TRY(discover_block(job, edges, set));
     else
-        for (uint64_t i = 0; i < 2 * edges->n; i++) spool->pair[i] = (pr_vid)edges->id[i];
-    if (edges->weight) memcpy(spool->weight, edges->weight, edges->n * sizeof *spool->weight);
+        for (uint64_t i = 0; i < 2 * edges->n; i++) pair[i] = (pr_vid)edges->id[i];
+    if (edges->weight)
+        memcpy(spool->weight + spool->n, edges->weight, edges->n * sizeof *spool->weight);
     PR_TRY(pri_arcs_add(&job->arcs, edges->n));
     const pri_unpack *file = &edges->lines.source;
     pri_tell(&job->teller, "read edges", file->bytes_read, file->file_bytes);
@@ -141,7 +145,7 @@ static pr_status read_edges(pri_import_job *job)
     PR_TRY(pri_edges_open(&edges, o->source, &rules, pri_watch_stop(job->teller.watch)));
     job->shape.edges_read =
         pri_edges_bytes(&edges) + PRI_MAX_SHORT_LINE_BYTES - PRI_LINES_BYTES + PRI_UNPACK_GZ_BYTES;
-    PR_TRY(check_memory(job, false));
+    PR_TRY(check_memory(job));
     if (o->memory > 0) set_window(&edges.lines.source, o->memory - pri_import_before(&job->shape));
     if (o->remap) PR_TRY(pri_id_set_init(&set, job->shape.nodes));
     do {
@@ -189,7 +193,7 @@ static pr_status plan(pri_import_job *job)
 
     s->longest  = job->arcs.longest;
     s->num_arcs = job->arcs.num_arcs;
-    PR_TRY(check_memory(job, true));
+    PR_TRY(check_memory(job));
     if (memory == 0) memory = pr_memory_available() / 2;
     if (memory == 0) memory = UINT64_MAX;
     job->room_arcs   = pri_import_room_arcs(s, memory);

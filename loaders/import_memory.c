@@ -107,8 +107,7 @@ uint64_t pri_import_writing(const pri_import_shape *s)
 
 uint64_t pri_import_least(const pri_import_shape *s)
 {
-    const uint64_t few   = PRI_IMPORT_ROOM_BYTES / pri_arcs_arc_bytes(s->weighted);
-    const uint64_t lists = lists_bytes(s, s->longest ? s->longest : few);
+    const uint64_t lists = lists_bytes(s, s->longest);
 
     return max2(pri_import_before(s), max2(pri_import_filling(s) + lists, pri_import_writing(s)));
 }

@@ -33,7 +33,7 @@ uint64_t pri_import_filling(const pri_import_shape *s);
 uint64_t pri_import_writing(const pri_import_shape *s);
 
 /* Give the least that is enough: lists are filled one by one, at worst. Where the longest is not
- * known, PRI_IMPORT_ROOM_BYTES of lists are thought of. */
+ * known yet, errors speak of one of PRI_IMPORT_ROOM_BYTES. */
 enum { PRI_IMPORT_ROOM_BYTES = 1 << 20 };
 uint64_t pri_import_least(const pri_import_shape *s);
 

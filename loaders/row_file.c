@@ -55,7 +55,9 @@ static pr_status load_scales(pri_row_file *file, const pri_array *data)
                  data->dir, (unsigned long long)bad, found);
     }
     const void *copy = pri_array_to_pages(&file->scale, 0, N); /* a scale must cost no disk read */
-    file->face.scale = copy ? copy : scale;
+    PR_CHECK(copy, PR_E_NOMEM, "%s/feat_scale.npy: cannot allocate %llu bytes for it", data->dir,
+             (unsigned long long)(N * sizeof *scale));
+    file->face.scale = copy;
 done:
     return st;
 }

@@ -31,8 +31,8 @@ pr_status pri_spool_open(pri_spool *spool, const char *dir, bool weighted)
     pr_status st = PR_OK;
 
     *spool = (pri_spool){ .dir = dir, .fd = -1, .weighted = weighted };
-    PR_NEW(spool->pair, 2 * PRI_BLOCK_EDGES);
-    if (weighted) PR_NEW(spool->weight, PRI_BLOCK_EDGES);
+    PR_NEW(spool->pair, 2 * PRI_SPOOL_EDGES);
+    if (weighted) PR_NEW(spool->weight, PRI_SPOOL_EDGES);
     PR_TRY(make_file(dir, &spool->fd));
 done:
     if (st != PR_OK) pri_spool_close(spool);
@@ -65,14 +65,16 @@ done:
     return st;
 }
 
-pr_status pri_spool_add(pri_spool *spool, uint64_t n)
+pr_status pri_spool_write(pri_spool *spool)
 {
-    pr_status st = PR_OK;
+    pr_status      st = PR_OK;
+    const uint64_t n  = spool->n;
 
-    PR_ASSERT(n <= PRI_BLOCK_EDGES && spool->num_edges % PRI_BLOCK_EDGES == 0);
+    PR_ASSERT(n <= PRI_SPOOL_EDGES && spool->num_edges % PRI_SPOOL_EDGES == 0);
     PR_TRY(write_all(spool, spool->pair, 2 * n * sizeof *spool->pair));
     if (spool->weighted) PR_TRY(write_all(spool, spool->weight, n * sizeof *spool->weight));
     spool->num_edges += n;
+    spool->n = 0;
 done:
     return st;
 }
@@ -105,7 +107,7 @@ pr_status pri_spool_next(pri_spool *spool)
 {
     pr_status      st   = PR_OK;
     const uint64_t left = spool->num_edges - spool->next;
-    const uint64_t n    = left < PRI_BLOCK_EDGES ? left : PRI_BLOCK_EDGES;
+    const uint64_t n    = left < PRI_SPOOL_EDGES ? left : PRI_SPOOL_EDGES;
 
     spool->n = 0;
     PR_TRY(read_all(spool, spool->pair, 2 * n * sizeof *spool->pair));
@@ -118,7 +120,7 @@ done:
 
 uint64_t pri_spool_block_bytes(bool weighted)
 {
-    return PRI_BLOCK_EDGES * (2 * sizeof(pr_vid) + (weighted ? sizeof(float) : 0));
+    return PRI_SPOOL_EDGES * (2 * sizeof(pr_vid) + (weighted ? sizeof(float) : 0));
 }
 
 void pri_spool_close(pri_spool *spool)

@@ -7,7 +7,11 @@
 
 #include "loaders/edges.h"
 
-/* Blocks of PRI_BLOCK_EDGES, the last one shorter: n pairs, then n weights where there are some. */
+/* Edges of a block: several of edges.h, so that threads have enough to do between two waits for
+ * each other. */
+enum { PRI_SPOOL_EDGES = 8 * PRI_BLOCK_EDGES };
+
+/* Blocks of PRI_SPOOL_EDGES, the last one shorter: n pairs, then n weights where there are some. */
 typedef struct pri_spool {
     const char *dir; /* borrowed, named in errors */
     int         fd;  /* -1: closed */
@@ -15,9 +19,9 @@ typedef struct pri_spool {
     uint64_t    num_edges;
     uint64_t    bytes;    /* written */
     uint64_t    next, at; /* the next edge to be read, and its place in the file */
-    pr_vid     *pair;     /* [2 PRI_BLOCK_EDGES] the block: filled by whoever adds, or by next */
-    float      *weight;   /* [PRI_BLOCK_EDGES]; NULL without weights */
-    uint64_t    n;        /* edges of the block that was read */
+    pr_vid     *pair;     /* [2 PRI_SPOOL_EDGES] the block: whoever adds fills it */
+    float      *weight;   /* [PRI_SPOOL_EDGES]; NULL without weights */
+    uint64_t    n;        /* edges of the block: to be written, or that were read */
 } pri_spool;
 
 /* Make the file in a directory: it has no name there, and is gone with the process. PR_E_IO names
@@ -27,8 +31,9 @@ pr_status pri_spool_open(pri_spool *spool, const char *dir, bool weighted);
 /* Give where a spool may lie when nothing is to be written anywhere: $TMPDIR, else /var/tmp. */
 const char *pri_spool_usual_dir(void);
 
-/* Write the first n edges of the block. Only the last block may be shorter than PRI_BLOCK_EDGES. */
-pr_status pri_spool_add(pri_spool *spool, uint64_t n);
+/* Write the block's n edges, which is empty then. Only the last may be shorter than
+ * PRI_SPOOL_EDGES. */
+pr_status pri_spool_write(pri_spool *spool);
 
 /* Read it anew from the beginning; then block after block: n is 0 behind the last. */
 void      pri_spool_rewind(pri_spool *spool);

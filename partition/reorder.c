@@ -6,6 +6,7 @@
 #include "loaders/original_ids.h"
 #include "loaders/permute.h"
 #include "partition/node_order.h"
+#include "partition/order_access.h"
 
 enum { WRITE_BYTES = 4 << 20 }; /* of pri_dataset_write */
 
@@ -17,8 +18,11 @@ static const pr_option options[] = {
       MEMBER(out), 0, 0, NULL },
     { "by", "",
       "which order: community (cluster after cluster, breadth first within), degree (most "
-      "in-neighbours first), bfs (breadth first)",
-      "community", PR_OPT_CHOICE, MEMBER(by), 0, 0, "community|degree|bfs" },
+      "in-neighbours first), bfs (breadth first), access (rows that steps of a trace wanted "
+      "together)",
+      "community", PR_OPT_CHOICE, MEMBER(by), 0, 0, "community|degree|bfs|access" },
+    { "trace", "file", "access: of a run on this dataset (packrat train --trace)", "", PR_OPT_TEXT,
+      MEMBER(trace), 0, 0, NULL },
     { "order.clusters", "clusters", "community: about so many; 0: one for 512 nodes, 2 .. 20000",
       "0", PR_OPT_U32, MEMBER(clusters), 0, PR_MAX_CLUSTERS, NULL },
     { "order.method", "",
@@ -59,6 +63,11 @@ static pr_status open_source(reordering *r)
     PR_TRY(pr_options_check(&pr_reorder_option_table, r->options));
     PR_CHECK(r->options->data[0], PR_E_ARG, "--data is missing: a dataset directory");
     PR_CHECK(r->options->out[0], PR_E_ARG, "--out is missing: the directory to make");
+    if (r->options->by == PR_REORDER_ACCESS)
+        PR_CHECK(r->options->trace[0], PR_E_ARG,
+                 "--by access needs --trace: a file that packrat train --trace wrote");
+    else
+        PR_CHECK(!r->options->trace[0], PR_E_ARG, "--trace goes with --by access only");
     PR_TRY(pri_dataset_target_check(r->options->out));
     memcpy(from.data, r->options->data, sizeof from.data);
     PR_TRY(pr_dataset_open(&from, &r->dataset));
@@ -87,6 +96,23 @@ done:
     return st;
 }
 
+static pr_status find_access_order(reordering *r, uint64_t *bytes)
+{
+    pr_status st    = PR_OK;
+    pri_wants wants = { 0 };
+
+    PR_TRY(pri_wants_read(r->options->trace, r->dataset, r->stop, &wants));
+    r->result->trace_steps  = wants.num_steps;
+    r->result->trace_kept   = wants.num_kept;
+    r->result->nodes_wanted = wants.num_wanted;
+    PR_TRY(pri_order_access(&r->dataset->graph, &wants, r->options->threads, r->stop, r->old_of_new,
+                            bytes));
+    *bytes += wants.bytes;
+done:
+    pri_wants_clear(&wants);
+    return st;
+}
+
 static pr_status find_order(reordering *r)
 {
     pr_status      st    = PR_OK;
@@ -96,8 +122,11 @@ static pr_status find_order(reordering *r)
 
     if (r->options->by == PR_REORDER_COMMUNITY) PR_TRY(find_clusters(r));
     PR_NEW(r->old_of_new, N);
-    PR_TRY(pri_node_order(&r->dataset->graph, (pr_reorder_kind)r->options->by, r->clusters,
-                          r->options->threads, r->stop, r->old_of_new, &bytes));
+    if (r->options->by == PR_REORDER_ACCESS)
+        PR_TRY(find_access_order(r, &bytes));
+    else
+        PR_TRY(pri_node_order(&r->dataset->graph, (pr_reorder_kind)r->options->by, r->clusters,
+                              r->options->threads, r->stop, r->old_of_new, &bytes));
     note_bytes(r, bytes + N * (r->clusters ? 8 : 4));
     r->result->order_ns = pr_now_ns() - start;
 done:

@@ -9,7 +9,7 @@ enum { MIB = 1 << 20 };
 
 /* Code of products, as oneDNN has it and makes it at run time, some 10 MiB; stacks of a thread that
  * has not worked yet; and what the process takes more in one run than in another. */
-static const uint64_t library_bytes = 12 * MIB, thread_bytes = MIB / 4, spread_bytes = MIB;
+static const uint64_t library_bytes = 12 * MIB, thread_bytes = MIB / 4, spread_bytes = 2 * MIB;
 
 pr_status pri_exact_memory_limits(const pri_session *session, uint64_t logits_bytes,
                                   uint64_t later_bytes, pri_exact_limits *out)
@@ -28,7 +28,7 @@ pr_status pri_exact_memory_limits(const pri_session *session, uint64_t logits_by
     const uint64_t beside = now + work + logits_bytes;
     if (least < later_bytes) least = later_bytes;
     const uint64_t works = (beside + least + spread_bytes + MIB - 1) / MIB;
-    PR_CHECK(least < UINT64_MAX / 2 && beside + least <= limit, PR_E_NOMEM,
+    PR_CHECK(least < UINT64_MAX / 2 && beside + least <= limit, PR_E_RANGE,
              "--memory is %" PRIu64 " bytes, at least %" PRIu64 "M are needed: %" PRIu64
              " bytes are in use, logits take %" PRIu64 ", layers %" PRIu64 " at least",
              limit, works, now, logits_bytes, least);

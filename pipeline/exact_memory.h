@@ -12,7 +12,7 @@
  *   logits_bytes   not touched yet
  *   later_bytes    that are taken once the pass has given its memory back
  *
- * PR_E_NOMEM names the least --memory that works. */
+ * PR_E_RANGE names the least --memory that works. */
 pr_status pri_exact_memory_limits(const pri_session *session, uint64_t logits_bytes,
                                   uint64_t later_bytes, pri_exact_limits *out);
 

@@ -259,6 +259,7 @@ pr_status pri_step_run(pri_lane *const *lanes, uint32_t num_lanes, const pri_ste
     for (uint32_t i = 0; i < num_lanes; i++) {
         add_counts(row, &part[i]);
         fill_partition(&partition[i], lanes[i], &part[i]);
+        if (input->wanted) input->wanted[i] = part[i].batch.nodes;
         if (part[i].lane_ns > part[slowest].lane_ns) slowest = i;
         if (part[i].times.update_ns > row->update_ns) row->update_ns = part[i].times.update_ns;
         if (part[i].ahead.cost.disk_ns > row->disk_ns) row->disk_ns = part[i].ahead.cost.disk_ns;

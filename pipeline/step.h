@@ -22,6 +22,8 @@ typedef struct pri_step_input {
     const pr_optimizer_options *optimizer; /* NULL: forward and loss only */
     uint64_t                    num_steps; /* of the run; what the learning rate goes by */
     uint64_t                    seed;      /* of dropout */
+    pr_vids                    *wanted;    /* out [lanes]: their batches' lists, borrowed until the
+                                              next step; NULL: not asked for */
 } pri_step_input;
 
 /* Do one step on all lanes: each takes its lot of the seeds, updates its own cache partition and

@@ -5,13 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/outfile.h"
 #include "base/rng.h"
 #include "base/rss.h"
 #include "pipeline/ahead.h"
 #include "pipeline/evaluate.h"
 #include "pipeline/forecast.h"
 #include "pipeline/runlog.h"
-#include "pipeline/trainer.h"
+#include "pipeline/tracing.h"
 
 enum { KEPT_TIMES = 65536, WARM_STEPS = 3 };
 static const int64_t save_every_ns = 10000000000; /* checkpoints in between, at most so often */
@@ -21,6 +22,7 @@ typedef struct course {
     pri_trainer     *trainer;
     const pr_hooks  *hooks;
     pr_train_result *result;
+    pri_tracing     *tracing; /* NULL: none */
     int64_t          start_ns, last_save_ns;
     uint64_t         step, eval_step;
     int64_t         *step_ns; /* [KEPT_TIMES] of the latest steps, a ring */
@@ -134,6 +136,7 @@ static pr_status train_step(course *c, uint32_t epoch)
     pri_step_input    input = step_input(c, epoch);
     pr_step           row;
     pr_step_partition partition[PR_MAX_LANES];
+    pr_vids           wanted[PR_MAX_LANES];
 
     pri_seeds_reach(t->seeds, c->step);
     input.seeds          = pri_seeds_of(t->seeds, c->step).ids;
@@ -142,9 +145,11 @@ static pr_status train_step(course *c, uint32_t epoch)
     input.step           = c->step;
     input.optimizer      = &t->setup->optimizer;
     input.num_steps      = t->max_steps;
+    input.wanted         = wanted;
     const uint64_t calls = pri_mem_calls();
     PR_TRY(pri_step_run(t->lane, t->num_lanes, &input, &row, partition));
     if (t->log) pr_steplog_step(t->log, &row, partition, t->num_lanes);
+    if (c->tracing) pri_tracing_step(c->tracing, c->step, wanted, t->num_lanes);
     if (c->step >= WARM_STEPS) c->heap_calls += pri_mem_calls() - calls;
 
     c->step_ns[c->step % KEPT_TIMES] = row.step_ns;
@@ -356,7 +361,9 @@ pr_status pr_train(const pr_train_setup *setup, const pr_hooks *hooks, pr_train_
                                     .policy                   = "none" };
     c.last_val = (double)NAN;
     c.start_ns = c.last_save_ns = pr_now_ns();
+    if (setup->train.trace[0]) PR_TRY(pri_outfile_probe(setup->train.trace));
     PR_TRY(pri_trainer_open(&trainer, setup, hooks ? hooks->stop : NULL));
+    PR_TRY(pri_tracing_open(&trainer, &c.tracing));
     PR_NEW(c.step_ns, KEPT_TIMES);
     if (trainer.log) result->run = pr_steplog_run(trainer.log);
     st = run_epochs(&c);
@@ -378,6 +385,8 @@ done:
         result->pages_present   = pri_placed_pages_present(trainer.placed);
         result->pages_elsewhere = pri_placed_pages_elsewhere(trainer.placed);
     }
+    st = pri_tracing_close(c.tracing, st,
+                           &result->trace_lost); /* the log keeps what became of the run */
     st = pri_runlog_close(trainer.log, st, hooks ? hooks->stop : NULL, &result->rows_lost);
     pri_free(c.step_ns);
     pri_trainer_close(&trainer);

@@ -8,6 +8,21 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+/* Copy the graph: pages of its files would be another group's who read them first, and rows that
+ * the kernel keeps would drive them out. */
+static void own_graph(disk_data *data)
+{
+    pr_graph    *graph   = &data->world.graph;
+    const size_t n       = graph->num_nodes + (size_t)1;
+    pr_eid      *indptr  = bench_new(n, sizeof *indptr);
+    pr_vid      *indices = bench_new(graph->num_edges, sizeof *indices);
+
+    memcpy(indptr, graph->indptr, n * sizeof *indptr);
+    memcpy(indices, graph->indices, graph->num_edges * sizeof *indices);
+    graph->indptr = data->world.owned[0] = indptr;
+    graph->indices = data->world.owned[1] = indices;
+}
+
 void disk_data_open(disk_data *data, const char *path, bool check)
 {
     static pr_dataset_options options;
@@ -28,15 +43,14 @@ void disk_data_open(disk_data *data, const char *path, bool check)
                                  .num_classes = d->num_classes,
                                  .seeds       = d->split[PR_SPLIT_MAIN].train };
     BENCH_TRY(pr_topo_discover(&data->world.topo));
-    /* Rows that the kernel keeps for one side would drive the mapped graph out, which all read. */
-    if (mlock(d->graph.indices, d->graph.num_edges * sizeof *d->graph.indices) != 0 ||
-        mlock(d->graph.indptr, (d->graph.num_nodes + UINT64_C(1)) * sizeof *d->graph.indptr) != 0)
-        fprintf(stderr, "bench_disk: the graph cannot be locked in memory; it may be driven out\n");
+    own_graph(data);
 }
 
 void disk_data_close(disk_data *data)
 {
     pr_topo_free(data->world.topo);
+    free(data->world.owned[0]);
+    free(data->world.owned[1]);
     pr_dataset_close(data->dataset);
 }
 
@@ -83,39 +97,4 @@ uint64_t disk_major_faults(void)
     struct rusage usage;
 
     return getrusage(RUSAGE_SELF, &usage) == 0 ? (uint64_t)usage.ru_majflt : 0;
-}
-
-/* The number in a file of the memory group, or 0. */
-static uint64_t limit_in(const char *root, const char *group, const char *name)
-{
-    char               path[1024];
-    unsigned long long limit = 0;
-
-    snprintf(path, sizeof path, "%s%s/%s", root, group, name);
-    FILE *file = fopen(path, "r");
-    if (!file) return 0;
-    if (fscanf(file, "%llu", &limit) != 1) limit = 0; /* "max" */
-    (void)fclose(file);
-    return limit < UINT64_C(1) << 60 ? limit : 0;
-}
-
-uint64_t disk_memory_limit(void)
-{
-    FILE    *file = fopen("/proc/self/cgroup", "r");
-    char     line[600];
-    uint64_t limit = 0;
-
-    while (file && fgets(line, sizeof line, file)) {
-        line[strcspn(line, "\n")] = '\0';
-        char *group               = strrchr(line, ':');
-        if (!group) continue;
-        uint64_t found = 0;
-        if (strstr(line, ":memory:"))
-            found = limit_in("/sys/fs/cgroup/memory", group + 1, "memory.limit_in_bytes");
-        else if (!strncmp(line, "0::", 3))
-            found = limit_in("/sys/fs/cgroup", group + 1, "memory.max");
-        if (found && (!limit || found < limit)) limit = found;
-    }
-    if (file) (void)fclose(file);
-    return limit;
 }

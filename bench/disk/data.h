@@ -24,7 +24,4 @@ double disk_data_cached(const disk_data *data);
 uint64_t disk_read_bytes(void);
 uint64_t disk_major_faults(void);
 
-/* The memory limit of the group we are in, in bytes; 0: none. */
-uint64_t disk_memory_limit(void);
-
 #endif

@@ -8,10 +8,14 @@
 
 enum { SEED = 1, PRESAMPLE_SEED = 2, PRESAMPLES = 32, PRESAMPLE_EPOCH = 1 << 20 };
 
-const bench_trace_kind bench_trace_planted = { "planted", "10,10", 1024, 20, 100, 40, NULL, NULL };
-const bench_trace_kind bench_trace_rmat    = { "rmat", "15,10,5", 1024, 20, 100, 40, NULL, NULL };
-const bench_trace_kind bench_trace_wordnet = { "wordnet", "10,10", 256, 20, 100, 40, NULL, NULL };
-const bench_trace_kind bench_trace_small   = { "small", "5,5", 64, 4, 20, 6, NULL, NULL };
+const bench_trace_kind bench_trace_planted = {
+    "planted", "10,10", 1024, 20, 100, 40, NULL, NULL, 0
+};
+const bench_trace_kind bench_trace_rmat = { "rmat", "15,10,5", 1024, 20, 100, 40, NULL, NULL, 0 };
+const bench_trace_kind bench_trace_wordnet = {
+    "wordnet", "10,10", 256, 20, 100, 40, NULL, NULL, 0
+};
+const bench_trace_kind bench_trace_small = { "small", "5,5", 64, 4, 20, 6, NULL, NULL, 0 };
 
 /* Draws batch after batch of the seeds in training order, epoch after epoch. */
 typedef struct sampling {
@@ -29,6 +33,11 @@ static void sampling_free(sampling *s)
     pr_sampler_free(s->sampler);
 }
 
+static uint64_t seed_of(const bench_trace_kind *kind)
+{
+    return kind->seed ? kind->seed : SEED;
+}
+
 static void sampling_begin(sampling *s, const bench_graph *g, const bench_trace_kind *kind,
                            uint64_t seed, uint64_t num_steps, uint32_t first_epoch)
 {
@@ -36,8 +45,8 @@ static void sampling_begin(sampling *s, const bench_graph *g, const bench_trace_
 
     *s = (sampling){ .first_epoch = first_epoch };
     BENCH_TRY(pr_fanout_parse(kind->fanout, 0, &fanout));
-    BENCH_TRY(
-        pr_sampler_create(&g->graph, &fanout, kind->sampler, SEED, kind->batch, 1, &s->sampler));
+    BENCH_TRY(pr_sampler_create(&g->graph, &fanout, kind->sampler, seed_of(kind), kind->batch, 1,
+                                &s->sampler));
     BENCH_TRY(pr_batch_room_create(s->sampler, &s->room));
     const pr_order_options  random = { .kind = PR_ORDER_RANDOM, .echo = 1, .pool = 1 };
     const pri_order_source  all    = { .options = &random, .nodes = g->train };
@@ -79,7 +88,7 @@ bench_trace *bench_trace_draw(const bench_graph *g, const bench_trace_kind *kind
     const uint32_t num_lists = kind->warm + kind->measured + kind->future;
     sampling       s;
 
-    sampling_begin(&s, g, kind, SEED, num_lists, 0);
+    sampling_begin(&s, g, kind, seed_of(kind), num_lists, 0);
     bench_trace *t = bench_new(1, sizeof *t);
     t->kind        = *kind;
     t->num_rows    = g->graph.num_nodes;

@@ -14,6 +14,7 @@ typedef struct bench_trace_kind {
 
     const pr_sampler_options      *sampler; /* NULL: the default */
     const struct pri_order_source *order;   /* of the seeds; NULL: random */
+    uint64_t                       seed;    /* of seeds and draws; 0: 1 */
 } bench_trace_kind;
 
 extern const bench_trace_kind bench_trace_planted, bench_trace_rmat, bench_trace_wordnet,

@@ -195,6 +195,7 @@ typedef struct pr_train_result {
     double      hit_rate;   /* rows hit / rows not read in place; NaN in mode off */
     uint64_t    batch_hash; /* of all training batches in order: x -> mix(x ^ hash of the batch) */
     uint64_t    rows_lost;  /* of the log */
+    bool        trace_lost; /* the trace could not be written to its end */
     bool        checkpoint_saved; /* asked for and written */
     uint64_t    heap_calls;       /* through the heap door in all steps after the third; 0 */
     uint64_t    capacity_rows;
@@ -214,7 +215,8 @@ typedef struct pr_train_result {
 } pr_train_result;
 
 /* Train. On PR_E_INTERRUPTED the step was finished, log and checkpoint are written and `result` is
- * filled. Logs lost rows: PR_E_IO at the end, everything else done. */
+ * filled. Logs lost rows, or the trace could not be written on: PR_E_IO at the end, everything else
+ * done. */
 pr_status pr_train(const pr_train_setup *setup, const pr_hooks *hooks, pr_train_result *result);
 
 typedef struct pr_eval_options {

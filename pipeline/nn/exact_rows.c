@@ -3,6 +3,7 @@
  *
  * A matrix [N, cols] in a file is its panels of columns, one behind the other, each row major; so a
  * panel of some rows in order is one piece. */
+#include <fcntl.h>
 #include <string.h>
 
 #include "loaders/row_format.h"
@@ -192,6 +193,15 @@ done:
     return st;
 }
 
+/* Ask the kernel for the next range, which it reads while this one is worked at; a wish. */
+static void expect_features(const pr_row_file *file, pr_vid first, uint32_t n)
+{
+    const uint64_t at = file->first_byte + first * file->row_bytes;
+
+    if (n > 0)
+        (void)posix_fadvise(file->fd, (off_t)at, (off_t)(n * file->row_bytes), POSIX_FADV_WILLNEED);
+}
+
 /* Read features on the whole team: the disk has several pieces to work at, and rows are converted
  * by all. The error is that of the first rows that have one. */
 static pr_status bring_features(const pri_exact_work *w, pr_vid first, uint32_t n, float *x,
@@ -220,6 +230,7 @@ static pr_status bring_features(const pri_exact_work *w, pr_vid first, uint32_t 
     if (where < n) return pri_error_restore(&error);
     w->own->io.bytes_read += (uint64_t)n * f->file->row_bytes;
     w->own->io.reads++;
+    expect_features(f->file, first + n, w->end - first - n < n ? w->end - first - n : n);
     return PR_OK;
 }
 

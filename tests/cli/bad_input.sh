@@ -242,6 +242,19 @@ grep -Eq '"cut_share":0\.' "$OUT" || fail "no share of arcs between clusters: $(
 refused 2 "sorted: is not empty" "${reorder[@]}" --data demo --out sorted --by bfs
 must "${reorder[@]}" --data demo --out by-degree --by degree --json
 grep -q '"cut_share":null' "$OUT" || fail "a share of no clusters: $(cat "$OUT")"
+must "${train[@]}" --data demo --trace rows.trace
+must "${reorder[@]}" --data demo --out by-access --by access --trace rows.trace --json
+grep -Eq '"trace_steps":[1-9]' "$OUT" || fail "no steps of the trace: $(cat "$OUT")"
+refused 2 "rows.trace: is of a dataset with fingerprint .*sorted has" "${reorder[@]}" --data sorted \
+    --out new --by access --trace rows.trace
+refused 2 "good.prc: is no access trace" "${reorder[@]}" --data demo --out new --by access \
+    --trace good.prc
+refused 2 "missing.trace: cannot be opened" "${reorder[@]}" --data demo --out new --by access \
+    --trace missing.trace
+printf '\377' | dd of=rows.trace bs=1 seek=400 conv=notrunc 2> /dev/null
+refused 2 "rows.trace: frame 0 at byte 312 is damaged" "${reorder[@]}" --data demo --out new \
+    --by access --trace rows.trace
+refused 1 "no_such_dir/rows.trace" "${train[@]}" --data demo --trace no_such_dir/rows.trace
 must "${train[@]}" --data sorted --order community --order.clusters 10 --echo 2
 for word in "--order community: METIS .* clusters in .* MiB" "--echo 2: an epoch has 2 times" \
     "docs/stickiness.md"; do

@@ -34,6 +34,16 @@ equal "the log has prediction and outcome" \
 must "$PACKRAT" report run.db
 grep -q 'what came of it' "$OUT" || fail "the report does not show prediction beside outcome"
 
-# What cannot be kept is refused with the least that can, and that can.
-expect '[12]' '[0-9.]+ ?(MiB|M)' in_memory_group "${train[@]}" --memory 8M --log none
+# What cannot be kept is refused with the least that can, and that is kept.
+expect 2 '[0-9]+M works' in_memory_group "${train[@]}" --memory 8M --log none
+least=$(grep -Eo '[0-9]+M works' "$ERR" | head -n 1 | cut -d M -f 1)
+must in_memory_group "${train[@]}" --memory "${least}M" --log none
+equal "with the least: batches" "$(json batch_hash)" "$hash"
+equal "with the least: loss" "$(json train_loss)" "$loss"
+peak=$(json peak_rss_bytes)
+say "      peak $((peak >> 20)) MiB of $least"
+[[ $peak -le $((least << 20)) ]] || fail "with the least: peak of $peak bytes, the budget is ${least}M"
+must in_memory_group "${train[@]/--json/--quiet}" --memory "$budget" --log none
+grep -Eq '^budget +[0-9]+ of 176 MiB were used; [0-9]+ were planned$' "$OUT" ||
+    fail "the summary has no line about the budget: $(cat "$OUT")"
 finish

@@ -60,7 +60,9 @@ expect 2 "--feature-norm.*auto\|none\|l1\|l2" "$PACKRAT" convert --data d --out 
 expect 2 "unexpected argument 'x'" "$PACKRAT" convert x --data d --out e
 expect 2 "reorder: --data is missing" "$PACKRAT" reorder --out d
 expect 2 "reorder: --out is missing" "$PACKRAT" reorder --data d
-expect 2 "--by.*community\|degree\|bfs" "$PACKRAT" reorder --data d --out e --by size
+expect 2 "--by.*community\|degree\|bfs\|access" "$PACKRAT" reorder --data d --out e --by size
+expect 2 "--by access needs --trace" "$PACKRAT" reorder --data d --out e --by access
+expect 2 "--trace goes with --by access" "$PACKRAT" reorder --data d --out e --trace f
 expect 2 "--order.clusters.*0 \.\. 1000000" "$PACKRAT" reorder --data d --out e \
     --order.clusters 1000001
 expect 2 "--order.method.*auto\|metis\|propagation" "$PACKRAT" reorder --data d --out e \

@@ -7,7 +7,38 @@
 
 #include "loaders/permute.h"
 
-static const char *const names[] = { "community", "degree", "bfs" };
+static const char *const names[] = { "community", "degree", "bfs", "access" };
+
+/* Write a trace of four steps that want each node in one of two, or in all but a few, and one of
+ * evaluation; gives its path, borrowed until the next call.
+ *
+ *   change   added to the fingerprint */
+static const char *trace_of(const char *data, uint64_t change)
+{
+    static char       path[1024];
+    const pr_dataset *d;
+    pr_trace_writer  *writer;
+
+    assert_ok(little_open(data, PR_NORM_NONE, &d));
+    const pr_vid        N    = d->graph.num_nodes;
+    const pr_trace_info info = { "made up", d->fingerprint + change, N, 4, 1 };
+    pr_vid             *ids  = calloc(N, sizeof *ids);
+    snprintf(path, sizeof path, "%s/trace", test_directory());
+    assert_ok(pr_trace_create(path, &info, N, &writer));
+    for (uint64_t step = 0; step < 5; step++) {
+        size_t n = 0;
+        for (pr_vid v = 0; v < N; v++)
+            if (v % 10 != 7 && (v / 16 + step) % 2) ids[n++] = v;
+        const pr_trace_step frame = { .phase  = step < 4 ? PR_PHASE_TRAIN : PR_PHASE_EVAL,
+                                      .step   = step,
+                                      .wanted = { ids, n } };
+        assert_ok(pr_trace_add(writer, &frame));
+    }
+    assert_ok(pr_trace_finish(writer));
+    free(ids);
+    pr_dataset_close(d);
+    return path;
+}
 
 /* Reorder with defaults into a fresh directory; gives its path, borrowed until the next call. */
 static const char *reorder(const char *data, int by, int method, uint32_t threads,
@@ -24,6 +55,8 @@ static const char *reorder(const char *data, int by, int method, uint32_t thread
     options.by      = by;
     options.method  = method;
     options.threads = threads;
+    if (by == PR_REORDER_ACCESS)
+        snprintf(options.trace, sizeof options.trace, "%s", trace_of(data, 0));
     assert_ok(pr_reorder(&options, NULL, result));
     return out;
 }
@@ -144,12 +177,13 @@ static void a_reordered_dataset_is_the_old_one_under_its_mapping(void **state)
     const char  *little = test_directory();
     pr_reordered r;
 
-    for (int by = PR_REORDER_COMMUNITY; by <= PR_REORDER_BFS; by++) {
+    for (int by = PR_REORDER_COMMUNITY; by <= PR_REORDER_ACCESS; by++) {
         check_dataset(planted(), reorder(planted(), by, PR_CLUSTERS_AUTO, 0, &r));
         assert_true(r.after.gap_bits < r.before.gap_bits);
         assert_true(r.after.same_page > r.before.same_page);
         assert_true(r.made.nodes == 3000 && r.made.peak_bytes > 0 && r.elapsed_ns >= r.order_ns);
         assert_int_equal(r.clusters > 0, by == PR_REORDER_COMMUNITY);
+        assert_int_equal(r.trace_steps, by == PR_REORDER_ACCESS ? 4 : 0);
         printf("%s: %.2f bits, %.2f before\n", names[by], r.after.gap_bits, r.before.gap_bits);
         little_put(little, CSC | CSR | ALT); /* directed, no label at a node, sparse, two splits */
         check_dataset(little, reorder(little, by, PR_CLUSTERS_AUTO, 0, &r));
@@ -177,7 +211,7 @@ static void weights_of_a_dataset_follow_their_arcs(void **state)
 
     little_put(little, CSC | DENSE);
     little_put_array(little, "edge_weight.npy", PR_F32, 1, LITTLE_E, 1, weights);
-    for (int by = PR_REORDER_COMMUNITY; by <= PR_REORDER_BFS; by++) {
+    for (int by = PR_REORDER_COMMUNITY; by <= PR_REORDER_ACCESS; by++) {
         const char *to  = reorder(little, by, PR_CLUSTERS_AUTO, 0, &r);
         pr_vid     *map = mapping_of(to, LITTLE_N);
         assert_ok(little_open(little, PR_NORM_NONE, &old));
@@ -203,7 +237,7 @@ static void nothing_is_dropped(void **state)
 
     little_put(little, PAIRS | DENSE);
     little_put_array(little, "edge_index.npy", PR_I32, 2, 2, LITTLE_E, pairs);
-    for (int by = PR_REORDER_COMMUNITY; by <= PR_REORDER_BFS; by++) {
+    for (int by = PR_REORDER_COMMUNITY; by <= PR_REORDER_ACCESS; by++) {
         check_dataset(little, reorder(little, by, PR_CLUSTERS_AUTO, 0, &r));
         assert_int_equal(r.made.edges, LITTLE_E);
     }
@@ -213,19 +247,19 @@ static void the_order_does_not_depend_on_threads(void **state)
 {
     (void)state;
     pr_reordered r;
-    pr_vid      *want[4] = { NULL };
+    pr_vid      *want[5] = { NULL };
 
     for (uint32_t threads = 1; threads <= 3; threads += 2)
-        for (int how = 0; how < 4; how++) {
-            const int   by     = how < 3 ? how : PR_REORDER_COMMUNITY;
-            const int   method = how < 3 ? PR_CLUSTERS_METIS : PR_CLUSTERS_PROPAGATION;
+        for (int how = 0; how < 5; how++) {
+            const int   by     = how < 4 ? how : PR_REORDER_COMMUNITY;
+            const int   method = how < 4 ? PR_CLUSTERS_METIS : PR_CLUSTERS_PROPAGATION;
             const char *to     = reorder(planted(), by, method, threads, &r);
             pr_vid     *got    = mapping_of(to, 3000);
             if (threads == 1) want[how] = got;
             assert_memory_equal(got, want[how], 3000 * sizeof *got);
             if (threads > 1) free(got);
         }
-    for (int how = 0; how < 4; how++) free(want[how]);
+    for (int how = 0; how < 5; how++) free(want[how]);
 }
 
 static void a_reordered_dataset_can_be_trained_on(void **state)
@@ -319,11 +353,79 @@ static void what_cannot_be_made_is_said_and_leaves_nothing(void **state)
     snprintf(options.out, sizeof options.out, "%s", planted());
     assert_fails(PR_E_ARG, "is not empty", pr_reorder(&options, NULL, &r));
     snprintf(options.out, sizeof options.out, "%s/new", test_directory());
-    for (int by = PR_REORDER_COMMUNITY; by <= PR_REORDER_BFS; by++) {
+    for (int by = PR_REORDER_COMMUNITY; by <= PR_REORDER_ACCESS; by++) {
         options.by = by;
+        if (by == PR_REORDER_ACCESS)
+            snprintf(options.trace, sizeof options.trace, "%s", trace_of(planted(), 0));
         assert_fails(PR_E_INTERRUPTED, "interrupted", pr_reorder(&options, &asked, &r));
         assert_int_not_equal(access(options.out, F_OK), 0);
     }
+}
+
+static void a_trace_must_be_of_the_dataset_and_have_a_step(void **state)
+{
+    (void)state;
+    static pr_reorder_options options;
+    const char               *other = test_planted(3100, 30000, 16, 5), *path;
+    const pr_dataset         *d;
+    pr_reordered              r;
+    char                      words[2][128];
+
+    pr_options_init(&(pr_option_group){ &pr_reorder_option_table, &options }, 1);
+    snprintf(options.data, sizeof options.data, "%s", planted());
+    snprintf(options.out, sizeof options.out, "%s/new", test_directory());
+    options.by = PR_REORDER_ACCESS;
+    assert_fails(PR_E_ARG, "--by access needs --trace", pr_reorder(&options, NULL, &r));
+    snprintf(options.trace, sizeof options.trace, "%s", trace_of(other, 0));
+    assert_fails(PR_E_MISMATCH, "is of 3100 nodes (dataset 'made up')",
+                 pr_reorder(&options, NULL, &r));
+    assert_non_null(strstr(pr_error_message(), "has 3000"));
+    path = trace_of(planted(), 1);
+    snprintf(options.trace, sizeof options.trace, "%s", path);
+    assert_ok(little_open(planted(), PR_NORM_NONE, &d));
+    for (uint64_t i = 0; i < 2; i++)
+        snprintf(words[i], sizeof words[i], i ? "fingerprint %016llx ('made up')" : "has %016llx",
+                 (unsigned long long)(d->fingerprint + i));
+    pr_dataset_close(d);
+    assert_fails(PR_E_MISMATCH, words[1], pr_reorder(&options, NULL, &r));
+    assert_non_null(strstr(pr_error_message(), words[0]));
+    snprintf(options.trace, sizeof options.trace, "%s", trace_of(planted(), 0));
+    assert_int_equal(truncate(options.trace, 400), 0); /* in its first frame */
+    assert_fails(PR_E_INPUT, "has no whole training step", pr_reorder(&options, NULL, &r));
+    options.by = PR_REORDER_DEGREE;
+    assert_fails(PR_E_ARG, "--trace goes with --by access only", pr_reorder(&options, NULL, &r));
+    assert_int_not_equal(access(options.out, F_OK), 0);
+}
+
+/* The whole way: a run's trace, the order it gives, and a run on the dataset in that order. */
+static void a_run_gives_the_trace_that_orders_its_dataset(void **state)
+{
+    (void)state;
+    static pr_train_setup     setup;
+    static pr_reorder_options options;
+    pr_train_result           result;
+    pr_reordered              r;
+
+    test_setup(&setup, planted());
+    snprintf(setup.train.trace, sizeof setup.train.trace, "%s/trace", test_directory());
+    setup.train.steps  = 40;
+    setup.model.hidden = 16;
+    assert_ok(pr_train(&setup, NULL, &result));
+    pr_options_init(&(pr_option_group){ &pr_reorder_option_table, &options }, 1);
+    snprintf(options.data, sizeof options.data, "%s", planted());
+    snprintf(options.out, sizeof options.out, "%s/new", test_directory());
+    snprintf(options.trace, sizeof options.trace, "%s", setup.train.trace);
+    options.by = PR_REORDER_ACCESS;
+    assert_ok(pr_reorder(&options, NULL, &r));
+    assert_int_equal(r.trace_steps, 40);
+    assert_int_equal(r.trace_kept, 40);
+    assert_true(r.nodes_wanted > 1500 && r.nodes_wanted <= 3000);
+    check_dataset(planted(), options.out);
+    test_setup(&setup, options.out);
+    setup.train.steps  = 5;
+    setup.model.hidden = 16;
+    assert_ok(pr_train(&setup, NULL, &result));
+    assert_int_equal(result.steps, 5);
 }
 
 /* Four nodes a page: arcs 0-1, 0-3 are on one, 0-4 is not. */
@@ -351,6 +453,8 @@ int main(void)
         cmocka_unit_test(weights_follow_their_arcs),
         cmocka_unit_test(weights_of_a_dataset_follow_their_arcs),
         cmocka_unit_test(what_cannot_be_made_is_said_and_leaves_nothing),
+        cmocka_unit_test(a_trace_must_be_of_the_dataset_and_have_a_step),
+        cmocka_unit_test(a_run_gives_the_trace_that_orders_its_dataset),
         cmocka_unit_test(locality_is_counted_by_pages_and_bits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

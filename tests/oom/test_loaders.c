@@ -35,6 +35,9 @@ static void opening_survives_each_failed_allocation(void **state)
 
     little_put(directory, CSC | DENSE);
     test_oom("csc, dense", open_source, close_source, &(source){ directory, PR_NORM_L1 });
+    little_put_array(directory, "feat.npy", PR_I8, 2, LITTLE_N, LITTLE_F, little_rows);
+    little_put_array(directory, "feat_scale.npy", PR_F32, 1, LITTLE_N, 1, little_starts);
+    test_oom("csc, dense int8", open_source, close_source, &(source){ directory, PR_NORM_AUTO });
     little_put_array(directory, "feat.npy", PR_F64, 2, LITTLE_N, LITTLE_F, little_rows);
     test_oom("csc, dense f64", open_source, close_source, &(source){ directory, PR_NORM_AUTO });
     little_put(directory, PAIRS | CSR | ALT);
@@ -152,6 +155,35 @@ static void writing_survives_each_failed_allocation(void **state)
     pr_dataset_close(c.from);
 }
 
+static pr_status convert_copy(void *context, void **out)
+{
+    const copy        *c    = context;
+    pr_convert_options o    = { .format = PR_ROWS_INT8 };
+    pr_converted       said = { 0 };
+
+    snprintf(o.data, sizeof o.data, "%s", c->from->path);
+    snprintf(o.out, sizeof o.out, "%s", c->out);
+    const pr_status st = pr_convert(&o, NULL, &said);
+    assert_int_equal(num_entries(c->parent), st == PR_OK ? 1 : 0);
+    *out = st == PR_OK ? context : NULL;
+    return st;
+}
+
+static void converting_survives_each_failed_allocation(void **state)
+{
+    (void)state;
+    const char *from = test_directory(), *parent = test_directory();
+    char        out[512];
+    copy        c = { parent, out, NULL };
+
+    snprintf(out, sizeof out, "%s/new", parent);
+    little_put(from, CSC | CSR);
+    little_put_array(from, "node_ids.npy", PR_I64, 1, LITTLE_N, 1, little_starts);
+    assert_ok(little_open(from, PR_NORM_NONE, &c.from));
+    test_oom("convert", convert_copy, nothing, &c);
+    pr_dataset_close(c.from);
+}
+
 static pr_status split_nodes(void *context, void **out)
 {
     static const int32_t labels[100];
@@ -177,6 +209,7 @@ int main(void)
         cmocka_unit_test(large_arrays_survive_each_failed_allocation),
         cmocka_unit_test(an_odd_array_survives_each_failed_allocation),
         cmocka_unit_test(writing_survives_each_failed_allocation),
+        cmocka_unit_test(converting_survives_each_failed_allocation),
         cmocka_unit_test(splitting_survives_each_failed_allocation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

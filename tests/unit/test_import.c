@@ -1,89 +1,6 @@
 /* test_import.c: edge lists with features and labels, and dataset directories, made into dataset
- * directories; and everything that may be wrong with them. */
-#include "support/support.h"
-
-#include <dirent.h>
-#include <fcntl.h>
-#include <math.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include "loaders/write.h"
-
-static void init(pr_import_options *o)
-{
-    const pr_option_group group = { &pr_import_option_table, o };
-    pr_options_init(&group, 1);
-}
-
-static void set(char member[PR_TEXT_BYTES], const char *text)
-{
-    snprintf(member, PR_TEXT_BYTES, "%s", text);
-}
-
-static const char *text_file(const char *directory, const char *name, const char *text)
-{
-    return test_file(directory, name, text, strlen(text));
-}
-
-/* Give directory/name, borrowed until the fourth next call. */
-static const char *in(const char *directory, const char *name)
-{
-    static char paths[4][2 * PR_TEXT_BYTES];
-    static int  next;
-    char       *path = paths[next++ % 4];
-    snprintf(path, sizeof paths[0], "%s/%s", directory, name);
-    return path;
-}
-
-static const pr_dataset *open_dir(const char *directory)
-{
-    static pr_dataset_options o;
-    const pr_dataset         *d;
-
-    set(o.data, directory);
-    o.feature_norm = PR_NORM_NONE;
-    assert_ok(pr_dataset_open(&o, &d));
-    return d;
-}
-
-static int num_entries(const char *directory)
-{
-    DIR *list = opendir(directory);
-    int  n    = 0;
-    assert_non_null(list);
-    while (readdir(list)) n++;
-    closedir(list);
-    return n - 2;
-}
-
-static void expect_list(pr_vids list, size_t n, const pr_vid *want)
-{
-    assert_int_equal(list.n, n);
-    if (n > 0) assert_memory_equal(list.at, want, n * sizeof *want);
-}
-
-static pr_vids part(const pr_split *split, int p)
-{
-    return p == 0 ? split->train : p == 1 ? split->val : split->test;
-}
-
-static const char small_edges[]  = "# four nodes\n0 1\n1 0\n2 1\n2 1\n3 3\n0 3\n";
-static const char small_rows[]   = "a,b\n1,2\n3,4\n5,-6e1\n7,.5\n";
-static const char small_labels[] = "0\n1\n-1\n2\n";
-
-/* An options struct for the small graph in a fresh directory, out not made yet. */
-static const char *small(pr_import_options *o)
-{
-    const char *directory = test_directory();
-
-    init(o);
-    set(o->source, text_file(directory, "edges.txt", small_edges));
-    set(o->features, text_file(directory, "rows.csv", small_rows));
-    set(o->labels, text_file(directory, "labels.csv", small_labels));
-    set(o->out, in(directory, "out"));
-    return directory;
-}
+ * directories. */
+#include "unit/import_fixture.h"
 
 static void an_edge_list_becomes_a_dataset(void **state)
 {
@@ -378,204 +295,66 @@ static void real_datasets_keep_everything(void **state)
     }
 }
 
-/* What a table row puts in place of the small graph's files; NULL keeps it, "" is an empty file. */
-static const struct bad_import {
-    const char *edges, *rows, *labels;
-    pr_status   status;
-    const char *words;
-} bad_imports[] = {
-    { "0 1\nz\n", NULL, NULL, PR_E_INPUT, "edges.txt: line 2: found 'z'" },
-    { "0 4\n", NULL, NULL, PR_E_INPUT, "node id 4, must be in 0 .. 3 for the 4 rows of " },
-    { "# only a comment\n", NULL, NULL, PR_E_INPUT, "edges.txt: holds no edge" },
-    { "", NULL, NULL, PR_E_INPUT, "edges.txt: holds no edge" },
-    { NULL, "", NULL, PR_E_INPUT, "rows.csv: holds no feature row" },
-    { NULL, "a,b\n", NULL, PR_E_INPUT, "rows.csv: holds no feature row" },
-    { NULL, "1,2\n3\n", NULL, PR_E_INPUT,
-      "rows.csv: line 2 has 1 columns, the rows before it have 2" },
-    { NULL, "1,2\n3,x\n", NULL, PR_E_INPUT,
-      "rows.csv: line 2, column 2: found 'x', must be a number" },
-    { NULL, "1,2\na,b\n", NULL, PR_E_INPUT, "rows.csv: line 2, column 1: found 'a'" },
-    { NULL, "1,2\n3,\n", NULL, PR_E_INPUT, "line 2, column 2: found '', must be a number" },
-    { NULL, "1,2\n3,,4\n", NULL, PR_E_INPUT, "line 2, column 2: found '', must be a number" },
-    { NULL, "1;2\n", NULL, PR_E_INPUT, "line 1, column 1: found '1;2', must be a number" },
-    { NULL, "1,nan\n", NULL, PR_E_INPUT, "line 1, column 2: found 'nan', must be finite" },
-    { NULL, "nan,1\n", NULL, PR_E_INPUT, "line 1, column 1: found 'nan', must be finite" },
-    { NULL, "1,-inf\n", NULL, PR_E_INPUT, "column 2: found '-inf', must be finite" },
-    { NULL, "1,1e39\n", NULL, PR_E_INPUT, "column 2: found '1e39', must be finite in 32 bits" },
-    { NULL, NULL, "0\n1\n", PR_E_MISMATCH,
-      "labels.csv: has 2 labels, must have one for each of the 4 rows of " },
-    { NULL, NULL, "0\n1\n0\n1\n0\n", PR_E_MISMATCH, "labels.csv: line 5: has more labels than" },
-    { NULL, NULL, "0\n1\n0\n1.5\n", PR_E_INPUT, "labels.csv: line 4: found '1.5'" },
-    { NULL, NULL, "0\n1\n0\nx\n", PR_E_INPUT, "labels.csv: line 4: found 'x'" },
-    { NULL, NULL, "0\n1\n0\n-2\n", PR_E_INPUT, "labels.csv: line 4: label -2, must be in -1 .." },
-    { NULL, NULL, "0\n1\n0\n1048576\n", PR_E_INPUT, "label 1048576, must be in -1 .. 1048575" },
-    { NULL, NULL, "0\n1\n0\n99999999999999999999\n", PR_E_INPUT, "line 4: found '999" },
-    { NULL, NULL, "-1\n-1\n-1\n-1\n", PR_E_INPUT, "labels.csv: gives no node a label" },
-    { NULL, NULL, "0,1\n4,1\n", PR_E_MISMATCH, "line 2: node id 4 is not one of the 4 rows of " },
-    { NULL, NULL, "0,1\n-1,1\n", PR_E_MISMATCH, "line 2: node id -1 is not one of" },
-    { NULL, NULL, "0,1\n0,1\n", PR_E_INPUT, "line 2: node id 0 has a label already" },
-    { NULL, NULL, "0,1\n1\n", PR_E_INPUT, "line 2 has 1 columns, the lines before it have 2" },
-    { NULL, NULL, "0,1,2\n", PR_E_INPUT, "labels.csv: line 1: found '0,1,2'" },
-    { NULL, NULL, "", PR_E_MISMATCH, "labels.csv: has 0 labels, must have one for each" },
-};
-
-static void bad_files_are_refused_and_leave_nothing(void **state)
+/* Loops and equal arcs as asked for: edges.txt has 0->1, 1->0, twice 2->1, 3->3, 0->3. */
+static void loops_and_equal_arcs_are_as_asked_for(void **state)
 {
     (void)state;
-    pr_import_options o;
-    pr_made           made;
-    const char       *directory = small(&o);
-    const int         before    = num_entries(directory);
-
-    for (size_t i = 0; i < sizeof bad_imports / sizeof bad_imports[0]; i++) {
-        const struct bad_import *bad = &bad_imports[i];
-        text_file(directory, "edges.txt", bad->edges ? bad->edges : small_edges);
-        text_file(directory, "rows.csv", bad->rows ? bad->rows : small_rows);
-        text_file(directory, "labels.csv", bad->labels ? bad->labels : small_labels);
-        assert_fails(bad->status, bad->words, pr_import(&o, NULL, &made));
-        assert_int_equal(made.nodes, 0);
-        assert_int_equal(num_entries(directory), before);
+    static const struct {
+        int      duplicates, self_loops;
+        uint64_t edges, loops, equal;
+        pr_eid   indptr[5];
+        pr_vid   indices[9];
+    } cases[] = {
+        { 0, 0, 4, 1, 1, { 0, 1, 3, 3, 4 }, { 1, 0, 2, 0 } },
+        { 1, 0, 5, 1, 0, { 0, 1, 4, 4, 5 }, { 1, 0, 2, 2, 0 } },
+        { 0, 1, 5, 0, 1, { 0, 1, 3, 3, 5 }, { 1, 0, 2, 0, 3 } },
+        { 0, 2, 8, 0, 1, { 0, 2, 5, 6, 8 }, { 0, 1, 0, 1, 2, 2, 0, 3 } },
+        { 1, 2, 9, 0, 0, { 0, 2, 6, 7, 9 }, { 0, 1, 0, 1, 2, 2, 2, 0, 3 } },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        pr_import_options o;
+        pr_made           made;
+        small(&o);
+        o.duplicates = cases[i].duplicates;
+        o.self_loops = cases[i].self_loops;
+        assert_ok(pr_import(&o, NULL, &made));
+        assert_int_equal(made.edges, cases[i].edges);
+        assert_int_equal(made.self_loops_dropped, cases[i].loops);
+        assert_int_equal(made.duplicates_dropped, cases[i].equal);
+        const pr_dataset *d = open_dir(o.out);
+        assert_memory_equal(d->graph.indptr, cases[i].indptr, sizeof cases[i].indptr);
+        assert_memory_equal(d->graph.indices, cases[i].indices,
+                            cases[i].edges * sizeof *cases[i].indices);
+        pr_dataset_close(d);
     }
 }
 
-static void bad_arrays_are_refused(void **state)
+typedef struct heard {
+    int      calls;
+    uint64_t done, total;
+    bool     read, sorted;
+} heard;
+
+static void hear(void *context, const char *stage, uint64_t done, uint64_t total)
+{
+    heard *h = context;
+    h->calls++;
+    h->read |= !strcmp(stage, "read edges");
+    h->sorted |= !strcmp(stage, "sort arcs");
+    assert_true(total > 0 && done <= total);
+}
+
+static void progress_is_told_of_every_stage(void **state)
 {
     (void)state;
     pr_import_options o;
     pr_made           made;
-    const char       *directory = small(&o);
-    const double      odd[]     = { 1, 2, 3, (double)NAN, 5, 6, 7, 8 };
-    const double      large[]   = { 1, 2, 3, 4, 5, 1e300, 7, 8 };
-    const int64_t     label[]   = { 0, 1, -2, 0, 0, 0, 0, 0 };
-    const uint64_t    shape[] = { 4, 2 }, three = 3, four = 4;
-
-    set(o.features, in(directory, "rows.npy"));
-    assert_fails(PR_E_INPUT, "rows.npy: cannot be read: No such file", pr_import(&o, NULL, &made));
-    assert_ok(pr_npy_write(o.features, PR_F64, 2, shape, odd));
-    assert_fails(PR_E_INPUT, "rows.npy: row 1, column 1 is nan", pr_import(&o, NULL, &made));
-    assert_ok(pr_npy_write(o.features, PR_F64, 2, shape, large));
-    assert_fails(PR_E_INPUT, "rows.npy: row 2, column 1 is 1e+300, must be finite in 32 bits",
-                 pr_import(&o, NULL, &made));
-    assert_ok(pr_npy_write(o.features, PR_F64, 1, shape, large));
-    assert_fails(PR_E_INPUT, "shape (4,), must be (nodes, columns)", pr_import(&o, NULL, &made));
-    assert_ok(pr_npy_write(o.features, PR_I64, 2, shape, label));
-    assert_fails(PR_E_INPUT, "are of type <i8, must be <f4 or <f8", pr_import(&o, NULL, &made));
-    const uint64_t empty[] = { 0, 2 };
-    assert_ok(pr_npy_write(o.features, PR_F32, 2, empty, NULL));
-    assert_fails(PR_E_INPUT, "shape (0, 2), must be 1 ..", pr_import(&o, NULL, &made));
+    heard             h     = { 0 };
+    const pr_watch    watch = { .progress = hear, .context = &h };
 
     small(&o);
-    set(o.labels, in(directory, "labels.npy"));
-    assert_ok(pr_npy_write(o.labels, PR_I64, 1, &four, label));
-    assert_fails(PR_E_INPUT, "labels.npy: element 2 is -2, must be in -1 ..",
-                 pr_import(&o, NULL, &made));
-    assert_ok(pr_npy_write(o.labels, PR_I64, 1, &three, label));
-    assert_fails(PR_E_MISMATCH, "labels.npy: has 3 labels, must have one for each of the 4 rows of",
-                 pr_import(&o, NULL, &made));
-    assert_ok(pr_npy_write(o.labels, PR_I64, 2, shape, label));
-    assert_fails(PR_E_INPUT, "shape (4, 2), must be (nodes,)", pr_import(&o, NULL, &made));
-    assert_ok(pr_npy_write(o.labels, PR_F64, 1, &four, large));
-    assert_fails(PR_E_INPUT, "are of type <f8, must be whole numbers", pr_import(&o, NULL, &made));
-}
-
-static void bad_options_are_refused(void **state)
-{
-    (void)state;
-    pr_import_options o;
-    pr_made           made;
-    const char       *directory = small(&o);
-
-    o.nodes = 5;
-    assert_fails(PR_E_MISMATCH, "--nodes is 5, but ", pr_import(&o, NULL, &made));
-    o.nodes = 4;
-    o.remap = true;
-    assert_fails(PR_E_ARG, "--nodes does not go with --remap", pr_import(&o, NULL, &made));
-    o.nodes = 0;
-    text_file(directory, "edges.txt", "5 6\n");
-    assert_fails(PR_E_MISMATCH, "edges.txt: has 2 distinct node ids, but ",
-                 pr_import(&o, NULL, &made));
-    small(&o);
-    o.train_percent = 70, o.val_percent = 40;
-    assert_fails(PR_E_ARG, "--train-percent 70 and --val-percent 40", pr_import(&o, NULL, &made));
-    small(&o);
-    o.features[0] = '\0';
-    assert_fails(PR_E_ARG, "no features: give --features", pr_import(&o, NULL, &made));
-    small(&o);
-    o.source[0] = '\0';
-    assert_fails(PR_E_ARG, "no source", pr_import(&o, NULL, &made));
-    small(&o);
-    o.out[0] = '\0';
-    assert_fails(PR_E_ARG, "--out is empty", pr_import(&o, NULL, &made));
-    small(&o);
-    o.format = 1;
-    assert_fails(PR_E_INPUT, "is not a directory, which --format dir needs",
-                 pr_import(&o, NULL, &made));
-    small(&o);
-    o.format = 7;
-    assert_fails(PR_E_ARG, "--format is choice 7", pr_import(&o, NULL, &made));
-    small(&o);
-    set(o.source, directory);
-    assert_fails(PR_E_ARG, "--features goes with an edge list", pr_import(&o, NULL, &made));
-    o.format = 2;
-    assert_fails(PR_E_INPUT, "is a directory", pr_import(&o, NULL, &made));
-    small(&o);
-    set(o.source, "/nowhere/edges.txt");
-    assert_fails(PR_E_INPUT, "/nowhere/edges.txt: cannot be read", pr_import(&o, NULL, &made));
-    small(&o);
-    set(o.out, directory);
-    assert_fails(PR_E_ARG, "is not empty", pr_import(&o, NULL, &made));
-    assert_fails(PR_E_ARG, "options is NULL", pr_import(NULL, NULL, &made));
-    assert_fails(PR_E_ARG, "made is NULL", pr_import(&o, NULL, NULL));
-}
-
-static void a_pipe_is_refused_and_not_waited_for(void **state)
-{
-    (void)state;
-    pr_import_options o;
-    pr_made           made;
-    const char       *directory = small(&o);
-
-    assert_int_equal(mkfifo(in(directory, "pipe"), 0666), 0);
-    set(o.source, in(directory, "pipe"));
-    assert_fails(PR_E_INPUT, "pipe: is not a regular file", pr_import(&o, NULL, &made));
-    small(&o);
-    set(o.features, in(directory, "pipe"));
-    assert_fails(PR_E_INPUT, "pipe: is not a regular file", pr_import(&o, NULL, &made));
-}
-
-static void split_options_are_refused_where_there_is_a_split(void **state)
-{
-    (void)state;
-    pr_import_options o;
-    pr_made           made;
-    const char       *directory = small(&o);
-
-    assert_ok(pr_import(&o, NULL, &made));
-    for (int i = 0; i < 3; i++) {
-        init(&o);
-        set(o.source, in(directory, "out"));
-        set(o.out, in(directory, "again"));
-        if (i == 0) o.train_percent = 50;
-        if (i == 1) o.val_percent = 10;
-        if (i == 2) o.seed = 7;
-        static const char *const words[] = { "--train-percent goes with", "--val-percent goes with",
-                                             "--seed goes with" };
-        assert_fails(PR_E_ARG, words[i], pr_import(&o, NULL, &made));
-    }
-}
-
-static void an_interrupted_import_leaves_nothing(void **state)
-{
-    (void)state;
-    const volatile int stop  = 1;
-    const pr_watch     watch = { .stop = &stop };
-    pr_import_options  o;
-    pr_made            made;
-    const char        *directory = small(&o);
-    const int          before    = num_entries(directory);
-
-    assert_fails(PR_E_INTERRUPTED, "interrupted", pr_import(&o, &watch, &made));
-    assert_int_equal(num_entries(directory), before);
+    assert_ok(pr_import(&o, &watch, &made));
+    assert_true(h.read && h.sorted && h.calls < 20);
 }
 
 int main(void)
@@ -590,12 +369,8 @@ int main(void)
         cmocka_unit_test(a_graph_survives_the_way_through_text),
         cmocka_unit_test(a_directory_is_written_anew_in_canonical_form),
         cmocka_unit_test(real_datasets_keep_everything),
-        cmocka_unit_test(bad_files_are_refused_and_leave_nothing),
-        cmocka_unit_test(bad_arrays_are_refused),
-        cmocka_unit_test(bad_options_are_refused),
-        cmocka_unit_test(a_pipe_is_refused_and_not_waited_for),
-        cmocka_unit_test(split_options_are_refused_where_there_is_a_split),
-        cmocka_unit_test(an_interrupted_import_leaves_nothing),
+        cmocka_unit_test(loops_and_equal_arcs_are_as_asked_for),
+        cmocka_unit_test(progress_is_told_of_every_stage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
