@@ -13,7 +13,7 @@
 #include "pipeline/nn/model.h"
 #include "pipeline/nn/nn.h"
 
-enum { MIB = 1 << 20, ALL_WAITING = PR_MAX_WINDOW };
+enum { MIB = 1 << 20, FEW_WAITING = 8 };
 
 static uint64_t least(uint64_t a, uint64_t b)
 {
@@ -118,12 +118,17 @@ static void add_cache(const pri_budget_input *in, const pri_budget_choice *choic
     enum { ARRAYS = 12 };
     bytes[PR_MEMORY_INDEX] += used.index + least(ARRAYS * (uint64_t)page, whole.index - used.index);
     if (!from) return;
-    /* A plan has room for all its rows, lists that are read early for theirs: each may want as many
-     * as the plan did, once. Tables of who is where count with the index. */
-    const uint64_t most_early = least(sizes->bounds.max_inputs, x->num_rows);
-    const uint64_t early      = least(choice->ahead * wanted, most_early);
-    const uint64_t row        = (x->file->row_bytes + 63) / 64 * 64;
-    const uint64_t table      = x->num_rows * sizeof(uint32_t) + wanted * 2 * sizeof(pr_vid);
+    /* Before the first plan every row is missing, and those of one list more are read early. Later,
+     * if the cache keeps a batch, no list misses more than what the one before it did not have.
+     * Tables of who is where count with the index. */
+    const uint64_t kept   = pri_cache_rows_for(&cache, x->num_rows, slot, wanted);
+    const uint64_t fresh  = kept >= wanted ? sizes->max_fresh : wanted;
+    const uint64_t first  = choice->ahead ? fresh : 0;
+    const uint64_t later  = (choice->ahead + UINT64_C(1)) * fresh;
+    const uint64_t staged = least(most(wanted + first, later), 2 * sizes->bounds.max_inputs);
+    const uint64_t early  = staged - wanted;
+    const uint64_t row    = (x->file->row_bytes + 63) / 64 * 64;
+    const uint64_t table  = x->num_rows * sizeof(uint32_t) + wanted * 2 * sizeof(pr_vid);
     bytes[PR_MEMORY_INDEX] += table + early * 2 * sizeof(pr_vid);
     bytes[PR_MEMORY_STAGING] += most(used.staging, table) - table + early * row;
 }
@@ -241,10 +246,28 @@ static uint64_t shared(const sharing *w, const pri_budget_choice *choice)
     return least(x->num_rows * (uint64_t)x->file->row_bytes, choice->evaluation_bytes);
 }
 
+/* Give the capacity that takes the least: none, or about a batch, where rows come from a file: its
+ * slots are there anyway, and less waits in staging. */
+static uint64_t least_capacity(const pri_budget_input *in, const pri_budget_choice *choice)
+{
+    pri_budget_choice tried = *choice;
+    uint64_t          batch = 64, bytes[PR_NUM_MEMORY_ITEMS];
+
+    for (uint32_t l = 0; l < in->rule->num_lanes; l++) batch += in->lane[l].drawn.max_inputs;
+    batch                     = least(batch + batch / 50, in->data->features.num_rows);
+    tried.capacity_rows       = batch;
+    const uint64_t with_batch = pri_budget_bytes(in, &tried, bytes);
+    tried.capacity_rows       = 0;
+    return in->store == PR_STORE_DIRECT && with_batch < pri_budget_bytes(in, &tried, bytes) ? batch
+                                                                                            : 0;
+}
+
 /* What the cache and evaluation get of what is left, with this window. */
 static void share(const sharing *w, pri_budget_choice *choice)
 {
-    choice->capacity_rows    = 0;
+    const uint64_t base = least_capacity(w->in, choice);
+
+    choice->capacity_rows    = base;
     choice->evaluation_bytes = w->eval_least;
     choice->shared_bytes     = 0;
     const uint64_t needed    = total_of(w, choice);
@@ -257,7 +280,7 @@ static void share(const sharing *w, pri_budget_choice *choice)
     choice->shared_bytes     = shared(w, choice);
     if (!choice->open) return;
 
-    uint64_t fits = 0, not = (uint64_t)w->in->data->features.num_rows + 1;
+    uint64_t fits = base, not = (uint64_t)w->in->data->features.num_rows + 1;
     while (fits + 1 < not ) { /* bytes grow with the capacity */
         choice->capacity_rows = fits + (not -fits) / 2;
         if (total_of(w, choice) <= w->limit)
@@ -268,16 +291,37 @@ static void share(const sharing *w, pri_budget_choice *choice)
     choice->capacity_rows = fits;
 }
 
-/* Tell whether a window leaves the cache enough to be of use. */
+/* Tell whether what waits and is read early leaves the cache enough to be of use. */
 static bool suits(const sharing *w, const pri_budget_choice *choice)
 {
     double wanted = 0;
 
     if (total_of(w, choice) > w->limit) return false;
-    if (!choice->open || choice->window <= 2) return true;
+    if (!choice->open) return true;
     for (uint32_t l = 0; l < w->in->rule->num_lanes; l++) wanted += w->in->lane[l].mean.inputs;
     const double enough = fmin(2 * wanted, w->in->data->features.num_rows);
     return (double)choice->capacity_rows >= enough;
+}
+
+/* Let less wait: first what costs most, rows of more than one list; then batches, but for a few,
+ * without which the cache knows little; and what is left of both only if the run fits no other way.
+ * False: there is nothing to be had. */
+static bool take_back(const sharing *w, pri_budget_choice *choice)
+{
+    if (choice->ahead > 1) {
+        choice->ahead = 1;
+    } else if (choice->window > FEW_WAITING) {
+        choice->window = choice->window / 2 > FEW_WAITING ? choice->window / 2 : FEW_WAITING;
+    } else if (total_of(w, choice) <= w->limit) {
+        return false;
+    } else if (choice->ahead > 0) {
+        choice->ahead = 0;
+    } else if (choice->window > 0) {
+        choice->window /= 2;
+    } else {
+        return false;
+    }
+    return true;
 }
 
 static uint32_t window_of(const pri_budget_input *in)
@@ -290,8 +334,9 @@ static uint32_t window_of(const pri_budget_input *in)
 static uint64_t least_limit(const sharing *w)
 {
     pri_budget_choice choice = { .open = is_open(w->in->setup), .evaluation_bytes = w->eval_least };
-    const uint64_t    total  = total_of(w, &choice);
 
+    if (choice.open) choice.capacity_rows = least_capacity(w->in, &choice);
+    const uint64_t total = total_of(w, &choice);
     return (total + PRI_BUDGET_NOISE + MIB - 1) / MIB * MIB;
 }
 
@@ -309,12 +354,8 @@ void pri_budget_make(const pri_budget_input *in, uint64_t limit, pri_budget *out
         c->evaluation_bytes = w.eval_most;
         c->shared_bytes     = shared(&w, c);
     } else {
-        for (;;) {
-            share(&w, c);
-            if (suits(&w, c) || (c->window == 0 && c->ahead == 0)) break;
-            if (c->window > 0) c->window /= 2;
-            if (c->ahead > c->window || c->window == 0) c->ahead = c->window;
-        }
+        do share(&w, c);
+        while (!suits(&w, c) && take_back(&w, c));
     }
     if (in->eval == PR_EVAL_EXACT)
         pri_exact_measure(in->shape, &in->data->features, in->rule->num_lanes, c->evaluation_bytes,

@@ -49,8 +49,9 @@ typedef struct sizes_job {
     pr_sampler              *sampler;
     pr_batch_room           *room;
     pri_seeds               *seeds;
-    spread                   dst[PR_MAX_LAYERS], edges[PR_MAX_LAYERS], inputs;
-    uint32_t                 num; /* batches of training */
+    spread                   dst[PR_MAX_LAYERS], edges[PR_MAX_LAYERS], inputs, fresh;
+    uint8_t                 *batch_of; /* [num_nodes] the last that had it, from 1; 0: none */
+    uint32_t                 num;      /* batches of training */
 } sizes_job;
 
 static void count(sizes_job *job, const pr_batch *batch)
@@ -60,6 +61,19 @@ static void count(sizes_job *job, const pr_batch *batch)
         add(&job->edges[h], batch->block[h].num_edges);
     }
     add(&job->inputs, batch->nodes.n);
+}
+
+/* Count the inputs of the nth batch that the one before did not have. */
+static void count_fresh(sizes_job *job, const pr_batch *batch, uint32_t nth)
+{
+    uint64_t fresh = 0;
+
+    for (size_t i = 0; i < batch->nodes.n; i++) {
+        uint8_t *last = &job->batch_of[batch->nodes.at[i]];
+        fresh += *last != nth;
+        *last = (uint8_t)(nth + 1);
+    }
+    if (nth > 0) add(&job->fresh, fresh);
 }
 
 static pr_status draw_training(sizes_job *job)
@@ -78,6 +92,7 @@ static pr_status draw_training(sizes_job *job)
                                .positions = lot.positions };
         PR_TRY(pr_sampler_draw(job->sampler, job->room, lot.seeds, draw, &batch));
         count(job, &batch);
+        count_fresh(job, &batch, s);
         job->out->sample_ns += (double)batch.sample_ns / job->num;
     }
 done:
@@ -128,6 +143,8 @@ static void sum_up(sizes_job *job)
     }
     out->drawn.max_inputs = (uint32_t)largest(&job->inputs, num, out->bounds.max_inputs, all);
     out->mean.inputs      = job->inputs.sum / num;
+    out->max_fresh        = num < 2 ? out->drawn.max_inputs
+                                    : (uint32_t)largest(&job->fresh, num - 1, out->drawn.max_inputs, all);
 }
 
 /* Make the sampler, a room and the stream; of the stream so many steps are kept. */
@@ -156,6 +173,7 @@ static pr_status measure(pri_lane *lane, void *argument)
                                &job->out->bounds));
     PR_TRY(open_sources(in, 1, &job->sampler, &job->seeds));
     PR_TRY(pr_batch_room_create(job->sampler, &job->room));
+    PR_NEW(job->batch_of, in->graph->num_nodes);
     PR_TRY(draw_training(job));
     PR_TRY(draw_evaluation(job));
     sum_up(job);
@@ -163,6 +181,7 @@ static pr_status measure(pri_lane *lane, void *argument)
                                      &job->out->drawn, in->threads, pri_page_most(),
                                      &job->out->sampler_bytes, &job->out->room_bytes));
 done:
+    pri_free(job->batch_of);
     pri_seeds_free(job->seeds);
     pr_batch_room_free(job->room);
     pr_sampler_free(job->sampler);

@@ -35,6 +35,7 @@ typedef struct pri_preview_sizes {
     pri_sampler_bounds bounds; /* the worst legal batch */
     pri_sampler_bounds drawn;  /* the largest that is expected: max_dst, max_edges, max_inputs */
     pri_worth_batch    mean;
+    uint32_t           max_fresh; /* inputs that the batch before did not have: expected at most */
     uint64_t           sampler_bytes, room_bytes; /* in memory after such batches */
     double             sample_ns;                 /* of a batch */
     uint32_t           num_batches;

@@ -27,6 +27,7 @@ say "-- too little"
 expect 2 "--memory 10M is too little for planted: [0-9]+M works \(.*[0-9]+M" \
     "$PACKRAT" train "${common[@]}" --memory 10M
 works=$(sed -n 's/.*: \([0-9]*\)M works.*/\1/p' "$ERR")
+[[ -z ${PACKRAT_SANITIZE:-} ]] || works=$((works + 200)) # what it takes differs from run to run
 must "$PACKRAT" train "${common[@]}" --memory "${works}M" --log run.db
 kept "the limit that works" $((works << 20))
 hash=$(json batch_hash)
@@ -34,7 +35,7 @@ equal "rows planned" "$(sql run.db "SELECT count(*) > 8 FROM forecast")" 1
 equal "planned and outcome" "$(sql run.db "SELECT predicted >= 0 AND outcome > 0 FROM forecast \
     WHERE item = 'peak_rss'")" 1
 expect 2 "works with the capacity that was asked for" "$PACKRAT" train "${common[@]}" \
-    --memory "${works}M" --cache.rows 30000
+    --memory 20M --cache.rows 30000
 
 say "-- every store"
 for store in auto copied in-place direct; do
