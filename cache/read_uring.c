@@ -91,6 +91,25 @@ static void take(uring *own)
     pri_desk_settle(own->setup.desk, own->came, num);
 }
 
+/* Send something through the ring that does nothing: a filter of system calls may allow rings to be
+ * made and refuse to enter them. Gives an errno. */
+static int try_ring(struct io_uring *ring)
+{
+    struct io_uring_cqe *cqe;
+    struct io_uring_sqe *sqe = io_uring_get_sqe(ring);
+    int                  got;
+
+    if (!sqe) return ENOSYS;
+    io_uring_prep_nop(sqe);
+    do {
+        got = io_uring_submit_and_wait(ring, 1);
+    } while (got == -EINTR);
+    if (got >= 0) got = io_uring_peek_cqe(ring, &cqe);
+    if (got < 0) return -got;
+    io_uring_cqe_seen(ring, cqe);
+    return 0;
+}
+
 /* Make the ring, on the thread that will use it: cheaper flags where the kernel knows them. */
 static int make_ring(uring *own)
 {
@@ -113,9 +132,13 @@ static int make_ring(uring *own)
     struct io_uring_probe *probe = io_uring_get_probe_ring(&own->ring);
     const bool             can   = probe && io_uring_opcode_supported(probe, IORING_OP_READ);
     io_uring_free_probe(probe);
-    if (can) own->fixed_file = io_uring_register_files(&own->ring, &own->setup.fd, 1) == 0;
-    if (!can) io_uring_queue_exit(&own->ring);
-    return can ? 0 : ENOSYS;
+    error = can ? try_ring(&own->ring) : ENOSYS;
+    if (error) {
+        io_uring_queue_exit(&own->ring);
+        return error;
+    }
+    own->fixed_file = io_uring_register_files(&own->ring, &own->setup.fd, 1) == 0;
+    return 0;
 }
 
 static void *serve(void *context)
