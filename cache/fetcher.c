@@ -155,7 +155,8 @@ static void drop(pri_fetcher *f, uint32_t at)
 }
 
 /* Wait for groups that were entered so long ago that the reader would forget them: lists that wait
- * while many others are taken out of order. They have been read long since. */
+ * while many others are taken out of order. They have been read long since. One that failed goes,
+ * so this comes before rows are looked up, and before a record is chosen for a new group. */
 static void settle_old(pri_fetcher *f)
 {
     if (f->last + 1 - f->oldest < MAX_GROUPS) return;
@@ -177,7 +178,6 @@ static void enter_group(pri_fetcher *f, uint16_t at, uint32_t num, bool early)
 {
     group *g = &f->group[at];
 
-    settle_old(f);
     *g        = (group){ .live = num, .early = early };
     g->number = pri_row_reader_enter(f->reader, f->entry, num, !early, &g->cost);
     PR_ASSERT(g->number == f->last + 1); /* there is room: see pri_fetcher_open */
@@ -251,6 +251,7 @@ pr_status pri_fetcher_fetch(pri_fetcher *f, const pri_write *write, size_t n, pr
 
     PR_ASSERT(n <= f->max_rows);
     abandon(f);
+    settle_old(f);
     f->serial++;
     f->open          = true;
     f->num_involved  = 0;
@@ -294,6 +295,7 @@ bool pri_fetcher_read_early(pri_fetcher *f, const pr_vid *ids, size_t n)
     uint32_t num  = 0;
 
     abandon(f);
+    settle_old(f);
     for (size_t i = 0; i < n; i++) more += pri_staging_find(&f->staging, ids[i]) == PR_SLOT_NONE;
     if (more == 0) return true;
     if (!has_room(f, more)) return false;

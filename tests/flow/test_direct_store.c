@@ -374,6 +374,38 @@ static void lists_may_wait_while_a_thousand_others_are_taken(void **state)
     disk_rows_close(&rows);
 }
 
+/* The same, but the row stays away: a group that is dropped while others take its place must leave
+ * none of them without a record of its own, or the list is told that its rows are there. */
+static void a_list_that_failed_long_ago_fails_when_it_is_taken(void **state)
+{
+    (void)state;
+    enum { TURNS = 1200, FEW = 3 };
+    test_rng               rng = { .key = test_seed() };
+    const pr_io_options    io  = direct_io(PR_IO_THREADS, 4, 0);
+    const pr_cache_options o   = { .policy = PR_POLICY_LRU, .rows = 2 * FEW };
+    const pr_vid           a[] = { 11, 12, 13 }, b[] = { 21, 22, 23, 24, 25 };
+    disk_rows              rows;
+    direct_rig             x;
+
+    disk_rows_open(&rows, PR_ROWS_F32, N, 16, 4096, &rng);
+    assert_true(direct_open(&x, &rows, &o, &io, N));
+    direct_stop_counting(&x);
+    fail_row_offset = 4096 + 11 * 64;
+    direct_foresee(&x, (pr_vids){ a, 3 });
+    direct_foresee(&x, (pr_vids){ b, 5 });
+    for (int turn = 0; turn < TURNS; turn++) {
+        const pr_vid other[] = { 40 + test_below(&rng, 40), 80 + test_below(&rng, 40),
+                                 120 + test_below(&rng, 40) };
+        direct_step(&x, (pr_vids){ other, FEW });
+    }
+    assert_fails(PR_E_IO, "row 11", direct_try(&x, (pr_vids){ a, 3 }, true));
+    heal();
+    direct_step_next(&x);
+    direct_step_next(&x);
+    direct_close(&x);
+    disk_rows_close(&rows);
+}
+
 /* ---- several planes ---- */
 
 /* Rows of the second plane fail after those of the first have come. */
@@ -534,6 +566,7 @@ int main(void)
         cmocka_unit_test(a_row_that_cannot_be_had_stops_no_list_without_it),
         cmocka_unit_test(differences_of_a_packed_set_come_from_the_file_and_may_fail),
         cmocka_unit_test(lists_may_wait_while_a_thousand_others_are_taken),
+        cmocka_unit_test(a_list_that_failed_long_ago_fails_when_it_is_taken),
         cmocka_unit_test(planes_of_several_files_move_together),
         cmocka_unit_test(a_step_takes_nothing_from_the_heap),
         cmocka_unit_test(a_cache_says_how_it_reads_and_what_it_holds),
