@@ -304,6 +304,83 @@ static void values_that_are_not_finite_are_named(void **state)
     reader_end(&r);
 }
 
+/* One read at a time, and the first fails: the others of its group are not even begun. */
+static void nothing_more_is_begun_of_a_group_that_failed(void **state)
+{
+    reader_rig r = reader_make(2000, 1024, 4096);
+
+    (void)state;
+    for (size_t w = 0; w < NUM_WAYS; w++) {
+        const way one = { ways[w].engine, ways[w].direct, 1 };
+        if (!way_can(one)) continue;
+        faults_none();
+        faults.kind   = FAULT_FAIL;
+        faults.every  = 1000; /* the first read alone */
+        faults.amount = EIO;
+        r.io.retries  = 0;
+        reader_open(&r, one);
+        const uint64_t bad = reader_enter(&r, 0, r.num_rows, 100, true);
+        assert_fails(PR_E_IO, "row 0", pri_row_reader_wait(r.reader, bad, &r.cost));
+        assert_int_equal(atomic_load(&faults.reads), 1);
+        const uint64_t good = reader_enter(&r, 100, r.num_rows, 100, true);
+        assert_ok(pri_row_reader_wait(r.reader, good, &r.cost));
+        reader_check(&r, 100, r.num_rows, 100);
+        reader_close(&r);
+    }
+    reader_end(&r);
+}
+
+/* Whoever waits for a group that was forgotten is told of the failure that nobody waited for; and
+ * what a group cost is told once, whoever asks again. */
+static void a_failure_outlives_its_group_and_costs_are_told_once(void **state)
+{
+    reader_rig r = reader_make(300, 64, 4096);
+
+    (void)state;
+    for (size_t w = 0; w < NUM_WAYS; w++) {
+        if (!way_can(ways[w])) continue;
+        faults_none();
+        faults.kind   = FAULT_FAIL;
+        faults.every  = 1;
+        faults.amount = EIO;
+        r.io.retries  = 2;
+        reader_open(&r, ways[w]);
+        const uint64_t bad  = reader_enter(&r, 0, 1, 1, true),
+                       also = reader_enter(&r, 9, 10, 1, true);
+        assert_fails(PR_E_IO, "row 9", pri_row_reader_wait(r.reader, also, &r.cost));
+        const pr_fetch_cost once = r.cost;
+        assert_int_equal(once.reads_again, 2);
+        assert_fails(PR_E_IO, "row 9", pri_row_reader_wait(r.reader, also, &r.cost));
+        assert_memory_equal(&r.cost, &once, sizeof once);
+        while (pri_row_reader_enter(r.reader, NULL, 0, true, &r.cost) < bad + PRI_READER_GROUPS) {
+        }
+        assert_fails(PR_E_IO, "row 0", pri_row_reader_wait(r.reader, bad, &r.cost));
+        reader_close(&r);
+    }
+    reader_end(&r);
+}
+
+/* Reads that are in flight together count once. */
+static void time_of_reads_is_no_longer_than_the_time_they_took(void **state)
+{
+    reader_rig r = reader_make(2000, 1024, 4096);
+
+    (void)state;
+    for (size_t w = 0; w < NUM_WAYS; w++) {
+        if (!way_can(ways[w])) continue;
+        faults_none();
+        faults.kind  = FAULT_SLOW;
+        faults.every = 1;
+        reader_open(&r, ways[w]);
+        const int64_t  start = pr_now_ns();
+        const uint64_t group = reader_enter(&r, 0, r.num_rows, 100, true);
+        assert_ok(pri_row_reader_wait(r.reader, group, &r.cost));
+        assert_true(r.cost.disk_ns > 0 && r.cost.disk_ns <= pr_now_ns() - start);
+        reader_close(&r);
+    }
+    reader_end(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -317,6 +394,9 @@ int main(void)
         cmocka_unit_test(a_file_that_was_cut_is_told_from_the_rest),
         cmocka_unit_test(a_file_whose_name_went_to_another_is_still_the_one_that_is_read),
         cmocka_unit_test(values_that_are_not_finite_are_named),
+        cmocka_unit_test(nothing_more_is_begun_of_a_group_that_failed),
+        cmocka_unit_test(a_failure_outlives_its_group_and_costs_are_told_once),
+        cmocka_unit_test(time_of_reads_is_no_longer_than_the_time_they_took),
     };
 
     ways_find();
