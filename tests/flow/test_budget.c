@@ -213,14 +213,14 @@ static void rows_of_a_file_keep_a_limit_from_the_first_step_on(void **state)
         for (size_t m = 0; m < sizeof more / sizeof *more; m++) {
             pr_train_setup *setup   = usual();
             setup->train.batch_size = 512;
-            setup->train.steps      = 6;
+            setup->train.steps      = 4;
             setup->train.eval       = eval;
             setup->cache.store      = PR_STORE_DIRECT;
             setup->io.ahead         = (uint32_t)m;
             assert_ok(pr_explain(setup, NULL, &forecast));
             setup->machine.memory = forecast.least_bytes + (more[m] << 20);
             assert_ok(pr_train(setup, NULL, &result));
-            assert_int_equal(result.steps, 6);
+            assert_int_equal(result.steps, 4);
             if (result.peak_rss_bytes > setup->machine.memory)
                 fail_msg("eval %d: peak of %llu MiB, the limit is %llu", eval,
                          (unsigned long long)result.peak_rss_bytes >> 20,
