@@ -99,12 +99,27 @@ static void describe_input(draft *d, uint32_t l)
     };
 }
 
+/* Rows that no file has as they are cannot be read direct: that is said before it is planned for.
+ */
+static pr_status check_store(const draft *d)
+{
+    pr_status st    = PR_OK;
+    pr_store *tried = NULL;
+
+    if (d->own->cache.store == PR_STORE_DIRECT)
+        PR_TRY(pr_store_direct(&d->t->dataset->features, &tried));
+done:
+    pr_store_free(tried);
+    return st;
+}
+
 /* Draw batches of every lane, one after the other, and fill in what the plan is made from. */
 static pr_status look(draft *d)
 {
     pr_status    st = PR_OK;
     pri_trainer *t  = d->t;
 
+    PR_TRY(check_store(d));
     pr_model_describe(t->model, &d->shape);
     d->seeds           = pri_trainer_seeds_plan(t);
     const uint64_t now = pri_rss_bytes();

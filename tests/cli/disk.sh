@@ -74,6 +74,10 @@ expect 2 'io\.staging' "${direct[@]}" --io.staging -1
 expect 2 'io\.retries' "${direct[@]}" --io.retries -1
 expect 2 'cache\.store.*tape' "${train[@]}" --log none --cache.store tape
 
+# Rows that no file has as they are: scaled ones, as sparse ones or f64, are in memory.
+expect 1 'no file has them as they are' "${direct[@]}" --feature-norm l2
+expect 1 'no file has them as they are' "${direct[@]}" --feature-norm l2 --memory 1G
+
 # A file that is shorter than it was said to be when it was opened.
 cp -r "$WORK/graph" "$WORK/cut"
 truncate -s -400 "$WORK/cut/feat.npy"
