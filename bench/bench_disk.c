@@ -70,7 +70,7 @@ static const pr_option options[] = {
     { "faulters", "threads", "that gather from the mapping; 0: the best", "0", PR_OPT_U32,
       AT(faulters), 0, 64, NULL },
     { "io.depth", "reads", "most reads in flight", "64", PR_OPT_U32, AT(depth), 1, 1024, NULL },
-    { "io.ahead", "batches", "whose rows are asked for early", "2", PR_OPT_U32, AT(ahead), 0,
+    { "io.ahead", "batches", "whose rows are asked for early", "1", PR_OPT_U32, AT(ahead), 0,
       PR_MAX_WINDOW, NULL },
     { "io.gap", "bytes", "rows nearer than this come with one read", "4K", PR_OPT_BYTES, AT(gap), 0,
       1 << 20, NULL },

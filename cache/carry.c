@@ -155,7 +155,8 @@ void pri_carry_rows(pr_cache *c)
     }
     for (uint32_t p = 0; p < c->num_planes && c->can_fetch; p++)
         if (c->store[p]->calls->placed)
-            c->store[p]->calls->placed(c->fetcher[p], c->write, c->num_writes);
+            c->store[p]->calls->placed(c->fetcher[p], c->write, c->num_writes,
+                                       pri_early_free_slots(c, c->plan.rows_before));
 }
 
 void pri_carry_figures(pr_cache *c)

@@ -1,10 +1,10 @@
 /* early.c: rows of lists that wait are asked for before their turn, so that the disk works while
  * others do.
  *
- * Lists are asked for in order, each as a whole, until a store has no room for the rows of one. A
- * place begins anew with the list that comes next: rows may have lost their slots since, and rows
- * that were placed for an earlier list only, past the capacity, are missing again. What is on its
- * way already costs a look at a table. */
+ * Lists are asked for in order until a store has no room for all rows of one. A place begins anew
+ * with the list that comes next: rows may have lost their slots since, and rows that were placed
+ * for an earlier list only, past the capacity, are missing again. What is on its way already costs
+ * a look at a table. */
 #include "cache/partition.h"
 
 static pr_status open_fetchers(pr_cache *c, const pr_cache_setup *setup, const pr_io_options *io)
@@ -66,24 +66,36 @@ static size_t find_missing(const pr_cache *c, pr_vids list)
     return num;
 }
 
+uint64_t pri_early_free_slots(const pr_cache *c, uint32_t resident)
+{
+    if (!c->decided) return 1;
+    /* A packed slab has the slots of its batch: the first one fills it. */
+    if (c->options.mode == PR_CACHE_PACKED) return resident == 0 && c->capacity > 0;
+    return c->capacity - resident;
+}
+
 void pri_early_ask(pr_cache *c)
 {
-    while (c->num_asked < c->early && c->num_asked < c->num_foreseen) {
-        const uint32_t at    = (c->window_first + c->num_asked) % (PR_MAX_WINDOW + 1);
-        const size_t   num   = find_missing(c, c->window[at]);
-        bool           asked = true;
-        for (uint32_t p = 0; p < c->num_planes && asked; p++) {
+    const uint64_t free_slots = pri_early_free_slots(c, c->index.num_resident);
+
+    while (!c->early_full && c->num_asked < c->early && c->num_asked < c->num_foreseen) {
+        const uint32_t at   = (c->window_first + c->num_asked) % (PR_MAX_WINDOW + 1);
+        const size_t   num  = find_missing(c, c->window[at]);
+        size_t         read = num;
+        for (uint32_t p = 0; p < c->num_planes; p++) {
             const pri_store_calls *calls = c->store[p]->calls;
-            if (calls->read_early) asked = calls->read_early(c->fetcher[p], c->missing, num);
+            if (calls->read_early)
+                read = calls->read_early(c->fetcher[p], c->missing, read, free_slots);
         }
-        if (!asked) return;
-        c->num_asked++;
+        c->early_full = read < num;
+        c->num_asked += read == num;
     }
 }
 
 void pri_early_ask_anew(pr_cache *c)
 {
-    c->num_asked = 0;
+    c->num_asked  = 0;
+    c->early_full = false;
     pri_early_ask(c);
 }
 

@@ -24,6 +24,8 @@ struct pri_fetcher {
     pri_write      *entry;    /* [max_rows] rows of the group being entered */
     size_t          max_rows; /* of a plan; as many early ones */
     uint32_t        ahead;    /* lists that are read early */
+    bool            limited;  /* by io.staging: */
+    uint64_t        limit;    /* rows that may be staged with early ones */
     uint64_t        need;     /* rows that a plan needed lately: the most, fading */
     uint64_t        last;     /* group that was entered */
     uint64_t        oldest;   /* groups before are read, or their rows are placed */
@@ -66,6 +68,8 @@ pr_status pri_fetcher_open(const pr_row_file *file, pr_vid num_rows, uint32_t nu
     f->max_rows = plan;
     f->ahead    = setup->io->ahead;
     PR_TRY(pri_staging_init(&f->staging, num_rows, slots, file->row_bytes));
+    f->limited  = setup->io->staging > 0;
+    f->limit    = setup->io->staging / f->staging.slot_bytes;
     f->group_of = pri_pages_map(((size_t)slots + 1) * sizeof *f->group_of, 0);
     f->entry    = f->group_of ? pri_pages_map(((size_t)plan + 1) * sizeof *f->entry, 0) : NULL;
     PR_CHECK(f->entry, PR_E_NOMEM, "cannot reserve the groups of %u rows", slots);
@@ -279,37 +283,57 @@ pr_status pri_fetcher_fetch(pri_fetcher *f, const pri_write *write, size_t n, pr
     return st;
 }
 
-/* Tell whether that many more rows may be staged early. */
-static bool has_room(const pri_fetcher *f, size_t more)
+/* Give how many rows a plan may be expected to need. */
+static uint64_t need_of(const pri_fetcher *f)
 {
-    const uint64_t used = f->staging.num_used;
-    const uint64_t room = f->ahead * f->need < f->max_rows ? f->ahead * f->need : f->max_rows;
-
-    return f->num_free > 1 && more <= f->max_rows && (used == 0 || used + more <= room);
+    return f->need > 0 ? f->need : f->max_rows;
 }
 
-bool pri_fetcher_read_early(pri_fetcher *f, const pr_vid *ids, size_t n)
+/* Give how many rows may be staged with early ones. */
+static uint64_t most_staged(const pri_fetcher *f)
 {
-    size_t   more = 0;
-    uint32_t num  = 0;
+    const uint64_t rows = f->limited ? f->limit : (UINT64_C(1) + f->ahead) * need_of(f);
+
+    return rows < f->max_rows ? rows : f->max_rows;
+}
+
+/* Tell whether the slab fills, and its free slots are soon used up: by what is staged, and by what
+ * two plans bring. */
+static bool is_filling(const pri_fetcher *f, uint64_t free_slots)
+{
+    const uint64_t most = most_staged(f), need = need_of(f);
+
+    return free_slots > 0 && free_slots < most + 2 * need && !(f->limited && need <= most);
+}
+
+size_t pri_fetcher_read_early(pri_fetcher *f, const pr_vid *ids, size_t n, uint64_t free_slots)
+{
+    uint32_t num = 0;
+    size_t   i   = 0;
 
     abandon(f);
-    for (size_t i = 0; i < n; i++) more += pri_staging_find(&f->staging, ids[i]) == PR_SLOT_NONE;
-    if (more == 0) return true;
-    if (!has_room(f, more)) return false;
-    const uint16_t g = f->spare[f->num_free - 1];
-    for (size_t i = 0; i < n; i++)
-        if (pri_staging_find(&f->staging, ids[i]) == PR_SLOT_NONE) enter_row(f, ids[i], &num, g);
-    enter_group(f, g, num, true);
-    return true;
+    const bool     none = f->num_free < 2 || is_filling(f, free_slots); /* a plan takes a group */
+    const uint64_t most = none ? 0 : most_staged(f);
+    const uint16_t g    = f->spare[f->num_free - 1];
+    for (; i < n; i++) {
+        if (pri_staging_find(&f->staging, ids[i]) != PR_SLOT_NONE) continue;
+        if (f->staging.num_used >= most) break;
+        enter_row(f, ids[i], &num, g);
+    }
+    if (num > 0) enter_group(f, g, num, true);
+    return i;
 }
 
-void pri_fetcher_placed(pri_fetcher *f, const pri_write *write, size_t n)
+void pri_fetcher_placed(pri_fetcher *f, const pri_write *write, size_t n, uint64_t free_slots)
 {
     const uint64_t faded = f->need - f->need / 8;
 
     for (size_t i = 0; i < n; i++) give(f, pri_staging_find(&f->staging, write[i].id));
-    f->open = false;
-    f->need = n > faded ? n : faded;
-    pri_staging_rest(&f->staging);
+    f->open           = false;
+    f->need           = n > faded ? n : faded;
+    const bool beyond = free_slots > 0 && f->limited && f->staging.touched > most_staged(f);
+    if (beyond || is_filling(f, free_slots))
+        pri_staging_shrink(&f->staging);
+    else
+        pri_staging_rest(&f->staging);
 }

@@ -41,9 +41,10 @@ struct pr_cache {
     const pr_store   *store[PR_MAX_PLANES];
     pri_fetcher      *fetcher[PR_MAX_PLANES]; /* NULL: the store needs none */
     pr_fetch_cost     cost;                   /* of the last fetch */
-    uint32_t          early;     /* lists whose rows are asked for before they are planned */
-    uint32_t          num_asked; /* lists that wait and were asked for since the last place */
-    pr_vid           *missing;   /* rows of such a list; as long as arrays of plans; if early > 0 */
+    uint32_t          early;      /* lists whose rows are asked for before they are planned */
+    uint32_t          num_asked;  /* lists that wait and were asked for since the last place */
+    bool              early_full; /* there is no room for more before the next place */
+    pr_vid           *missing; /* rows of such a list; as long as arrays of plans; if early > 0 */
     pri_slab          slab[PR_MAX_PLANES]; /* not in mode off */
     size_t            row_ahead[PR_MAX_PLANES];
     const pri_policy *policy; /* resident mode, else NULL */
@@ -102,6 +103,10 @@ void pri_early_ask(pr_cache *cache);
 
 /* The same after a place: what lists miss has changed. */
 void pri_early_ask_anew(pr_cache *cache);
+
+/* Give how many slots are still to be filled, with so many rows in the slab: 0 once it is as full
+ * as it gets; 1 before the first batch where that decides how many there are. */
+uint64_t pri_early_free_slots(const pr_cache *cache, uint32_t resident);
 
 /* Note that the next list was taken, or came back as its rows cannot be had. */
 void pri_early_taken(pr_cache *cache);

@@ -5,7 +5,7 @@
 
 enum {
     WORD       = 64,
-    LOOK_BACK  = 8,       /* plans that must have needed little before memory is given back */
+    LOOK_BACK  = 2,       /* plans that must have needed little before memory is given back */
     SPARE      = 1 << 20, /* bytes that are not worth a system call */
     PAGE_BYTES = 64 << 10 /* what is given back begins at a multiple: the largest page there is */
 };
@@ -97,18 +97,32 @@ static uint32_t end_of_use(const pri_staging *s)
     return end;
 }
 
+/* Give back the pages of slots from `end` on; none of them is in use. */
+static void give_back(pri_staging *s, uint32_t end)
+{
+    const size_t touched = s->touched * s->slot_bytes;
+    const size_t from    = (end * s->slot_bytes + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
+
+    if (touched <= from) return;
+    if (madvise(s->rows + from, touched - from, MADV_DONTNEED) == 0) s->touched = end;
+}
+
 void pri_staging_rest(pri_staging *s)
 {
     if (++s->rests < LOOK_BACK) return;
     const size_t needed  = s->top * s->slot_bytes;
     const size_t touched = s->touched * s->slot_bytes;
 
-    if (touched > 2 * needed + SPARE) {
-        const size_t from = (needed + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
-        if (madvise(s->rows + from, touched - from, MADV_DONTNEED) == 0) s->touched = s->top;
-    }
+    if (touched > needed + needed / 4 + SPARE) give_back(s, s->top);
     s->rests = 0;
     s->top   = end_of_use(s);
+}
+
+void pri_staging_shrink(pri_staging *s)
+{
+    s->top = end_of_use(s);
+    give_back(s, s->top);
+    s->rests = 0;
 }
 
 void pri_staging_ranges(const pri_staging *s, pr_ranges *ranges)

@@ -6,8 +6,9 @@
  *                      | id 7 |      | id 3 | id 12 |  |  not committed  |
  *
  * A row takes the lowest slot that is free, so that memory is that of the rows staged at a time,
- * whatever the address space. What a slow beginning committed (all rows of the first batches) is
- * given back once a few plans in a row needed much less. Slots depend on earlier calls alone. */
+ * whatever the address space. What no plan needs any more (all rows of the first batch) is given
+ * back: at once, or after two plans that needed less, so that plans of about the same size find
+ * their pages there. Slots depend on earlier calls alone. */
 #ifndef CACHE_STAGING_H
 #define CACHE_STAGING_H
 
@@ -59,9 +60,12 @@ pr_slot pri_staging_take(pri_staging *staging, pr_vid id);
 /* Give the slot of a row back. */
 void pri_staging_give(pri_staging *staging, pr_slot slot);
 
-/* Note that a plan was carried out; every few plans memory that none of them needed is given back.
- */
+/* Note that a plan was carried out; every other one memory that neither needed is given back, if
+ * that is a fifth of it. */
 void pri_staging_rest(pri_staging *staging);
+
+/* The same, but give back at once all memory behind the last row that is staged. */
+void pri_staging_shrink(pri_staging *staging);
 
 /* Append the memory it takes: rows as "staging", the rest as "index". */
 void pri_staging_ranges(const pri_staging *staging, pr_ranges *ranges);

@@ -46,13 +46,18 @@ typedef struct pri_store_calls {
                               pri_fetcher **out);
     void (*free_fetcher)(pri_fetcher *fetcher); /* ends reads in flight; NULL is fine */
 
-    /* Begin to read rows that a later fetch will ask for, all or none; those that are on their way
-     * already cost nothing. False: there is no room now, try again after a place. Never waits. The
-     * cost becomes that of the fetch that asks for them. NULL: there is no reading early. */
-    bool (*read_early)(pri_fetcher *fetcher, const pr_vid *ids, size_t n);
+    /* Begin to read rows that a later fetch will ask for, the first of them that there is room for;
+     * those that are on their way already cost nothing. Gives how many of the ids are on their way
+     * now; if that is not all, there is no room before the next place. Never waits. The cost
+     * becomes that of the fetch that asks for them. NULL: there is no reading early.
+     *
+     *   free_slots   slots of the slab that are still to be filled (pri_early_free_slots) */
+    size_t (*read_early)(pri_fetcher *fetcher, const pr_vid *ids, size_t n, uint64_t free_slots);
 
-    /* The rows of the last fetch are in their slots: their staging may be used again. */
-    void (*placed)(pri_fetcher *fetcher, const pri_write *write, size_t n);
+    /* The rows of the last fetch are in their slots: their staging may be used again.
+     *
+     *   free_slots   before they were */
+    void (*placed)(pri_fetcher *fetcher, const pri_write *write, size_t n, uint64_t free_slots);
 
     const char *(*describe)(const pri_fetcher *fetcher); /* see pr_cache_io */
 

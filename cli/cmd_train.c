@@ -55,12 +55,15 @@ static void print_disk(const pr_train_result *r)
     printf("\n");
 }
 
-/* Print what of a budget was used. */
-static void print_budget(const pr_train_setup *setup, const pr_train_result *r)
+/* Print what was used of the memory that was planned, and of the limit if there is one. */
+static void print_memory(const pr_train_setup *setup, const pr_train_result *r)
 {
-    printf("budget      %.0f of %.0f MiB were used; %.0f were planned\n",
-           (double)r->peak_rss_bytes / 0x1p20, (double)setup->machine.memory / 0x1p20,
+    const double limit = (double)setup->machine.memory / 0x1p20;
+
+    printf("memory      %.0f MiB were used, %.0f planned", (double)r->peak_rss_bytes / 0x1p20,
            (double)r->memory_bytes / 0x1p20);
+    if (limit > 0) printf(", %.0f allowed", limit);
+    putchar('\n');
 }
 
 /* Print how lanes shared the work and whether their memory is where it was meant to be. */
@@ -95,7 +98,7 @@ static void print_figures(const pr_train_setup *setup, const pr_train_result *r)
            r->threads, r->threads == 1 ? "" : "s", r->pipelined ? ", pipelined" : "");
     print_cache(setup, r);
     if (r->reads_disk) print_disk(r);
-    if (r->memory_bytes && r->peak_rss_bytes) print_budget(setup, r);
+    if (r->memory_bytes && r->peak_rss_bytes) print_memory(setup, r);
     if (r->lanes > 1) print_lanes(r);
 }
 

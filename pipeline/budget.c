@@ -13,7 +13,7 @@
 #include "pipeline/nn/model.h"
 #include "pipeline/nn/nn.h"
 
-enum { MIB = 1 << 20, FEW_WAITING = 8 };
+enum { MIB = 1 << 20, FEW_WAITING = 8, INDEX_OF_SLOT = 64 };
 
 static uint64_t least(uint64_t a, uint64_t b)
 {
@@ -91,6 +91,57 @@ static bool is_open(const pr_train_setup *setup)
            own->factor == usual.factor; /* as it was read from the same words */
 }
 
+static uint64_t staging_row(const pr_features *x)
+{
+    return ((uint64_t)x->file->row_bytes + 63) / 64 * 64;
+}
+
+/* Rows in staging: at most, together with a full slab; and of these, what reading early may use. */
+typedef struct staged_rows {
+    uint64_t most, early;
+} staged_rows;
+
+/* Give them for a lane whose rows stay in their file.
+ *
+ *     w   rows of the largest batch       S   slots of the slab: C, or w if that is more
+ *     f   that the one before had not     a   lists that are read early
+ *     C   rows that the cache keeps       q   bytes of a slot of the slab, in those of staging
+ *
+ * A row is in both while it is placed: a step takes slots for what the slab has afterwards, and
+ * staging for what it brought. The slab fills from its first slot on, and staging gives back what
+ * it does not use as long as that lasts (fetcher.h). With P rows in staging beside a full slab:
+ *
+ *     step 1       w rows come, into w slots                 q S + P >= q w + w
+ *     step t > 1   n rows come, into at most S slots         q S + P >= q S + n
+ *     early        a lists of n rows, the next one first     q S + P >= q S + a n
+ *
+ * where n = min(w, f + max(0, w - C)): after step t - 1 the slab has all rows of that batch, but
+ * for those that bypassed it. So P = max(w - q (S - w), n, a n). Batches of evaluation come out of
+ * order, and may miss all their rows while early ones wait: then P = max(w - q (S - w), a n + w).
+ */
+static staged_rows rows_staged(const pri_budget_input *in, const pri_budget_choice *choice,
+                               uint32_t lane)
+{
+    const pri_preview_sizes *sizes = &in->lane[lane];
+    const pr_features       *x     = &in->data->features;
+    const pr_cache_options   cache = cache_of(in, choice, lane);
+    const size_t             slot  = pri_slab_ld(x->num_cols) * sizeof(float);
+    const uint64_t           w     = sizes->drawn.max_inputs;
+    const uint64_t           kept  = pri_cache_rows_for(&cache, x->num_rows, slot, w);
+    const uint64_t           slots = cache.mode == PR_CACHE_PACKED ? w : most(kept, w);
+    const uint64_t           need  = least(w, sizes->max_fresh + (kept < w ? w - kept : 0));
+    const uint64_t           empty = (slots - w) * slot / staging_row(x); /* at step 1 */
+    const uint64_t           first = w > empty ? w - empty : 0;
+    const uint64_t           asked = in->setup->io.staging;
+    uint64_t early = least(choice->ahead * need, sizes->bounds.max_inputs); /* see fetcher.h */
+
+    if (asked) early = least(early, asked / staging_row(x));
+    const bool     between = in->eval == PR_EVAL_SAMPLED;
+    const uint64_t later   = between ? early + w : most(need, early);
+    const uint64_t rows    = least(most(first, later), x->num_rows);
+    return (staged_rows){ .most = rows, .early = between ? early : rows };
+}
+
 /* Slab, index and staging of one lane. */
 static void add_cache(const pri_budget_input *in, const pri_budget_choice *choice, uint32_t lane,
                       size_t page, uint64_t *bytes)
@@ -118,19 +169,14 @@ static void add_cache(const pri_budget_input *in, const pri_budget_choice *choic
     enum { ARRAYS = 12 };
     bytes[PR_MEMORY_INDEX] += used.index + least(ARRAYS * (uint64_t)page, whole.index - used.index);
     if (!from) return;
-    /* Before the first plan every row is missing, and those of one list more are read early. Later,
-     * if the cache keeps a batch, no list misses more than what the one before it did not have.
-     * Tables of who is where count with the index. */
-    const uint64_t kept   = pri_cache_rows_for(&cache, x->num_rows, slot, wanted);
-    const uint64_t fresh  = kept >= wanted ? sizes->max_fresh : wanted;
-    const uint64_t first  = choice->ahead ? fresh : 0;
-    const uint64_t later  = (choice->ahead + UINT64_C(1)) * fresh;
-    const uint64_t staged = least(most(wanted + first, later), 2 * sizes->bounds.max_inputs);
-    const uint64_t early  = staged - wanted;
-    const uint64_t row    = (x->file->row_bytes + 63) / 64 * 64;
-    const uint64_t table  = x->num_rows * sizeof(uint32_t) + wanted * 2 * sizeof(pr_vid);
-    bytes[PR_MEMORY_INDEX] += table + early * 2 * sizeof(pr_vid);
-    bytes[PR_MEMORY_STAGING] += most(used.staging, table) - table + early * row;
+    /* Tables of who is where count with the index. */
+    const staged_rows staged  = rows_staged(in, choice, lane);
+    const uint64_t    row     = staging_row(x);
+    const uint64_t    more    = staged.most > wanted ? staged.most - wanted : 0;
+    const uint64_t    table   = x->num_rows * sizeof(uint32_t) + wanted * 2 * sizeof(pr_vid);
+    const uint64_t    counted = table + wanted * row;
+    bytes[PR_MEMORY_INDEX] += table + more * 2 * sizeof(pr_vid);
+    bytes[PR_MEMORY_STAGING] += most(used.staging, counted) - counted + staged.most * row;
 }
 
 static uint32_t num_rooms(const pri_budget_input *in, const pri_budget_choice *choice)
@@ -245,7 +291,8 @@ static uint64_t shared(const sharing *w, const pri_budget_choice *choice)
 }
 
 /* Give the capacity that takes the least: none, or about a batch, where rows come from a file: its
- * slots are there anyway, and less waits in staging. */
+ * slots are there anyway, and less waits in staging. An index of the slots is little for not having
+ * to read what the batch before had. */
 static uint64_t least_capacity(const pri_budget_input *in, const pri_budget_choice *choice)
 {
     pri_budget_choice tried = *choice;
@@ -256,8 +303,8 @@ static uint64_t least_capacity(const pri_budget_input *in, const pri_budget_choi
     tried.capacity_rows       = batch;
     const uint64_t with_batch = pri_budget_bytes(in, &tried, bytes);
     tried.capacity_rows       = 0;
-    return in->store == PR_STORE_DIRECT && with_batch < pri_budget_bytes(in, &tried, bytes) ? batch
-                                                                                            : 0;
+    const uint64_t without    = pri_budget_bytes(in, &tried, bytes) + batch * INDEX_OF_SLOT;
+    return in->store == PR_STORE_DIRECT && with_batch <= without ? batch : 0;
 }
 
 /* What the cache and evaluation get of what is left, with this window. */
@@ -338,6 +385,18 @@ static uint64_t least_limit(const sharing *w)
     return (total + PRI_BUDGET_NOISE + MIB - 1) / MIB * MIB;
 }
 
+/* Give what rows read early may wait in: what the largest lane has; no list of another has more. */
+static uint64_t staging_of(const pri_budget_input *in, const pri_budget_choice *choice)
+{
+    const uint64_t row   = staging_row(&in->data->features);
+    const uint64_t asked = in->setup->io.staging;
+    uint64_t       bytes = 0;
+
+    for (uint32_t l = 0; l < in->rule->num_lanes; l++)
+        bytes = most(bytes, rows_staged(in, choice, l).early * row);
+    return asked ? least(asked, most(bytes, 1)) : most(bytes, 1); /* 0 is no limit */
+}
+
 void pri_budget_make(const pri_budget_input *in, uint64_t limit, pri_budget *out)
 {
     sharing w = { .in = in, .limit = limit };
@@ -359,6 +418,7 @@ void pri_budget_make(const pri_budget_input *in, uint64_t limit, pri_budget *out
         pri_exact_measure(in->shape, &in->data->features, in->rule->num_lanes, c->evaluation_bytes,
                           NULL, NULL, &c->spill_bytes);
     out->total_bytes = pri_budget_bytes(in, c, out->bytes);
+    if (limit && in->store == PR_STORE_DIRECT) c->staging_bytes = staging_of(in, c);
     out->fits        = !limit || out->total_bytes <= limit;
     out->least_bytes = least_limit(&w);
 }
@@ -369,6 +429,7 @@ void pri_budget_apply(const pri_budget *budget, pr_train_setup *setup)
 
     if (c->window < pri_ahead_limit(&setup->cache)) setup->cache.lookahead = c->window;
     setup->io.ahead = c->ahead;
+    if (c->staging_bytes) setup->io.staging = c->staging_bytes;
     if (!c->open) return;
     setup->cache.rows = c->capacity_rows;
     if (c->capacity_rows == 0) setup->cache.factor = 0; /* no rows: all bypass */

@@ -47,6 +47,7 @@ typedef struct pri_budget_choice {
     uint64_t capacity_rows;                 /* of all lanes */
     uint32_t window, ahead;                 /* batches that wait; of which rows are read early */
     uint64_t evaluation_bytes, spill_bytes; /* for exact evaluation; to its file */
+    uint64_t staging_bytes; /* that rows read early may wait in, of a lane; 0: as the option says */
     uint64_t shared_bytes; /* of evaluation_bytes: rows of a mapped file that are counted as rows */
 } pri_budget_choice;
 

@@ -83,6 +83,8 @@ typedef struct pr_io_options {
     uint64_t gap;      /* most bytes that nobody wants within a read: nearer rows come with one */
     uint64_t max_read; /* bytes of a read, at most (a longer row is read whole) */
     uint32_t ahead;    /* lists of the window whose rows are asked for before they are planned */
+    uint64_t staging;  /* bytes that rows asked for early may wait in, of each file; 0: as much as
+                          plans needed lately, 1 + ahead times */
     uint32_t retries;  /* times that a failed read is tried again */
     bool     direct;   /* past the page cache (O_DIRECT) where the file system can */
 } pr_io_options;
@@ -339,7 +341,8 @@ pr_status pr_cache_prepare_next(pr_cache *cache, const pr_cache_plan **plan);
  * offset and the kernel's reason, PR_E_INPUT a value that is not finite.
  *
  * Of lists that were foreseen, rows that will be missing are asked for before they are planned, as
- * far ahead as io.ahead says: foresee and place begin with those reads, and never wait. */
+ * far ahead as io.ahead says and io.staging has room: foresee and place begin with those reads, and
+ * never wait. While the slab fills none are, unless there are slots in plenty. */
 pr_status pr_cache_fetch(pr_cache *cache);
 
 /* Give what bringing the rows of the plan cost that was fetched last; zero for stores in memory.
@@ -404,7 +407,8 @@ typedef struct pr_cache_stats {
 void pr_cache_statistics(const pr_cache *cache, pr_cache_stats *out);
 
 /* Say what the cache runs with: {"isa", "stores", "row_ahead", ..., "huge_pages"}, and "io" where
- * rows of a file are read; NULL when out of memory. huge_pages is what the kernel has given to the slab so far, read back: bytes. */
+ * rows of a file are read; NULL when out of memory. huge_pages is what the kernel has given to the
+ * slab so far, read back: bytes. */
 pr_json *pr_cache_describe(const pr_cache *cache);
 
 /* Append the memory a cache holds: slab of each plane, staging, index, policy. */

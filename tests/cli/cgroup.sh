@@ -44,6 +44,6 @@ peak=$(json peak_rss_bytes)
 say "      peak $((peak >> 20)) MiB of $least"
 [[ $peak -le $((least << 20)) ]] || fail "with the least: peak of $peak bytes, the budget is ${least}M"
 must in_memory_group "${train[@]/--json/--quiet}" --memory "$budget" --log none
-grep -Eq '^budget +[0-9]+ of 176 MiB were used; [0-9]+ were planned$' "$OUT" ||
+grep -Eq '^memory +[0-9]+ MiB were used, [0-9]+ planned, 176 allowed$' "$OUT" ||
     fail "the summary has no line about the budget: $(cat "$OUT")"
 finish

@@ -55,6 +55,13 @@ must "$PACKRAT" report run.db --json
 equal "the report's JSON" "$(json_type 'runs[0].disk.is_limit')" integer
 equal "and its forecast" "$(json_type 'runs[0].forecast')" array
 
+# Less memory for rows that are read early: other reads, the same training.
+for ahead in 0 1 3; do
+    must "${train[@]}" --cache.store direct --log none --json --io.ahead "$ahead" --io.staging 16K
+    equal "--io.ahead $ahead --io.staging 16K: batches" "$(json batch_hash)" "$hash"
+    equal "--io.ahead $ahead --io.staging 16K: loss" "$(json train_loss)" "$loss"
+done
+
 # What cannot be, by name and bounds.
 direct=("${train[@]}" --log none --cache.store direct)
 expect 2 'io\.depth.*0.*1' "${direct[@]}" --io.depth 0
@@ -63,6 +70,7 @@ expect 2 'io\.engine.*floppy.*auto.*uring.*threads' "${direct[@]}" --io.engine f
 expect 2 'io\.gap' "${direct[@]}" --io.gap 2M
 expect 2 'io\.max-read' "${direct[@]}" --io.max-read 100
 expect 2 'io\.ahead' "${direct[@]}" --io.ahead 1000000
+expect 2 'io\.staging' "${direct[@]}" --io.staging -1
 expect 2 'io\.retries' "${direct[@]}" --io.retries -1
 expect 2 'cache\.store.*tape' "${train[@]}" --log none --cache.store tape
 

@@ -199,6 +199,39 @@ static void a_forecast_says_what_the_run_moves(void **state)
     assert_true(forecast.step_ns > 0 && forecast.compute_ns > 0 && forecast.sample_ns > 0);
 }
 
+/* Rows that stay in their file: from a cold cache on, with the smallest cache and with larger ones,
+ * slab and staging together keep the plan. */
+static void rows_of_a_file_keep_a_limit_from_the_first_step_on(void **state)
+{
+    (void)state;
+    static const uint64_t more[] = { 0, 12 }; /* MiB */
+    pr_train_result       result;
+    pr_forecast           forecast;
+
+    if (!counts) skip();
+    for (int eval = PR_EVAL_SAMPLED; eval <= PR_EVAL_NONE; eval++)
+        for (size_t m = 0; m < sizeof more / sizeof *more; m++) {
+            pr_train_setup *setup   = usual();
+            setup->train.batch_size = 512;
+            setup->train.steps      = 4;
+            setup->train.eval       = eval;
+            setup->cache.store      = PR_STORE_DIRECT;
+            setup->io.ahead         = (uint32_t)m;
+            assert_ok(pr_explain(setup, NULL, &forecast));
+            setup->machine.memory = forecast.least_bytes + (more[m] << 20);
+            assert_ok(pr_train(setup, NULL, &result));
+            assert_int_equal(result.steps, 4);
+            if (result.peak_rss_bytes > setup->machine.memory)
+                fail_msg("eval %d: peak of %llu MiB, the limit is %llu", eval,
+                         (unsigned long long)result.peak_rss_bytes >> 20,
+                         (unsigned long long)setup->machine.memory >> 20);
+            printf("eval %d, %llu MiB more: peak %llu of %llu MiB, %llu rows kept\n", eval,
+                   (unsigned long long)more[m], (unsigned long long)result.peak_rss_bytes >> 20,
+                   (unsigned long long)setup->machine.memory >> 20,
+                   (unsigned long long)result.capacity_rows);
+        }
+}
+
 /* The cache's decisions under a limit change what moves, never what a batch is. */
 static void a_limit_changes_no_batch(void **state)
 {
@@ -220,6 +253,7 @@ int main(void)
         cmocka_unit_test(what_is_refused_names_a_limit_that_works),
         cmocka_unit_test(the_cache_takes_what_is_left_unless_it_was_told),
         cmocka_unit_test(a_forecast_says_what_the_run_moves),
+        cmocka_unit_test(rows_of_a_file_keep_a_limit_from_the_first_step_on),
         cmocka_unit_test(a_limit_changes_no_batch),
     };
     return cmocka_run_group_tests(tests, make_graph, NULL);

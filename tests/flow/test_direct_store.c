@@ -106,6 +106,7 @@ static void every_capacity_under_every_policy_gives_the_rows_of_a_store_in_memor
     static const uint64_t capacities[] = { 0, 1, M / 2, M, 2 * M, N, 10 * N };
     static const uint32_t aheads[]     = { 0, 1, 2, 5, 31 };
     static const uint64_t gaps[]       = { 0, 4096, 1 << 20 };
+    static const uint64_t stagings[]   = { 0, 1, 5 * 256, 30 * 256, 1 << 20 };
     test_rng              rng          = { .key = test_seed() };
     disk_rows             rows;
 
@@ -124,6 +125,7 @@ static void every_capacity_under_every_policy_gives_the_rows_of_a_store_in_memor
                                       .window  = test_below(&rng, 9),
                                       .shape   = (trace_shape)test_below(&rng, TRACE_NUM_SHAPES),
                                       .key     = test_random(&rng) };
+                how.io.staging    = stagings[test_below(&rng, 5)];
                 take_all(&rows, &how);
             }
         disk_rows_close(&rows);
@@ -146,33 +148,6 @@ static void any_number_of_lists_can_be_read_ahead(void **state)
                     .key     = test_random(&rng) };
         take_all(&rows, &how);
     }
-    disk_rows_close(&rows);
-}
-
-/* A sticky trace, an ample window: after the first list all rows come early. */
-static void lists_that_were_foreseen_find_their_rows_staged(void **state)
-{
-    (void)state;
-    test_rng            rng = { .key = test_seed() };
-    const pr_io_options io  = direct_io(PR_IO_THREADS, 2, 0);
-    pr_cache_options    o   = { .policy = PR_POLICY_LOOKAHEAD, .rows = 2 * M };
-    disk_rows           rows;
-    direct_rig          x;
-    trace               t;
-
-    disk_rows_open(&rows, PR_ROWS_F32, N, 32, 4096, &rng);
-    trace_open(&t, TRACE_STICKY, LISTS, N, M, &rng);
-    assert_true(direct_open(&x, &rows, &o, &io, N));
-    for (uint32_t l = 0; l < 8; l++) direct_foresee(&x, t.list[l]);
-    assert_int_equal(x.used, M); /* before the first plan one list only */
-    for (uint32_t l = 0; l < LISTS; l++) {
-        if (l + 8 < LISTS) direct_foresee(&x, t.list[l + 8]);
-        direct_step_next(&x);
-    }
-    assert_true(x.sum.rows > 0);
-    assert_int_equal(x.sum.rows_early, x.sum.rows);
-    direct_close(&x);
-    trace_close(&t);
     disk_rows_close(&rows);
 }
 
@@ -528,7 +503,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_capacity_under_every_policy_gives_the_rows_of_a_store_in_memory),
         cmocka_unit_test(any_number_of_lists_can_be_read_ahead),
-        cmocka_unit_test(lists_that_were_foreseen_find_their_rows_staged),
         cmocka_unit_test(a_batch_whose_read_fails_can_be_taken_again),
         cmocka_unit_test(a_read_that_falls_short_is_gone_on_with),
         cmocka_unit_test(a_row_that_cannot_be_had_stops_no_list_without_it),

@@ -4,6 +4,7 @@
 #include "support/policy_reference.h"
 
 #include "base/checksum.h"
+#include "cache/fetcher.h"
 #include "cache/partition.h"
 
 pr_io_options direct_io(int engine, uint32_t ahead, uint64_t gap)
@@ -72,23 +73,48 @@ static bool is_missing(const direct_rig *x, pr_vid id)
     return x->twin->index.entry[(size_t)id * x->twin->index.stride] >= PRI_ENTRY_NONE;
 }
 
-/* Decide which waiting lists are asked for. */
+uint64_t direct_num_staged(const direct_rig *x)
+{
+    return pri_fetcher_staging(x->cache->fetcher[0])->num_used;
+}
+
+/* Give how many rows may be staged now; 0: the slab fills. */
+static uint64_t model_room(const direct_rig *x)
+{
+    const pr_cache *twin  = x->twin;
+    const uint64_t  plan  = x->max_wanted < x->rows->n ? x->max_wanted : x->rows->n;
+    const uint64_t  need  = x->need ? x->need : plan;
+    const uint64_t  slot  = (x->rows->file.row_bytes + 63) / 64 * 64;
+    const uint64_t  limit = x->io.staging / slot;
+    const uint64_t  told  = x->io.staging ? limit : (1 + x->io.ahead) * need;
+    const uint64_t  most  = told < plan ? told : plan;
+    uint64_t        left  = twin->capacity - twin->index.num_resident;
+
+    if (twin->options.mode == PR_CACHE_PACKED)
+        left = twin->capacity > 0 && twin->index.num_resident == 0;
+    else if (!twin->decided)
+        left = 1;
+    const bool fits = x->io.staging && need <= most;
+    return left == 0 || left >= most + 2 * need || fits ? most : 0;
+}
+
+/* Decide which rows of waiting lists are asked for. */
 static void model_ask(direct_rig *x)
 {
-    const uint64_t most = x->max_wanted < x->rows->n ? x->max_wanted : x->rows->n;
+    const uint64_t most = model_room(x);
 
-    for (; x->staged && x->num_asked < x->io.ahead && x->num_asked < x->num_waiting;
-         x->num_asked++) {
+    while (x->staged && !x->full && x->num_asked < x->io.ahead && x->num_asked < x->num_waiting) {
         const pr_vids list = x->waiting[x->num_asked];
-        uint64_t      more = 0;
-        for (size_t i = 0; i < list.n; i++)
-            more += is_missing(x, list.at[i]) && !x->staged[list.at[i]];
-        const uint64_t room = x->io.ahead * x->need < most ? x->io.ahead * x->need : most;
-        if (more > 0 && x->used > 0 && x->used + more > room) return;
-        for (size_t i = 0; i < list.n; i++)
-            if (is_missing(x, list.at[i])) x->staged[list.at[i]] = true;
-        x->used += more;
+        for (size_t i = 0; i < list.n && !x->full; i++) {
+            if (!is_missing(x, list.at[i]) || x->staged[list.at[i]]) continue;
+            x->full = x->used >= most;
+            if (x->full) continue;
+            x->staged[list.at[i]] = true;
+            x->used++;
+        }
+        x->num_asked += !x->full;
     }
+    if (x->used > x->most_used) x->most_used = x->used;
 }
 
 void direct_foresee(direct_rig *x, pr_vids wanted)
@@ -129,6 +155,7 @@ static void check_cost(direct_rig *x)
     for (uint32_t i = 0; i < twin->num_writes && x->staged; i++)
         early += x->staged[twin->write[i].id];
     if (x->staged) assert_int_equal(cost.rows_early, early);
+    x->num_partly += early > 0 && early < twin->num_writes;
     assert_true(cost.rows_early <= cost.rows);
     assert_true(cost.reads > 0 || cost.rows == cost.rows_early);
     assert_true(cost.bytes >= (cost.rows - cost.rows_early) * x->rows->file.row_bytes);
@@ -138,6 +165,20 @@ static void check_cost(direct_rig *x)
     x->sum.reads += cost.reads;
     x->sum.bytes += cost.bytes;
     x->sum.reads_again += cost.reads_again;
+}
+
+/* Check what is staged between fetch and place. */
+static void check_staged(direct_rig *x)
+{
+    const pr_cache *twin   = x->twin;
+    const uint64_t  staged = direct_num_staged(x), both = twin->plan.rows_after + staged;
+    uint64_t        early = 0;
+
+    if (!x->staged) return;
+    for (uint32_t i = 0; i < twin->num_writes; i++) early += x->staged[twin->write[i].id];
+    assert_int_equal(staged, x->used + twin->num_writes - early);
+    if (staged > x->most_staged) x->most_staged = staged;
+    if (both > x->most_placing) x->most_placing = both;
 }
 
 static void model_placed(direct_rig *x)
@@ -151,6 +192,8 @@ static void model_placed(direct_rig *x)
     }
     x->need      = twin->num_writes > faded ? twin->num_writes : faded;
     x->num_asked = 0;
+    x->full      = false;
+    if (twin->num_writes > x->most_needed) x->most_needed = twin->num_writes;
 }
 
 static void check_view(const direct_rig *x, const pr_slab *view, const pr_slab *like,
@@ -187,6 +230,7 @@ pr_status direct_try(direct_rig *x, pr_vids wanted, bool next)
                    : pr_cache_prepare(x->twin, wanted, &like));
     check_plan(&made, like);
     check_cost(x);
+    check_staged(x);
     assert_ok(pr_cache_place(x->cache, &view));
     assert_ok(pr_cache_place(x->twin, &twin_view));
     check_view(x, &view, &twin_view, wanted);
@@ -198,6 +242,7 @@ pr_status direct_try(direct_rig *x, pr_vids wanted, bool next)
         memmove(x->waiting, x->waiting + 1, x->num_waiting * sizeof *x->waiting);
     }
     model_ask(x);
+    if (x->staged) assert_int_equal(direct_num_staged(x), x->used);
     if (x->num_plans++ % 8 == 0) assert_ok(pr_cache_check(x->cache));
     return PR_OK;
 }
@@ -222,8 +267,10 @@ pr_status direct_apply(direct_rig *x, pr_vids added, pr_vids removed)
     check_plan(plan, like);
     check_cost(x);
     const uint32_t asked = x->num_asked; /* apply asks for nothing */
+    const bool     full  = x->full;
     model_placed(x);
     x->num_asked = asked;
+    x->full      = full;
     assert_ok(pr_cache_check(x->cache));
     return PR_OK;
 }

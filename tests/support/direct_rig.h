@@ -21,6 +21,11 @@ typedef struct direct_rig {
     bool         *staged; /* [n] */
     uint64_t      used, need, num_plans;
     uint32_t      num_asked;
+    bool          full;                   /* nothing more is asked for before the next place */
+    uint64_t      most_used, most_needed; /* rows staged early at a time; rows of a plan */
+    uint64_t      most_staged;            /* when a plan was fetched */
+    uint64_t      most_placing;           /* rows in slab and staging, while a plan is placed */
+    uint32_t      num_partly;             /* plans of which a part was staged early */
     pr_vids       waiting[PR_MAX_WINDOW + 2];
     uint32_t      num_waiting;
     pr_fetch_cost sum;  /* of all steps */
@@ -36,6 +41,9 @@ bool direct_open(direct_rig *x, disk_rows *rows, const pr_cache_options *options
 void direct_close(direct_rig *x);
 
 void direct_foresee(direct_rig *x, pr_vids wanted);
+
+/* Give how many rows of the file are in staging, or on their way there. */
+uint64_t direct_num_staged(const direct_rig *x);
 
 /* Take a list, or the oldest foreseen, through both. */
 void direct_step(direct_rig *x, pr_vids wanted);
