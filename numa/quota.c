@@ -95,6 +95,17 @@ static double room(double limit, double used, double given_back)
     return limit > used - given_back + 1 ? limit - (used - given_back) : 1;
 }
 
+/* The limit itself, whatever is taken of it. */
+static double memory_most_v2(const char *directory)
+{
+    return bytes_in(directory, "memory.max");
+}
+
+static double memory_most_v1(const char *directory)
+{
+    return bytes_in(directory, "memory.limit_in_bytes");
+}
+
 static double memory_v2(const char *directory)
 {
     return room(bytes_in(directory, "memory.max"), bytes_in(directory, "memory.current"),
@@ -178,4 +189,9 @@ double pri_quota_cpus(const char *root)
 double pri_quota_memory(const char *root)
 {
     return least_limit(root, "memory", memory_v2, memory_v1);
+}
+
+double pri_quota_memory_most(const char *root)
+{
+    return least_limit(root, "memory", memory_most_v2, memory_most_v1);
 }

@@ -80,7 +80,11 @@ double pri_quota_cpus(const char *root);
 /* The same for bytes of memory that may still be taken, page cache counted as taken. */
 double pri_quota_memory(const char *root);
 
-/* pr_memory_available() below `root`. */
+/* The same for all they may take, whatever is taken of it now. */
+double pri_quota_memory_most(const char *root);
+
+/* pr_memory_available() and pr_memory_limit() below `root`. */
 uint64_t pri_memory_available(const char *root);
+uint64_t pri_memory_limit(const char *root);
 
 #endif

@@ -12,6 +12,41 @@
 enum { WHICH_TRAIN, WHICH_VAL, WHICH_TEST, WHICH_ALL }; /* pr_eval_options.which */
 static const char *const part_name[] = { "train", "val", "test", "all" };
 
+/* What is kept of rows that are scored; apart, as lanes add at the same time. */
+typedef struct lane_scores {
+    _Alignas(64) pri_score of[PRI_NUM_SCORED];
+} lane_scores;
+
+typedef struct scoring {
+    const pri_exact_input *input;
+    lane_scores            lane[PR_MAX_LANES];
+} scoring;
+
+/* Score the rows of a range, and pass them on. */
+static void take_rows(void *context, uint32_t part, pr_vid first, uint32_t num, const float *rows,
+                      size_t ld)
+{
+    scoring                *s      = context;
+    const pr_dataset       *data   = s->input->dataset;
+    const pri_exact_output *next   = &s->input->output;
+    const pri_logits        logits = { rows, ld, data->num_classes, first, num };
+
+    for (int i = 0; i < PRI_NUM_SCORED; i++)
+        if (s->input->scored[i].n > 0)
+            pri_score_rows(&s->lane[part].of[i], &logits, data->labels, s->input->scored[i]);
+    if (next->take) next->take(next->context, part, first, num, rows, ld);
+}
+
+/* Give the means over what all lanes scored. */
+static void sum_up(const scoring *s, uint32_t num_lanes, pri_metrics *out)
+{
+    for (int i = 0; i < PRI_NUM_SCORED; i++) {
+        pri_score sum = { 0 };
+        for (uint32_t l = 0; l < num_lanes; l++) pri_score_add(&sum, &s->lane[l].of[i]);
+        out[i] = pri_metrics_of(&sum);
+    }
+}
+
 /* What a lane does of an exact pass. */
 typedef struct exact_job {
     const pri_exact_input *input;
@@ -142,30 +177,28 @@ static const exact_job *slowest_of(const exact_job *job, uint32_t num_lanes)
 }
 
 pr_status pri_evaluate_exact(pri_lane *const *lanes, uint32_t num_lanes,
-                             const pri_exact_input *input, float *logits, pri_metrics *metrics,
-                             pr_steplog *log)
+                             const pri_exact_input *input, pri_metrics *metrics, pr_steplog *log)
 {
-    pr_status         st    = PR_OK;
-    pri_exact        *exact = NULL;
-    const pr_dataset *data  = input->dataset;
-    pri_exact_limits  none  = { 0 };
-    exact_job         job[PR_MAX_LANES];
+    pr_status              st     = PR_OK;
+    pri_exact             *exact  = NULL;
+    const pr_dataset      *data   = input->dataset;
+    scoring                scores = { .input = input };
+    const pri_exact_output output = { input->output.logits, take_rows, &scores };
+    pri_exact_limits       none   = { 0 };
+    exact_job              job[PR_MAX_LANES];
 
     const int64_t start = pr_now_ns();
-    PR_TRY(pri_exact_create_within(input->model, &data->graph, &data->features, logits, num_lanes,
+    PR_TRY(pri_exact_create_within(input->model, &data->graph, &data->features, output, num_lanes,
                                    input->limits ? input->limits : &none, &exact));
     for (uint32_t i = 0; i < num_lanes; i++)
         job[i] = (exact_job){ .input = input, .exact = exact, .part = i };
     PR_TRY(run_exact(lanes, num_lanes, job));
-    pri_metrics scored = { 0 };
-    if (input->scored.n)
-        scored = pri_metrics_of(logits, data->num_classes, data->labels, input->scored);
-    if (metrics) *metrics = scored;
+    sum_up(&scores, num_lanes, metrics);
     if (log) {
         pr_step row = exact_row(slowest_of(job, num_lanes), pr_now_ns() - start);
-        if (input->scored.n) {
-            row.loss        = scored.loss;
-            row.num_correct = (int64_t)scored.num_correct;
+        if (input->scored[0].n) {
+            row.loss        = metrics[0].loss;
+            row.num_correct = (int64_t)metrics[0].num_correct;
         }
         log_exact(log, &row, lanes, num_lanes, job);
     }
@@ -238,10 +271,9 @@ pr_status pr_evaluate(const pr_eval_setup *setup, const pr_hooks *hooks, pr_eval
     pr_status   st      = PR_OK;
     pri_session session = { 0 };
     pr_steplog *log     = NULL;
-    float      *logits  = NULL;
     pr_vid     *all     = NULL;
     pr_vids     nodes;
-    pri_metrics metrics;
+    pri_metrics metrics[PRI_NUM_SCORED];
 
     pri_exact_limits limits;
 
@@ -254,22 +286,20 @@ pr_status pr_evaluate(const pr_eval_setup *setup, const pr_hooks *hooks, pr_eval
     const pr_option_group own = { &pr_eval_option_table, (void *)(uintptr_t)&setup->eval };
     PR_TRY(pri_session_log(&session, "eval", setup->eval.log, own, &log));
     if (log) result->run = pr_steplog_run(log);
-    const size_t count = (size_t)session.dataset->graph.num_nodes * session.dataset->num_classes;
-    PR_NEW(logits, count);
-    PR_TRY(pri_exact_memory_limits(&session, count * sizeof *logits, 0, &limits));
+    PR_TRY(pri_exact_memory_limits(&session, 0, 0, &limits));
     const pri_exact_input input = { .phase       = PR_PHASE_EVAL,
                                     .dataset     = session.dataset,
                                     .model       = session.model,
-                                    .scored      = nodes,
+                                    .scored      = { nodes },
                                     .num_answers = nodes.n,
                                     .stop        = hooks ? hooks->stop : NULL,
                                     .limits      = &limits,
                                     .hooks       = hooks };
-    PR_TRY(pri_evaluate_exact(&session.lane, 1, &input, logits, &metrics, log));
+    PR_TRY(pri_evaluate_exact(&session.lane, 1, &input, metrics, log));
     result->num_nodes    = nodes.n;
-    result->loss         = metrics.loss;
-    result->accuracy     = metrics.accuracy;
-    result->micro_f1     = metrics.micro_f1;
+    result->loss         = metrics[0].loss;
+    result->accuracy     = metrics[0].accuracy;
+    result->micro_f1     = metrics[0].micro_f1;
     const pr_epoch epoch = { .split      = part_name[setup->eval.which],
                              .loss       = result->loss,
                              .accuracy   = result->accuracy,
@@ -280,7 +310,6 @@ done:
     st                 = pri_runlog_close(log, st, hooks ? hooks->stop : NULL, &result->rows_lost);
     result->elapsed_ns = pr_now_ns() - start;
     pri_free(all);
-    pri_free(logits);
     pri_session_close(&session);
     return st;
 }

@@ -11,24 +11,31 @@
 #include "pipeline/step.h"
 
 /* Run exact layer-wise inference on the lanes' teams, each with a part of the vertices, and log it
- * as one step.
+ * as one step. Rows are scored as they are made; none is kept.
  *
  *   phase    PR_PHASE_EVAL or PR_PHASE_INFER
  *   step     number of the step within its phase
- *   scored   nodes the row's loss and num_correct speak of; n = 0: none
+ *   scored   lists of ascending labelled nodes; the row's loss and num_correct speak of the first
+ *            one; n = 0: none
+ *   output   who takes all rows, scored or not; zero: nobody
  *   answers  nodes the pass is for: its num_seeds
- *   logits   out [num_nodes, num_classes]
- *   limits   memory and temporary files; NULL: half of the machine's, in the usual directory
+ *   limits   memory and temporary files; NULL: half of what there is, in the usual directory
  *   hooks    whose progress is told after each pass how many rows are done, of all passes; may be
- * NULL metrics  out, of `scored`; may be NULL log      may be NULL
- */
+ *            NULL
+ *   metrics  out [PRI_NUM_SCORED] of `scored`: each lane's sum in the order of its nodes, and those
+ *            in the order of the lanes
+ *
+ * The log may be NULL. */
+enum { PRI_NUM_SCORED = 2 };
+
 typedef struct pri_exact_input {
     pr_phase            phase;
     uint64_t            step;
     uint32_t            epoch;
     const pr_dataset   *dataset;
     const pr_model     *model;
-    pr_vids             scored;
+    pr_vids             scored[PRI_NUM_SCORED];
+    pri_exact_output    output;
     uint64_t            num_answers;
     const volatile int *stop;
 
@@ -37,8 +44,7 @@ typedef struct pri_exact_input {
 } pri_exact_input;
 
 pr_status pri_evaluate_exact(pri_lane *const *lanes, uint32_t num_lanes,
-                             const pri_exact_input *input, float *logits, pri_metrics *metrics,
-                             pr_steplog *log);
+                             const pri_exact_input *input, pri_metrics *metrics, pr_steplog *log);
 
 /* Score nodes in sampled batches through the lanes' samplers and caches; every batch is a step of
  * phase eval in the log.

@@ -11,7 +11,7 @@ enum { MIB = 1 << 20 };
  * has not worked yet; and what the process takes more in one run than in another. */
 static const uint64_t library_bytes = 12 * MIB, thread_bytes = MIB / 4, spread_bytes = 2 * MIB;
 
-pr_status pri_exact_memory_limits(const pri_session *session, uint64_t logits_bytes,
+pr_status pri_exact_memory_limits(const pri_session *session, uint64_t answer_bytes,
                                   uint64_t later_bytes, pri_exact_limits *out)
 {
     pr_status      st    = PR_OK;
@@ -25,13 +25,13 @@ pr_status pri_exact_memory_limits(const pri_session *session, uint64_t logits_by
     pr_model_describe(session->model, &shape);
     pri_exact_measure(&shape, &session->dataset->features, 1, limit, NULL, &least, NULL);
     const uint64_t work   = library_bytes + session->plan.num_threads * thread_bytes;
-    const uint64_t beside = now + work + logits_bytes;
+    const uint64_t beside = now + work + answer_bytes;
     if (least < later_bytes) least = later_bytes;
     const uint64_t works = (beside + least + spread_bytes + MIB - 1) / MIB;
     PR_CHECK(least < UINT64_MAX / 2 && beside + least <= limit, PR_E_RANGE,
              "--memory is %" PRIu64 " bytes, at least %" PRIu64 "M are needed: %" PRIu64
-             " bytes are in use, logits take %" PRIu64 ", layers %" PRIu64 " at least",
-             limit, works, now, logits_bytes, least);
+             " bytes are in use, answers take %" PRIu64 ", layers %" PRIu64 " at least",
+             limit, works, now, answer_bytes, least);
     out->memory_bytes = limit - beside;
 done:
     return st;

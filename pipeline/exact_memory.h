@@ -6,14 +6,14 @@
 #include "pipeline/session.h"
 
 /* Give the limits of the session's pass: what the process has in memory now, graph included, and
- * what is still to come are taken off --memory. Without --memory there is no limit but the
- * machine's.
+ * what is still to come are taken off --memory. Without --memory it is half of the
+ * machine's, or of the cgroups' limit.
  *
- *   logits_bytes   not touched yet
+ *   answer_bytes   that are kept of outputs, not touched yet
  *   later_bytes    that are taken once the pass has given its memory back
  *
  * PR_E_RANGE names the least --memory that works. */
-pr_status pri_exact_memory_limits(const pri_session *session, uint64_t logits_bytes,
+pr_status pri_exact_memory_limits(const pri_session *session, uint64_t answer_bytes,
                                   uint64_t later_bytes, pri_exact_limits *out);
 
 #endif

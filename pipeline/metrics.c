@@ -26,21 +26,62 @@ void pri_softmax_row(float *row, uint32_t num_classes)
     for (uint32_t c = 0; c < num_classes; c++) row[c] = (float)exp((double)row[c] - norm);
 }
 
-pri_metrics pri_metrics_of(const float *logits, uint32_t num_classes, const int32_t *labels,
-                           pr_vids nodes)
+/* Give how many of ascending nodes are below `end`. */
+static size_t num_below(pr_vids nodes, uint64_t end)
 {
-    pri_metrics out = { .num_nodes = nodes.n };
-    double      sum = 0;
+    size_t low = 0, high = nodes.n;
 
-    for (size_t i = 0; i < nodes.n; i++) {
-        const float   *row   = logits + (size_t)nodes.at[i] * num_classes;
-        const uint32_t label = (uint32_t)labels[nodes.at[i]];
-        out.num_correct += pri_argmax_row(row, num_classes) == label;
-        sum += log_sum_exp(row, num_classes) - (double)row[label];
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (nodes.at[middle] < end)
+            low = middle + 1;
+        else
+            high = middle;
     }
-    const bool any = nodes.n > 0;
-    out.loss       = any ? sum / (double)nodes.n : (double)NAN;
-    out.accuracy   = any ? (double)out.num_correct / (double)nodes.n : (double)NAN;
-    out.micro_f1   = out.accuracy;
-    return out;
+    return low;
+}
+
+void pri_score_rows(pri_score *score, const pri_logits *logits, const int32_t *labels,
+                    pr_vids nodes)
+{
+    enum { BLOCK = 2048 }; /* nodes whose losses are kept until they are added in order */
+    double       loss[BLOCK];
+    const size_t begin = num_below(nodes, logits->first);
+    const size_t end   = num_below(nodes, logits->first + (uint64_t)logits->num);
+
+    for (size_t at = begin; at < end; at += BLOCK) {
+        const pr_vid *const node    = nodes.at + at;
+        const size_t        n       = end - at < BLOCK ? end - at : BLOCK;
+        uint64_t            correct = 0;
+#pragma omp parallel for schedule(static) reduction(+ : correct)
+        for (size_t i = 0; i < n; i++) {
+            const float   *row   = logits->rows + (node[i] - logits->first) * logits->ld;
+            const uint32_t label = (uint32_t)labels[node[i]];
+            loss[i]              = log_sum_exp(row, logits->num_classes) - (double)row[label];
+            correct += pri_argmax_row(row, logits->num_classes) == label;
+        }
+        for (size_t i = 0; i < n; i++) score->loss += loss[i];
+        score->num_correct += correct;
+    }
+    score->num_nodes += end - begin;
+}
+
+void pri_score_add(pri_score *score, const pri_score *more)
+{
+    score->num_nodes += more->num_nodes;
+    score->num_correct += more->num_correct;
+    score->loss += more->loss;
+}
+
+pri_metrics pri_metrics_of(const pri_score *score)
+{
+    const bool   any      = score->num_nodes > 0;
+    const double nodes    = (double)score->num_nodes;
+    const double accuracy = any ? (double)score->num_correct / nodes : (double)NAN;
+
+    return (pri_metrics){ .num_nodes   = score->num_nodes,
+                          .num_correct = score->num_correct,
+                          .loss        = any ? score->loss / nodes : (double)NAN,
+                          .accuracy    = accuracy,
+                          .micro_f1    = accuracy };
 }

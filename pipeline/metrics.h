@@ -1,4 +1,4 @@
-/* metrics.h: loss and accuracy of logits over a list of nodes. */
+/* metrics.h: loss and accuracy of logits, from rows as they are made. */
 #ifndef PIPELINE_METRICS_H
 #define PIPELINE_METRICS_H
 
@@ -13,10 +13,31 @@ typedef struct pri_metrics {
     double   micro_f1; /* equals the accuracy where every node has one class */
 } pri_metrics;
 
-/* Score logits [num_nodes of the graph, num_classes], row major without padding, over the labelled
- * nodes listed. Cannot fail. The sum runs in list order. */
-pri_metrics pri_metrics_of(const float *logits, uint32_t num_classes, const int32_t *labels,
-                           pr_vids nodes);
+/* What is known of nodes that were scored so far: sums, which may be added. */
+typedef struct pri_score {
+    uint64_t num_nodes, num_correct;
+    double   loss; /* softmax cross entropy, in double */
+} pri_score;
+
+/* Rows of logits: of `num` vertices from `first` on, `ld` floats apart. Borrowed. */
+typedef struct pri_logits {
+    const float *rows;
+    size_t       ld;
+    uint32_t     num_classes;
+    pr_vid       first;
+    uint32_t     num;
+} pri_logits;
+
+/* Score those of the nodes, which ascend and are labelled, that have a row here; added to `score`
+ * in their order, by any number of threads. Cannot fail. */
+void pri_score_rows(pri_score *score, const pri_logits *logits, const int32_t *labels,
+                    pr_vids nodes);
+
+/* Add what was made of other nodes. Cannot fail. */
+void pri_score_add(pri_score *score, const pri_score *more);
+
+/* Give the means. Cannot fail. */
+pri_metrics pri_metrics_of(const pri_score *score);
 
 /* Turn one row of logits into probabilities (softmax), in place. */
 void pri_softmax_row(float *row, uint32_t num_classes);

@@ -29,32 +29,103 @@ static pr_status read_nodes(const char *path, pr_vid num_nodes, pr_vid **out, si
     return path[0] ? pri_nodes_read(path, num_nodes, out, n) : PR_OK;
 }
 
-static pr_vid node_at(const pr_vid *ids, size_t i)
+/* What is kept of the vertices that are asked for: a class, or a row; one each, however often it is
+ * asked for. */
+typedef struct answers {
+    int           output;
+    uint32_t      classes;
+    const pr_vid *ids; /* [n] as asked for; NULL: all in order */
+    size_t        n;
+    uint32_t     *kept_at; /* [num_nodes] where a vertex's answer is kept, NONE; NULL: at its id */
+    size_t        num_kept;
+    uint32_t     *class_of; /* [num_kept], or: */
+    float        *rows;     /* [num_kept, classes] */
+} answers;
+
+static const uint32_t NONE = UINT32_MAX;
+
+/* Make room for answers, in the order in which their vertices are first asked for. */
+static pr_status answers_open(answers *a, pr_vid num_nodes)
 {
-    return ids ? ids[i] : (pr_vid)i;
+    pr_status st = PR_OK;
+
+    a->num_kept = num_nodes;
+    if (a->ids) {
+        PR_NEW(a->kept_at, num_nodes);
+        for (size_t v = 0; v < num_nodes; v++) a->kept_at[v] = NONE;
+        a->num_kept = 0;
+        for (size_t i = 0; i < a->n; i++)
+            if (a->kept_at[a->ids[i]] == NONE) a->kept_at[a->ids[i]] = (uint32_t)a->num_kept++;
+    }
+    if (a->output == OUTPUT_CLASS)
+        PR_NEW(a->class_of, a->num_kept);
+    else
+        PR_NEW(a->rows, a->num_kept * a->classes);
+done:
+    return st;
 }
 
-static pr_status write_csv(const char *path, int output, const float *logits, uint32_t classes,
-                           const pr_vid *ids, size_t n)
+static void answers_close(answers *a)
 {
-    pr_status   st   = PR_OK;
-    pri_outfile file = { 0 };
+    pri_free(a->kept_at);
+    pri_free(a->class_of);
+    pri_free(a->rows);
+}
+
+/* Keep what was asked for of a range of logits. */
+static void take_rows(void *context, uint32_t part, pr_vid first, uint32_t num, const float *rows,
+                      size_t ld)
+{
+    const answers *a = context;
+
+    (void)part;
+#pragma omp parallel for schedule(static)
+    for (uint32_t i = 0; i < num; i++) {
+        const float   *row = rows + i * ld;
+        const uint32_t at  = a->kept_at ? a->kept_at[first + i] : first + i;
+        if (at == NONE) continue;
+        if (a->class_of) {
+            a->class_of[at] = pri_argmax_row(row, a->classes);
+            continue;
+        }
+        float *to = a->rows + (size_t)at * a->classes;
+        memcpy(to, row, a->classes * sizeof *to);
+        if (a->output == OUTPUT_PROBABILITIES) pri_softmax_row(to, a->classes);
+    }
+}
+
+static pr_vid node_at(const answers *a, size_t i)
+{
+    return a->ids ? a->ids[i] : (pr_vid)i;
+}
+
+/* Give where the ith answer is kept. */
+static size_t place_at(const answers *a, size_t i)
+{
+    return a->ids ? a->kept_at[a->ids[i]] : i;
+}
+
+static pr_status write_csv(const char *path, const answers *a)
+{
+    pr_status         st   = PR_OK;
+    pri_outfile       file = { 0 };
+    const char *const name = a->output == OUTPUT_LOGITS ? "logit" : "probability";
 
     PR_TRY(pri_outfile_open(&file, path));
     fprintf(file.stream, "node");
-    if (output == OUTPUT_CLASS)
+    if (a->class_of)
         fprintf(file.stream, ",class");
     else
-        for (uint32_t c = 0; c < classes; c++)
-            fprintf(file.stream, ",%s_%u", output == OUTPUT_LOGITS ? "logit" : "probability", c);
+        for (uint32_t c = 0; c < a->classes; c++) fprintf(file.stream, ",%s_%u", name, c);
     fputc('\n', file.stream);
-    for (size_t i = 0; i < n; i++) {
-        const float *row = logits + (size_t)node_at(ids, i) * classes;
-        fprintf(file.stream, "%u", node_at(ids, i));
-        if (output == OUTPUT_CLASS)
-            fprintf(file.stream, ",%u", pri_argmax_row(row, classes));
+    for (size_t i = 0; i < a->n; i++) {
+        const size_t at = place_at(a, i);
+        fprintf(file.stream, "%u", node_at(a, i));
+        if (a->class_of)
+            fprintf(file.stream, ",%u", a->class_of[at]);
         else
-            for (uint32_t c = 0; c < classes; c++) fprintf(file.stream, ",%.9g", (double)row[c]);
+            for (uint32_t c = 0; c < a->classes; c++)
+                fprintf(file.stream, ",%.9g", (double)a->rows[at * a->classes + c]);
         fputc('\n', file.stream);
     }
     PR_TRY(pri_outfile_commit(&file));
@@ -63,25 +134,24 @@ done:
     return st;
 }
 
-static pr_status write_npy(const char *path, int output, const float *logits, uint32_t classes,
-                           const pr_vid *ids, size_t n)
+static pr_status write_npy(const char *path, const answers *a)
 {
     pr_status      st       = PR_OK;
     int64_t       *class_of = NULL;
     float         *rows     = NULL;
-    const uint64_t shape[2] = { n, classes };
+    const size_t   classes  = a->classes;
+    const uint64_t shape[2] = { a->n, classes };
 
-    if (output == OUTPUT_CLASS) {
-        PR_NEW(class_of, n);
-        for (size_t i = 0; i < n; i++)
-            class_of[i] = pri_argmax_row(logits + (size_t)node_at(ids, i) * classes, classes);
+    if (a->class_of) {
+        PR_NEW(class_of, a->n);
+        for (size_t i = 0; i < a->n; i++) class_of[i] = a->class_of[place_at(a, i)];
         PR_TRY(pr_npy_write(path, PR_I64, 1, shape, class_of));
-    } else if (!ids) {
-        PR_TRY(pr_npy_write(path, PR_F32, 2, shape, logits));
+    } else if (a->num_kept == a->n) { /* none is asked for twice, so they are in order */
+        PR_TRY(pr_npy_write(path, PR_F32, 2, shape, a->rows));
     } else {
-        PR_NEW(rows, n * classes);
-        for (size_t i = 0; i < n; i++)
-            memcpy(rows + i * classes, logits + (size_t)ids[i] * classes, classes * sizeof *rows);
+        PR_NEW(rows, a->n * classes);
+        for (size_t i = 0; i < a->n; i++)
+            memcpy(rows + i * classes, a->rows + place_at(a, i) * classes, classes * sizeof *rows);
         PR_TRY(pr_npy_write(path, PR_F32, 2, shape, rows));
     }
 done:
@@ -90,35 +160,37 @@ done:
     return st;
 }
 
-/* Give what the answers take beside logits while they are written. */
-static uint64_t answer_bytes(const pr_infer_options *options, uint32_t classes, uint64_t n)
+/* Give what answers take, of which only a table of vertices was touched. */
+static uint64_t answer_bytes(const answers *a)
 {
-    if (ends_with(options->out, ".csv")) return 0;
-    if (options->output == OUTPUT_CLASS) return n * sizeof(int64_t);
-    return options->nodes[0] ? n * classes * sizeof(float) : 0;
+    return a->num_kept * (a->class_of ? sizeof *a->class_of : a->classes * sizeof *a->rows);
 }
 
-static pr_status predict(const pr_infer_setup *setup, const pr_hooks *hooks,
-                         const pri_session *session, pr_steplog *log, float *logits,
-                         uint32_t classes, uint64_t num_answers)
+/* Give what they take beside while they are written. */
+static uint64_t writing_bytes(const answers *a, bool csv)
+{
+    if (csv) return 0;
+    if (a->class_of) return a->n * sizeof(int64_t);
+    return a->num_kept == a->n ? 0 : a->n * a->classes * sizeof(float);
+}
+
+static pr_status predict(const pri_session *session, const pr_hooks *hooks, answers *a, bool csv,
+                         pr_steplog *log)
 {
     pr_status        st = PR_OK;
     pri_exact_limits limits;
-    const uint64_t   count = (uint64_t)session->dataset->graph.num_nodes * classes;
-    const uint64_t   later = answer_bytes(&setup->infer, classes, num_answers);
+    pri_metrics      none[PRI_NUM_SCORED];
 
-    PR_TRY(pri_exact_memory_limits(session, count * sizeof *logits, later, &limits));
+    PR_TRY(pri_exact_memory_limits(session, answer_bytes(a), writing_bytes(a, csv), &limits));
     const pri_exact_input input = { .phase       = PR_PHASE_INFER,
                                     .dataset     = session->dataset,
                                     .model       = session->model,
-                                    .num_answers = num_answers,
+                                    .output      = { .take = take_rows, .context = a },
+                                    .num_answers = a->n,
                                     .stop        = hooks ? hooks->stop : NULL,
                                     .limits      = &limits,
                                     .hooks       = hooks };
-    PR_TRY(pri_evaluate_exact(&session->lane, 1, &input, logits, NULL, log));
-    if (setup->infer.output == OUTPUT_PROBABILITIES)
-        for (pr_vid v = 0; v < session->dataset->graph.num_nodes; v++)
-            pri_softmax_row(logits + (size_t)v * classes, classes);
+    PR_TRY(pri_evaluate_exact(&session->lane, 1, &input, none, log));
 done:
     return st;
 }
@@ -128,9 +200,8 @@ pr_status pr_infer(const pr_infer_setup *setup, const pr_hooks *hooks, pr_infer_
     pr_status               st      = PR_OK;
     pri_session             session = { 0 };
     pr_steplog             *log     = NULL;
-    float                  *logits  = NULL;
     pr_vid                 *ids     = NULL;
-    size_t                  n       = 0;
+    answers                 kept    = { 0 };
     pr_model_shape          shape;
     const pr_infer_options *options = &setup->infer;
 
@@ -143,22 +214,23 @@ pr_status pr_infer(const pr_infer_setup *setup, const pr_hooks *hooks, pr_infer_
              "--out is '%s', must end in .npy or .csv", options->out);
     PR_TRY(pri_outfile_probe(options->out));
     PR_TRY(pri_session_open(&session, &setup->dataset, &setup->machine, options->checkpoint));
-    PR_TRY(read_nodes(options->nodes, session.dataset->graph.num_nodes, &ids, &n));
+    PR_TRY(read_nodes(options->nodes, session.dataset->graph.num_nodes, &ids, &kept.n));
     const pr_option_group own = { &pr_infer_option_table, (void *)(uintptr_t)options };
     PR_TRY(pri_session_log(&session, "infer", options->log, own, &log));
     if (log) result->run = pr_steplog_run(log);
     pr_model_describe(session.model, &shape);
-    const uint32_t classes = shape.width[shape.num_layers];
-    PR_NEW(logits, (size_t)session.dataset->graph.num_nodes * classes);
-    PR_TRY(predict(setup, hooks, &session, log, logits, classes, n));
-    PR_TRY(csv ? write_csv(options->out, options->output, logits, classes, ids, n)
-               : write_npy(options->out, options->output, logits, classes, ids, n));
-    result->num_nodes   = n;
-    result->num_columns = options->output == OUTPUT_CLASS ? 1 : classes;
+    kept.output  = options->output;
+    kept.classes = shape.width[shape.num_layers];
+    kept.ids     = ids;
+    PR_TRY(answers_open(&kept, session.dataset->graph.num_nodes));
+    PR_TRY(predict(&session, hooks, &kept, csv, log));
+    PR_TRY(csv ? write_csv(options->out, &kept) : write_npy(options->out, &kept));
+    result->num_nodes   = kept.n;
+    result->num_columns = options->output == OUTPUT_CLASS ? 1 : kept.classes;
 done:
     st                 = pri_runlog_close(log, st, hooks ? hooks->stop : NULL, &result->rows_lost);
     result->elapsed_ns = pr_now_ns() - start;
-    pri_free(logits);
+    answers_close(&kept);
     pri_free(ids);
     pri_session_close(&session);
     return st;

@@ -200,15 +200,14 @@ static pr_status score(course *c, uint32_t epoch, pri_metrics *val, pri_metrics 
                                         .epoch       = epoch,
                                         .dataset     = t->dataset,
                                         .model       = t->model,
-                                        .scored      = t->split->val,
+                                        .scored      = { t->split->val, t->split->test },
                                         .num_answers = t->split->val.n,
                                         .stop        = stop,
                                         .limits      = &t->exact_limits };
-        PR_TRY(pri_evaluate_exact(t->lane, t->num_lanes, &input, t->logits, NULL, t->log));
-        *val =
-            pri_metrics_of(t->logits, t->dataset->num_classes, t->dataset->labels, t->split->val);
-        *test =
-            pri_metrics_of(t->logits, t->dataset->num_classes, t->dataset->labels, t->split->test);
+        pri_metrics           scored[PRI_NUM_SCORED];
+        PR_TRY(pri_evaluate_exact(t->lane, t->num_lanes, &input, scored, t->log));
+        *val  = scored[0];
+        *test = scored[1];
     } else {
         const pri_step_input input = step_input(c, epoch);
         const uint32_t       size  = t->setup->train.batch_size;

@@ -124,8 +124,6 @@ static pr_status open_model(pri_trainer *t)
                            data->num_classes, setup->train.seed, &t->model));
     PR_TRY(pr_model_create(&setup->model, t->fanout.num_layers, data->features.num_cols,
                            data->num_classes, setup->train.seed, &t->best));
-    if (t->eval == PR_EVAL_EXACT)
-        PR_NEW(t->logits, (size_t)data->graph.num_nodes * data->num_classes);
 done:
     return st;
 }
@@ -307,7 +305,6 @@ void pri_trainer_close(pri_trainer *t)
     pr_model_free(t->best);
     pr_model_free(t->model);
     pr_store_free(t->store);
-    pri_free(t->logits);
     pri_seeds_free(t->seeds);
     pri_split_free(t->seed_split);
     pri_placing_close(&t->placing);

@@ -38,7 +38,6 @@ typedef struct pri_trainer {
     pri_order_source      order;      /* where seeds come from */
     pri_split            *seed_split; /* deals them to lanes; NULL: there is one */
     pri_seeds            *seeds;      /* of all steps */
-    float                *logits;     /* [num_nodes, classes]; NULL without exact evaluation */
     pr_eval_kind          eval;       /* never auto */
     uint32_t              epochs;
     uint64_t              max_steps;

@@ -183,6 +183,10 @@ uint64_t pr_llc_bytes(void);
  * this process leave of their limit where that is less; 0 when not known. */
 uint64_t pr_memory_available(void);
 
+/* Bytes of memory that a process may ever take: the machine's, or the limit of its cgroups where
+ * that is less. Unlike what is available it does not depend on the moment. 0 when not known. */
+uint64_t pr_memory_limit(void);
+
 void     pr_topo_print(const pr_topo *topo, const pr_plan *plan, FILE *out);
 pr_json *pr_topo_json(const pr_topo *topo, const pr_plan *plan); /* NULL when out of memory */
 

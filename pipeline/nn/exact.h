@@ -20,7 +20,7 @@ struct pri_exact {
     const pr_model    *model;
     const pr_graph    *graph;
     const pr_features *features;
-    float             *logits;
+    pri_exact_output   output;
     pri_exact_plan     plan;
     float             *pool; /* pages; plan.pool_cols for every vertex */
     size_t             pool_bytes;
@@ -33,7 +33,7 @@ struct pri_exact {
 typedef struct pri_exact_work {
     const pri_exact       *in;
     const pri_exact_layer *layer;
-    uint32_t               index; /* of the layer */
+    uint32_t               index, part; /* of the layer; of the vertices */
     pri_layer_part         weights;
     pri_exact_part        *own;
     pr_vid                 begin, end; /* vertices of the part */
@@ -52,11 +52,13 @@ pr_status pri_exact_pass_z(const pri_exact_work *w);
 pr_status pri_exact_pass_y_of_z(const pri_exact_work *w);
 pr_status pri_exact_pass_y(const pri_exact_work *w);
 
-/* exact_panels.c: Z_p and S_p of panel `panel`; Z and S to files; Z_p from its file; Y_p. */
+/* exact_panels.c: Z_p and S_p of panel `panel`; Z and S to files; Z_p from its file; Y_p; Y from
+ * its file to where outputs go. */
 pr_status pri_exact_pass_panel(const pri_exact_work *w, uint32_t panel);
 pr_status pri_exact_pass_products(const pri_exact_work *w);
 pr_status pri_exact_pass_load(const pri_exact_work *w, uint32_t panel);
 pr_status pri_exact_pass_add(const pri_exact_work *w, uint32_t panel);
+pr_status pri_exact_pass_read_back(const pri_exact_work *w);
 
 /* exact_rows.c: what passes share. */
 
@@ -69,8 +71,11 @@ uint32_t pri_exact_range(const pri_exact_work *w, pr_vid first);
 /* Give a matrix of the pool. */
 pri_exact_rows_at pri_exact_in_pool(const pri_exact *in, pri_pool_place place);
 
-/* Give a layer's outputs in memory: logits, or in the pool. */
+/* Give a layer's outputs in the pool. */
 pri_exact_rows_at pri_exact_outputs(const pri_exact_work *w);
+
+/* Hand out the last layer's outputs of the range that begins at `first`. Cannot fail. */
+void pri_exact_hand_out(const pri_exact_work *w, pr_vid first, const float *rows, size_t ld);
 
 /* Give where rows of inputs are that lie in memory as a whole. */
 pri_rows pri_exact_inputs(const pri_exact_work *w);
@@ -110,5 +115,9 @@ pr_status pri_exact_read(const pri_exact_work *w, const pri_exact_piece *piece, 
 pr_status pri_exact_write_all(const pri_exact_work *w, uint32_t file, size_t cols, size_t panel,
                               pr_vid row, pr_vid num_rows, const float *from, size_t ld,
                               float *room);
+
+/* Read them: rows of a whole matrix in panels, `ld` apart. */
+pr_status pri_exact_read_all(const pri_exact_work *w, uint32_t file, size_t cols, size_t panel,
+                             pr_vid row, pr_vid num_rows, float *to, size_t ld, float *room);
 
 #endif

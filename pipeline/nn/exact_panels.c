@@ -5,7 +5,7 @@
 typedef struct panel {
     size_t            first, num;
     pri_exact_rows_at z, s; /* Z_p, and S_p where it is in memory: where Y_p will be, but for
-                               outputs that go to a file */
+                               outputs that do not stay there */
 } panel;
 
 /* A panel that goes to a file, or comes from one, lies as it does there. */
@@ -17,7 +17,7 @@ static panel panel_at(const pri_exact_work *w, uint32_t at)
                                  .z     = pri_exact_in_pool(w->in, l->z) };
 
     if (l->way == PRI_WAY_PRODUCTS) p.z.ld = p.num;
-    if (l->target != PRI_Y_SPILL) {
+    if (l->target == PRI_Y_POOL) {
         p.s = pri_exact_outputs(w);
         p.s.at += p.first;
     } else if (l->way == PRI_WAY_PANELS) {
@@ -119,6 +119,24 @@ pr_status pri_exact_pass_add(const pri_exact_work *w, uint32_t at)
         pri_aggregate_add(&lists, &rows_z, y.at, y.ld, l->relu);
         w->times->aggregate_ns += pr_now_ns() - begin;
         if (spills) PR_TRY(pri_exact_write(w, &piece, y.at));
+        if (l->target == PRI_Y_SINK) pri_exact_hand_out(w, v, y.at, y.ld);
+    }
+done:
+    return st;
+}
+
+pr_status pri_exact_pass_read_back(const pri_exact_work *w)
+{
+    pr_status              st = PR_OK;
+    const pri_exact_layer *l  = w->layer;
+    const size_t           ld = pri_line_floats(l->out);
+    float *const rows = w->own->scratch, *const room = rows + l->num_rows * ld;
+
+    for (pr_vid v = w->begin; v < w->end; v += pri_exact_range(w, v)) {
+        PR_TRY(pri_exact_check_stop(w));
+        PR_TRY(pri_exact_read_all(w, w->index % 2, l->out, l->panel, v, pri_exact_range(w, v), rows,
+                                  ld, room));
+        pri_exact_hand_out(w, v, rows, ld);
     }
 done:
     return st;

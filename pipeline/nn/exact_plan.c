@@ -15,10 +15,14 @@
  *     products     in + 2 out + 3 out  the inputs streamed once, Z written and read, S written and
  *                                      read and written again as Y
  *
- * where what is not written to a file costs nothing: logits, and outputs that stay in the pool for
- * the next layer; S_p lies where Y_p will be. So no layer costs more than in + 5 out, however
- * little memory there is, and all of it from one end of a file to the other. The cheapest way
- * through all layers is searched for, with outputs in the pool or in a file.
+ * where what is not written to a file costs nothing: outputs that stay in the pool for the next
+ * layer, with S_p where Y_p will be. The last layer's outputs are handed out, a range of whole rows
+ * at a time, and kept nowhere. That is free where a pass makes whole rows: aggregate; a single
+ * panel; and transform (Z of all columns in memory, the inputs streamed twice: 2 in). Else they go
+ * to a file and are read once more. So no layer costs more than in + 5 out, and the last not more
+ * than in + 6 out, however little memory there is, and all of it from one end of a file to the
+ * other. The cheapest way through all layers is searched for, with outputs in the pool or in a
+ * file.
  *
  * Columns of the pool while a layer is done; outputs of even layers are at its beginning, of odd
  * ones at its end:
@@ -32,15 +36,9 @@ enum {
     MIN_ROWS       = 256, /* of a range */
     MAX_ROWS       = 16384,
     SCRATCH_FLOATS = 8 << 20, /* of a part; more is of no use */
-    LINE_FLOATS    = 16,
-    LEAST_COLS     = 16, /* of the pool: Z_p and S_p of the narrowest panels */
-    PANEL_UNIT     = 8   /* columns */
+    LEAST_COLS     = 16,      /* of the pool: Z_p and S_p of the narrowest panels */
+    PANEL_UNIT     = 8        /* columns */
 };
-
-static size_t padded(size_t cols)
-{
-    return (cols + LINE_FLOATS - 1) / LINE_FLOATS * LINE_FLOATS;
-}
 
 static uint64_t product(uint64_t a, uint64_t b)
 {
@@ -103,21 +101,33 @@ static pri_exact_source features_at(const pri_exact_demand *d, bool streamed)
 /* Give the floats of scratch that a row of streamed inputs takes. */
 static size_t scratch_of_inputs(const pri_exact_layer *l)
 {
-    if (l->source == PRI_X_FILE) return padded(l->in);
-    return l->source == PRI_X_SPILL ? padded(l->in) + padded(l->x_panel) : 0;
+    if (l->source == PRI_X_FILE) return pri_line_floats(l->in);
+    return l->source == PRI_X_SPILL ? pri_line_floats(l->in) + pri_line_floats(l->x_panel) : 0;
 }
 
-/* Give the floats of scratch that a row takes. */
-static size_t scratch_of(const pri_exact_layer *l)
+/* Give the floats of scratch that a row takes while it is made. */
+static size_t scratch_of_way(const pri_exact_layer *l)
 {
     switch (l->way) {
     case PRI_WAY_AGGREGATE:
-        return padded(2 * l->in) + (l->target == PRI_Y_SPILL ? padded(l->out) : 0);
-    case PRI_WAY_TRANSFORM: return padded(l->out);
+        return pri_line_floats(2 * l->in) + (l->target == PRI_Y_POOL ? 0 : pri_line_floats(l->out));
+    case PRI_WAY_TRANSFORM: return l->scratch_x + pri_line_floats(l->out);
     case PRI_WAY_PANELS: return l->scratch_x;
-    case PRI_WAY_PRODUCTS: return l->scratch_x + padded(l->out) + padded(l->panel);
+    case PRI_WAY_PRODUCTS:
+        return l->scratch_x + pri_line_floats(l->out) + pri_line_floats(l->panel);
     }
     return 0;
+}
+
+/* Give the floats of scratch that a row takes, with what it is put together in at the end. */
+static size_t scratch_of(const pri_exact_plan *plan, uint32_t layer)
+{
+    const pri_exact_layer *l    = &plan->layer[layer];
+    const size_t           made = scratch_of_way(l);
+
+    if (!pri_exact_reads_back(plan, layer)) return made;
+    const size_t read = pri_line_floats(l->out) + pri_line_floats(l->panel);
+    return made > read ? made : read;
 }
 
 /* Give the floats of scratch that no layer takes more than, for a row of any plan. */
@@ -128,8 +138,8 @@ static size_t scratch_bound(const pri_exact_demand *d)
 
     for (uint32_t l = 0; l < shape->num_layers; l++) {
         const bool   sparse = l == 0 && d->features->kind == PR_FEATURES_CSR;
-        const size_t in     = sparse ? 0 : 2 * padded(shape->width[l]);
-        const size_t cols   = in + 2 * padded(shape->width[l + 1]);
+        const size_t in     = sparse ? 0 : 2 * pri_line_floats(shape->width[l]);
+        const size_t cols   = in + 2 * pri_line_floats(shape->width[l + 1]);
         if (cols > most) most = cols;
     }
     return most;
@@ -143,7 +153,7 @@ static void count_memory(const pri_exact_demand *d, size_t floats, pri_exact_pla
     for (uint32_t i = 0; i < plan->num_layers; i++) {
         pri_exact_layer *l = &plan->layer[i];
         l->scratch_x       = scratch_of_inputs(l);
-        l->scratch         = scratch_of(l);
+        l->scratch         = scratch_of(plan, i);
         l->num_rows        = rows_of_range(d, l->scratch, floats);
         if (l->num_rows * l->scratch > most) most = l->num_rows * l->scratch;
     }
@@ -153,17 +163,17 @@ static void count_memory(const pri_exact_demand *d, size_t floats, pri_exact_pla
 
 static pri_exact_layer layer_of(const pri_exact_demand *d, uint32_t at)
 {
-    return (pri_exact_layer){ .in     = d->shape->width[at],
-                              .out    = d->shape->width[at + 1],
-                              .relu   = at + 1 < d->shape->num_layers,
-                              .target = at + 1 < d->shape->num_layers ? PRI_Y_POOL : PRI_Y_LOGITS,
-                              .panel  = d->shape->width[at + 1],
+    return (pri_exact_layer){ .in         = d->shape->width[at],
+                              .out        = d->shape->width[at + 1],
+                              .relu       = at + 1 < d->shape->num_layers,
+                              .target     = at + 1 < d->shape->num_layers ? PRI_Y_POOL : PRI_Y_SINK,
+                              .panel      = d->shape->width[at + 1],
                               .num_panels = 1 };
 }
 
 /* Plan with everything in memory. Two buffers are enough: aggregate first reads one and writes the
  * other; transform first puts Z into the other and writes Y over X, whose rows only their own
- * range still needs. */
+ * range still needs. Of streamed features S is there, where they would be. */
 static void plan_in_memory(const pri_exact_demand *d, bool streamed, size_t floats,
                            pri_exact_plan *plan)
 {
@@ -173,7 +183,7 @@ static void plan_in_memory(const pri_exact_demand *d, bool streamed, size_t floa
     *plan = (pri_exact_plan){ .num_layers = d->shape->num_layers };
     for (uint32_t l = 0; l < plan->num_layers; l++)
         if (d->shape->width[l + 1] > widest) widest = d->shape->width[l + 1];
-    const size_t         ld        = padded(widest);
+    const size_t         ld        = pri_line_floats(widest);
     const pri_pool_place buffer[2] = { { 0, ld }, { ld, ld } };
     for (uint32_t i = 0; i < plan->num_layers; i++) {
         pri_exact_layer l  = layer_of(d, i);
@@ -182,8 +192,8 @@ static void plan_in_memory(const pri_exact_demand *d, bool streamed, size_t floa
         l.way              = l.source == PRI_X_FILE ? PRI_WAY_PANELS
                              : narrows              ? PRI_WAY_TRANSFORM
                                                     : PRI_WAY_AGGREGATE;
-        l.x = l.y = buffer[source];
-        l.z       = buffer[!source];
+        l.x = l.y = l.s = buffer[source];
+        l.z             = buffer[!source];
         if (l.way == PRI_WAY_AGGREGATE) l.y = buffer[source = !source];
         plan->layer[i] = l;
     }
@@ -247,18 +257,23 @@ static path weigh(const search *s, uint32_t l, bool in_pool, path p, size_t room
         p.bytes = spills ? writes : 0;
         p.cols  = in;
         break;
-    case PRI_WAY_TRANSFORM: return p; /* needs all of Z: one panel does the same */
+    case PRI_WAY_TRANSFORM: /* needs all of Z; with outputs in the pool one panel does the same */
+        p.panel = panel_of(out, room);
+        p.works = p.target == PRI_Y_SINK && p.panel >= out;
+        p.bytes = 2 * reads;
+        break;
     case PRI_WAY_PANELS:
-        p.panel = panel_of(out, spills ? room / 2 : room);
-        p.works = p.panel > 0;
+        p.panel = panel_of(out, p.target == PRI_Y_POOL ? room : room / 2);
+        p.works = p.target == PRI_Y_SINK ? p.panel >= out : p.panel > 0;
         if (p.works) p.bytes = (out + p.panel - 1) / p.panel * reads + (spills ? writes : 0);
         break;
     case PRI_WAY_PRODUCTS:
         p.panel = panel_of(out, room);
-        p.works = p.panel > 0;
+        p.works = p.target != PRI_Y_SINK && p.panel > 0;
         p.bytes = reads + 2 * writes + (spills ? 3 * writes : 0);
         break;
     }
+    if (spills && l + 1 == s->demand->shape->num_layers) p.bytes += writes; /* read back */
     p.works = p.works && then->works;
     p.bytes += then->bytes;
     p.cols += then->cols;
@@ -274,15 +289,16 @@ static bool better(const path *a, const path *b)
 /* Find the best way from layer l on. */
 static path best_of(const search *s, uint32_t l, bool in_pool)
 {
-    static const pri_exact_way ways[] = { PRI_WAY_AGGREGATE, PRI_WAY_PANELS, PRI_WAY_PRODUCTS };
+    static const pri_exact_way ways[] = { PRI_WAY_AGGREGATE, PRI_WAY_TRANSFORM, PRI_WAY_PANELS,
+                                          PRI_WAY_PRODUCTS };
     const pr_model_shape      *shape  = s->demand->shape;
     const bool                 last   = l + 1 == shape->num_layers;
-    const size_t               x      = in_pool ? padded(shape->width[l]) : 0;
+    const size_t               x      = in_pool ? pri_line_floats(shape->width[l]) : 0;
     path                       best   = { 0 };
 
-    for (int target = last ? PRI_Y_LOGITS : PRI_Y_POOL; target <= PRI_Y_SPILL; target++) {
-        const size_t y = target == PRI_Y_POOL ? padded(shape->width[l + 1]) : 0;
-        if ((last && target != PRI_Y_LOGITS) || x + y > s->cols) continue;
+    for (int target = last ? PRI_Y_SINK : PRI_Y_POOL; target <= PRI_Y_SPILL; target++) {
+        const size_t y = target == PRI_Y_POOL ? pri_line_floats(shape->width[l + 1]) : 0;
+        if ((last && target == PRI_Y_POOL) || x + y > s->cols) continue;
         for (size_t w = 0; w < sizeof ways / sizeof *ways; w++) {
             const path from = { .way = ways[w], .target = (pri_exact_target)target };
             const path p    = weigh(s, l, in_pool, from, s->cols - x - y);
@@ -295,10 +311,10 @@ static path best_of(const search *s, uint32_t l, bool in_pool)
 /* Put what layer `at` has in the pool where nothing else is; gives the columns they take. */
 static size_t place(pri_exact_layer *l, bool even)
 {
-    const size_t x = l->source == PRI_X_POOL ? padded(l->in) : 0;
-    const size_t y = l->target == PRI_Y_POOL ? padded(l->out) : 0;
+    const size_t x = l->source == PRI_X_POOL ? pri_line_floats(l->in) : 0;
+    const size_t y = l->target == PRI_Y_POOL ? pri_line_floats(l->out) : 0;
     const size_t z = l->way == PRI_WAY_AGGREGATE ? 0 : l->panel;
-    const size_t s = l->way == PRI_WAY_PANELS && l->target == PRI_Y_SPILL ? l->panel : 0;
+    const size_t s = l->way == PRI_WAY_PANELS && l->target != PRI_Y_POOL ? l->panel : 0;
 
     l->x = (pri_pool_place){ 0, x };
     l->y = (pri_pool_place){ 0, y };

@@ -16,8 +16,9 @@ typedef enum pri_exact_source {
     PRI_X_SPILL   /* or into a temporary file */
 } pri_exact_source;
 
-/* Where its outputs go. */
-typedef enum pri_exact_target { PRI_Y_LOGITS, PRI_Y_POOL, PRI_Y_SPILL } pri_exact_target;
+/* Where its outputs go. Those of the last layer are handed out range by range as they are made
+ * (PRI_Y_SINK), or, where columns come one panel after the other, from a file at the end. */
+typedef enum pri_exact_target { PRI_Y_SINK, PRI_Y_POOL, PRI_Y_SPILL } pri_exact_target;
 
 /* How a layer is done (exact_plan.c has what each costs). P panels of columns:
  *
@@ -27,6 +28,8 @@ typedef enum pri_exact_target { PRI_Y_LOGITS, PRI_Y_POOL, PRI_Y_SPILL } pri_exac
  *     panels   each panel:   Z_p = X Wn_p, S_p = X Ws_p + b_p;    Y_p = act(S_p + mean Z_p)
  *     products               Z = X Wn, S = X Ws + b, to files;
  *              each panel:   Z_p to memory;                       Y_p = act(S_p + mean Z_p)
+ *
+ * and one more where outputs of the last layer went to a file: Y is read and handed out.
  */
 typedef enum pri_exact_way {
     PRI_WAY_AGGREGATE,
@@ -46,8 +49,8 @@ typedef struct pri_exact_layer {
     pri_exact_source source;
     pri_exact_target target;
     pri_exact_way    way;
-    pri_pool_place   x, y, z, s; /* those that are in the pool; s: own products of a panel that goes
-                                    to a file */
+    pri_pool_place   x, y, z, s; /* those that are in the pool; s: own products of a panel that
+                                    stays there for no longer than the panel */
     size_t   panel, x_panel;     /* columns of a panel; of those that X lies in, in its file */
     uint32_t num_panels;
     size_t   scratch_x, scratch; /* floats of a row in scratch: of streamed inputs; all */
@@ -80,6 +83,19 @@ uint64_t pri_exact_least(const pri_exact_demand *demand);
 
 /* Plan it. False when memory_bytes are less than the least. */
 bool pri_exact_plan_make(const pri_exact_demand *demand, pri_exact_plan *out);
+
+/* Give the floats of a row of `cols` in whole lines. */
+static inline size_t pri_line_floats(size_t cols)
+{
+    enum { LINE_FLOATS = 16 };
+    return (cols + LINE_FLOATS - 1) / LINE_FLOATS * LINE_FLOATS;
+}
+
+/* Tell whether outputs of the last layer went to a file, and are read again to be handed out. */
+static inline bool pri_exact_reads_back(const pri_exact_plan *plan, uint32_t layer)
+{
+    return layer + 1 == plan->num_layers && plan->layer[layer].target == PRI_Y_SPILL;
+}
 
 /* Give the columns of the panel that begins at column `first`: the last may be narrower. */
 static inline size_t pri_panel_cols(size_t cols, size_t panel, size_t first)

@@ -10,7 +10,7 @@
 #include "pipeline/nn/exact.h"
 #include "pipeline/nn/sparse.h"
 
-enum { LINE_FLOATS = 16, PIECE_BYTES = 1 << 20 };
+enum { PIECE_BYTES = 1 << 20 };
 
 pr_status pri_exact_check_stop(const pri_exact_work *w)
 {
@@ -35,9 +35,19 @@ pri_exact_rows_at pri_exact_in_pool(const pri_exact *in, pri_pool_place place)
 
 pri_exact_rows_at pri_exact_outputs(const pri_exact_work *w)
 {
-    if (w->layer->target == PRI_Y_POOL) return pri_exact_in_pool(w->in, w->layer->y);
-    PR_ASSERT(w->layer->target == PRI_Y_LOGITS);
-    return (pri_exact_rows_at){ w->in->logits, w->layer->out };
+    PR_ASSERT(w->layer->target == PRI_Y_POOL);
+    return pri_exact_in_pool(w->in, w->layer->y);
+}
+
+void pri_exact_hand_out(const pri_exact_work *w, pr_vid first, const float *rows, size_t ld)
+{
+    const pri_exact_output *to   = &w->in->output;
+    const uint32_t          n    = pri_exact_range(w, first);
+    const size_t            cols = w->layer->out;
+
+    if (to->take) to->take(to->context, w->part, first, n, rows, ld);
+    for (size_t i = 0; to->logits && i < n; i++)
+        memcpy(to->logits + (first + i) * cols, rows + i * ld, cols * sizeof *rows);
 }
 
 pri_rows pri_exact_inputs(const pri_exact_work *w)
@@ -58,7 +68,7 @@ static size_t input_ld(const pri_exact_work *w)
     case PRI_X_ROWS: return w->in->features->ld;
     case PRI_X_POOL: return w->layer->x.ld;
     case PRI_X_FILE:
-    case PRI_X_SPILL: return (w->layer->in + LINE_FLOATS - 1) / LINE_FLOATS * LINE_FLOATS;
+    case PRI_X_SPILL: return pri_line_floats(w->layer->in);
     case PRI_X_SPARSE: break;
     }
     return 0;
@@ -167,27 +177,24 @@ done:
     return st;
 }
 
-/* Read inputs that the layer before wrote; `room` is behind them in scratch. */
-static pr_status bring_spilled(const pri_exact_work *w, pr_vid first, uint32_t n, float *x,
-                               size_t ld)
+pr_status pri_exact_read_all(const pri_exact_work *w, uint32_t file, size_t cols, size_t panel,
+                             pr_vid row, pr_vid num_rows, float *to, size_t ld, float *room)
 {
-    pr_status              st   = PR_OK;
-    const pri_exact_layer *l    = w->layer;
-    float                 *room = x + (size_t)l->num_rows * ld;
+    pr_status st = PR_OK;
 
-    for (size_t at = 0; at < l->in; at += l->x_panel) {
-        const pri_exact_piece piece = { .file     = (w->index - 1) % 2,
+    for (size_t at = 0; at < cols; at += panel) {
+        const pri_exact_piece piece = { .file     = file,
                                         .first    = at,
-                                        .num      = pri_panel_cols(l->in, l->x_panel, at),
-                                        .row      = first,
-                                        .num_rows = n };
+                                        .num      = pri_panel_cols(cols, panel, at),
+                                        .row      = row,
+                                        .num_rows = num_rows };
         if (piece.num == ld) {
-            PR_TRY(pri_exact_read(w, &piece, x));
+            PR_TRY(pri_exact_read(w, &piece, to));
             continue;
         }
         PR_TRY(pri_exact_read(w, &piece, room));
-        for (size_t i = 0; i < n; i++)
-            memcpy(x + i * ld + at, room + i * piece.num, piece.num * sizeof *x);
+        for (size_t i = 0; i < num_rows; i++)
+            memcpy(to + i * ld + at, room + i * piece.num, piece.num * sizeof *to);
     }
 done:
     return st;
@@ -251,7 +258,8 @@ pr_status pri_exact_bring(const pri_exact_work *w, pr_vid first, const float **x
         break;
     case PRI_X_SPILL:
         *x = w->own->scratch;
-        PR_TRY(bring_spilled(w, first, n, w->own->scratch, ld));
+        PR_TRY(pri_exact_read_all(w, (w->index - 1) % 2, w->layer->in, w->layer->x_panel, first, n,
+                                  w->own->scratch, ld, w->own->scratch + w->layer->num_rows * ld));
         break;
     }
 done:

@@ -7,8 +7,8 @@
 
 #include "pipeline/nn/exact.h"
 
-/* Give the passes that a layer takes. */
-static uint32_t passes_of(const pri_exact_layer *l)
+/* Give the passes that make a layer's outputs. */
+static uint32_t passes_of_way(const pri_exact_layer *l)
 {
     switch (l->way) {
     case PRI_WAY_AGGREGATE: return 1;
@@ -17,6 +17,12 @@ static uint32_t passes_of(const pri_exact_layer *l)
     case PRI_WAY_PRODUCTS: return 1 + 2 * l->num_panels;
     }
     return 0;
+}
+
+/* Give the passes that a layer takes. */
+static uint32_t passes_of(const pri_exact_plan *plan, uint32_t layer)
+{
+    return passes_of_way(&plan->layer[layer]) + pri_exact_reads_back(plan, layer);
 }
 
 /* Plan within the memory there is. `limited` is false for what has always been all in memory. */
@@ -35,10 +41,9 @@ static pr_status plan(pri_exact *in, uint64_t memory_bytes, bool limited)
     in->pool_bytes = works ? in->plan.pool_cols * N * sizeof(float) : 0;
     PR_CHECK(works && in->pool_bytes / 2 <= machine / 2, PR_E_NOMEM,
              "exact inference keeps two times %u vertices x %zu columns in memory, more than the "
-             "machine's %" PRIu64 " bytes",
+             "%" PRIu64 " bytes there are",
              in->graph->num_nodes, in->plan.pool_cols / 2, machine);
-    for (uint32_t l = 0; l < in->plan.num_layers; l++)
-        in->num_passes += passes_of(&in->plan.layer[l]);
+    for (uint32_t l = 0; l < in->plan.num_layers; l++) in->num_passes += passes_of(&in->plan, l);
 done:
     return st;
 }
@@ -62,7 +67,7 @@ static pr_status take_memory(pri_exact *in)
     pr_status    st      = PR_OK;
     const size_t scratch = in->plan.scratch_bytes / sizeof(float);
 
-    if (in->pool_bytes == 0) in->pool_bytes = 1; /* rows and logits may be all there is */
+    if (in->pool_bytes == 0) in->pool_bytes = 1; /* rows and scratch may be all there is */
     in->pool = pri_pages_map(in->pool_bytes, 1);
     PR_CHECK(in->pool, PR_E_NOMEM, "cannot map %zu bytes for exact inference", in->pool_bytes);
     for (uint32_t p = 0; p < in->num_parts; p++) {
@@ -75,7 +80,7 @@ done:
 
 /* Create it; `limits` NULL: as much as it takes. */
 static pr_status create(const pr_model *model, const pr_graph *graph, const pr_features *features,
-                        float *logits, uint32_t num_parts, const pri_exact_limits *limits,
+                        pri_exact_output output, uint32_t num_parts, const pri_exact_limits *limits,
                         pri_exact **out)
 {
     pr_status  st = PR_OK;
@@ -92,7 +97,7 @@ static pr_status create(const pr_model *model, const pr_graph *graph, const pr_f
     in->model    = model;
     in->graph    = graph;
     in->features = features;
-    in->logits   = logits;
+    in->output   = output;
     for (int i = 0; i < PRI_NUM_SPILLS; i++) in->spill[i].fd = -1;
     if (graph->num_nodes > 0) {
         PR_NEW(in->part, num_parts);
@@ -114,14 +119,17 @@ pr_status pri_exact_create(const pr_model *model, const pr_graph *graph,
                            const pr_features *features, float *logits, uint32_t num_parts,
                            pri_exact **out)
 {
-    return create(model, graph, features, logits, num_parts, NULL, out);
+    const pri_exact_output output = { .logits = logits };
+
+    return create(model, graph, features, output, num_parts, NULL, out);
 }
 
 pr_status pri_exact_create_within(const pr_model *model, const pr_graph *graph,
-                                  const pr_features *features, float *logits, uint32_t num_parts,
-                                  const pri_exact_limits *limits, pri_exact **out)
+                                  const pr_features *features, pri_exact_output output,
+                                  uint32_t num_parts, const pri_exact_limits *limits,
+                                  pri_exact **out)
 {
-    return create(model, graph, features, logits, num_parts, limits, out);
+    return create(model, graph, features, output, num_parts, limits, out);
 }
 
 void pri_exact_measure(const pr_model_shape *shape, const pr_features *features, uint32_t num_parts,
@@ -182,6 +190,7 @@ uint32_t pri_exact_rows(const pri_exact *in, uint32_t part, pr_vid *begin)
 /* Run pass `at` of a layer. */
 static pr_status run(const pri_exact_work *w, uint32_t at)
 {
+    if (at == passes_of_way(w->layer)) return pri_exact_pass_read_back(w);
     switch (w->layer->way) {
     case PRI_WAY_AGGREGATE: return pri_exact_pass_y(w);
     case PRI_WAY_TRANSFORM: return at == 0 ? pri_exact_pass_z(w) : pri_exact_pass_y_of_z(w);
@@ -201,10 +210,11 @@ pr_status pri_exact_pass(const pri_exact *in, uint32_t pass, uint32_t part,
     uint32_t  layer = 0, at = pass;
 
     PR_ASSERT(pass < in->num_passes && part < in->num_parts);
-    while (at >= passes_of(&in->plan.layer[layer])) at -= passes_of(&in->plan.layer[layer++]);
+    while (at >= passes_of(&in->plan, layer)) at -= passes_of(&in->plan, layer++);
     pri_exact_work w    = { .in      = in,
                             .layer   = &in->plan.layer[layer],
                             .index   = layer,
+                            .part    = part,
                             .weights = pri_model_layer(in->model, in->model->parameters, layer),
                             .own     = &in->part[part],
                             .stop    = stop,

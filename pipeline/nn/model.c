@@ -3,7 +3,6 @@
 
 #include <math.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/rng.h"
 #include "pipeline/nn/nn.h"
@@ -50,9 +49,9 @@ pri_layer_part pri_model_layer(const pr_model *model, float *flat, uint32_t l)
 
 uint64_t pri_machine_bytes(void)
 {
-    const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    const uint64_t bytes = pr_memory_limit();
 
-    return pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page : UINT64_MAX;
+    return bytes ? bytes : UINT64_MAX;
 }
 
 /* Allocate parameters and optimiser state, all zero. */
@@ -63,7 +62,7 @@ static pr_status allocate(pr_model *model)
 
     model->padded = (count + LINE_FLOATS - 1) / LINE_FLOATS * LINE_FLOATS;
     PR_CHECK(3 * model->padded * sizeof(float) <= pri_machine_bytes(), PR_E_NOMEM,
-             "a model of %llu parameters wants more than the machine's %llu bytes of memory",
+             "a model of %llu parameters wants more than the %llu bytes of memory there are",
              (unsigned long long)count, (unsigned long long)pri_machine_bytes());
     PR_NEW(model->block, 3 * model->padded * sizeof(float) + LINE_BYTES);
     const size_t past = (uintptr_t)model->block % LINE_BYTES;

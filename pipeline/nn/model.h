@@ -41,7 +41,8 @@ pr_status pri_model_shape(const pr_model_options *options, uint32_t num_layers,
 /* Tell how many parameters such a model has; false when the count overflows. */
 bool pri_model_count(const pr_model_shape *shape, uint64_t *num_parameters);
 
-/* Give the machine's memory in bytes: what asks for more can be refused before it is tried. */
+/* Give the machine's memory in bytes, or what the cgroups grant of it: what asks for more can be
+ * refused before it is tried. */
 uint64_t pri_machine_bytes(void);
 
 #endif

@@ -134,13 +134,25 @@ pr_status pri_exact_create(const pr_model *model, const pr_graph *graph,
                            const pr_features *features, float *logits, uint32_t num_parts,
                            pri_exact **out);
 
+/* Where answers go: every vertex's logits once, a range of whole rows at a time, in the last pass.
+ * Nothing keeps them but who takes them. */
+typedef struct pri_exact_output {
+    float *logits; /* NULL, or [num_nodes, classes], ld = classes: all are put there */
+    /* NULL, or called with `num` rows from vertex `first` on, which are gone when it returns;
+     * cannot fail. A part's ranges come in order, on its thread, which has its team; several parts
+     * call at the same time. */
+    void (*take)(void *context, uint32_t part, pr_vid first, uint32_t num, const float *rows,
+                 size_t ld);
+    void *context;
+} pri_exact_output;
+
 /* How much memory an exact pass may take. Layer outputs that do not fit go to temporary files, in
  * panels of columns: means over neighbours are taken a panel at a time, so that what is read at
  * random is in memory, and files are read and written from one end to the other (exact_plan.c). */
 typedef struct pri_exact_limits {
-    uint64_t memory_bytes; /* besides logits and graph, features in memory and what oneDNN keeps;
+    uint64_t memory_bytes; /* besides answers and graph, features in memory and what oneDNN keeps;
                               rows in a mapped file count where they are read in place; 0: half of
-                              the machine's */
+                              the machine's, or of what cgroups grant where that is less */
     const char *spill_dir; /* where temporary files go; they have no name, and end with the run.
                               NULL or "": $TMPDIR, else /var/tmp */
 } pri_exact_limits;
@@ -148,8 +160,9 @@ typedef struct pri_exact_limits {
 /* The same within limits. PR_E_NOMEM names the least memory that works; PR_E_IO directory and bytes
  * when temporary files would not fit there. */
 pr_status pri_exact_create_within(const pr_model *model, const pr_graph *graph,
-                                  const pr_features *features, float *logits, uint32_t num_parts,
-                                  const pri_exact_limits *limits, pri_exact **out);
+                                  const pr_features *features, pri_exact_output output,
+                                  uint32_t num_parts, const pri_exact_limits *limits,
+                                  pri_exact **out);
 
 /* Give what exact inference takes for a model of this shape without limit, at least, and what it
  * writes to temporary files with `memory_bytes` (0 as in limits; less than the least counts as

@@ -127,7 +127,7 @@ static void infer_writes_the_same_answers_within_its_memory(void **state)
         snprintf(path[i], sizeof path[i], "%s/logits-%d.npy", directory, i);
         infer.machine.memory = 1;
         if (i > 0) {
-            assert_fails(PR_E_RANGE, "logits take", pr_infer(&infer, NULL, &result));
+            assert_fails(PR_E_RANGE, "answers take", pr_infer(&infer, NULL, &result));
             infer.machine.memory = named_bytes();
         } else {
             infer.machine.memory = 0;
@@ -140,6 +140,89 @@ static void infer_writes_the_same_answers_within_its_memory(void **state)
     for (size_t i = 0; i < (size_t)NODES * CLASSES; i++)
         assert_true(fabsf(a[i] - b[i]) <= 1e-5f * (1 + fabsf(a[i])));
     for (int i = 0; i < 2; i++) pr_npy_close(&npy[i]);
+}
+
+/* Evaluation keeps no logits, and says what they are worth. */
+static void eval_scores_the_logits_that_infer_writes(void **state)
+{
+    (void)state;
+    static const char *const name[] = { "train", "val", "test" };
+    const char              *path   = test_directory();
+    pr_eval_result           scored;
+    pr_infer_result          result;
+    pr_npy                   npy;
+
+    eval.machine.memory = infer.machine.memory = 0;
+    infer.infer.output                         = 1; /* logits */
+    snprintf(infer.infer.out, sizeof infer.infer.out, "%s/logits.npy", path);
+    assert_ok(pr_infer(&infer, NULL, &result));
+    const float      *logits  = answers(infer.infer.out, &npy);
+    const pr_dataset *dataset = test_open(infer.dataset.data);
+    const pr_vids     lists[] = { dataset->split[0].train, dataset->split[0].val,
+                                  dataset->split[0].test };
+    for (int which = 0; which < 3; which++) {
+        double   loss    = 0;
+        uint64_t correct = 0;
+        for (size_t i = 0; i < lists[which].n; i++) {
+            const pr_vid v     = lists[which].at[i];
+            const float *row   = logits + (size_t)v * CLASSES;
+            const int    label = dataset->labels[v];
+            double       sum   = 0;
+            uint32_t     best  = 0;
+            for (uint32_t c = 0; c < CLASSES; c++) {
+                sum += exp((double)row[c]);
+                if (row[c] > row[best]) best = c;
+            }
+            loss += log(sum) - (double)row[label];
+            correct += (int)best == label;
+        }
+        const double nodes = (double)lists[which].n;
+        eval.eval.which    = which;
+        assert_ok(pr_evaluate(&eval, NULL, &scored));
+        assert_int_equal(scored.num_nodes, lists[which].n);
+        assert_true(fabs(scored.loss - loss / nodes) < 1e-12 * scored.loss);
+        if (scored.accuracy != (double)correct / nodes)
+            fail_msg("%s: %g, not %g", name[which], scored.accuracy, (double)correct / nodes);
+    }
+    eval.eval.which = 2;
+    pr_dataset_close(dataset);
+    pr_npy_close(&npy);
+}
+
+/* Answers for some vertices are those of all, as often as asked for; others are not kept. */
+static void infer_keeps_no_more_than_is_asked_for(void **state)
+{
+    (void)state;
+    static const int64_t asked[] = { 7, NODES - 1, 7, 0 };
+    const char          *path    = test_directory();
+    const uint64_t       shape[] = { 4 };
+    pr_infer_result      result;
+    pr_npy               all, some;
+
+    for (int output = 0; output < 3; output++) {          /* class, logits, probabilities */
+        const size_t width   = output == 0 ? 2 : CLASSES; /* int64 as two floats */
+        infer.infer.output   = output;
+        infer.machine.memory = 0;
+        infer.infer.nodes[0] = '\0';
+        snprintf(infer.infer.out, sizeof infer.infer.out, "%s/all-%d.npy", path, output);
+        assert_ok(pr_infer(&infer, NULL, &result));
+        const float *want = answers(infer.infer.out, &all);
+        snprintf(infer.infer.nodes, sizeof infer.infer.nodes, "%s/nodes.npy", path);
+        assert_ok(pr_npy_write(infer.infer.nodes, PR_I64, 1, shape, asked));
+        snprintf(infer.infer.out, sizeof infer.infer.out, "%s/some-%d.npy", path, output);
+        infer.machine.memory = 1;
+        assert_fails(PR_E_RANGE, output ? "answers take 60," : "answers take 12,",
+                     pr_infer(&infer, NULL, &result)); /* of three vertices */
+        infer.machine.memory = 0;
+        assert_ok(pr_infer(&infer, NULL, &result));
+        assert_int_equal(result.num_nodes, 4);
+        const float *got = answers(infer.infer.out, &some);
+        for (size_t i = 0; i < 4; i++)
+            assert_memory_equal(got + i * width, want + (size_t)asked[i] * width, 4 * width);
+        pr_npy_close(&all);
+        pr_npy_close(&some);
+    }
+    infer.infer.nodes[0] = '\0';
 }
 
 typedef struct told {
@@ -189,6 +272,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(eval_keeps_to_the_smallest_memory_it_names),
         cmocka_unit_test(infer_writes_the_same_answers_within_its_memory),
+        cmocka_unit_test(eval_scores_the_logits_that_infer_writes),
+        cmocka_unit_test(infer_keeps_no_more_than_is_asked_for),
         cmocka_unit_test(progress_is_told_and_ends_with_all_rows),
         cmocka_unit_test(a_spill_directory_that_is_not_there_is_named),
     };

@@ -113,9 +113,10 @@ static pr_status infer_within(void *context, void **out)
 {
     inference_within *in = context;
     pri_exact        *exact;
-    const pr_status   st = pri_exact_create_within(in->model, &in->w->graph, &in->w->filed,
-                                                   in->logits, 3, &in->limits, &exact);
-    *out                 = exact;
+    const pr_status   st =
+        pri_exact_create_within(in->model, &in->w->graph, &in->w->filed,
+                                (pri_exact_output){ .logits = in->logits }, 3, &in->limits, &exact);
+    *out = exact;
     return st;
 }
 

@@ -33,7 +33,7 @@ static const shape_case cases[] = {
 enum { NUM_CASES = sizeof cases / sizeof *cases, SLOW_NODES = 4000 };
 
 /* Which ways were gone, for inputs and outputs each in every place. */
-static uint32_t gone[PRI_X_SPILL + 1][PRI_Y_SPILL + 1][PRI_WAY_PRODUCTS + 1];
+static uint32_t gone[PRI_X_SPILL + 1][PRI_Y_SPILL + 1][PRI_WAY_PRODUCTS + 1], read_back;
 
 static uint32_t files_in(const char *directory)
 {
@@ -109,6 +109,7 @@ static void check_files(const pri_exact *exact)
     for (uint32_t l = 0; l < exact->plan.num_layers; l++) {
         const pri_exact_layer *at = &exact->plan.layer[l];
         gone[at->source][at->target][at->way]++;
+        read_back += pri_exact_reads_back(&exact->plan, l);
     }
 }
 
@@ -119,7 +120,8 @@ static void check_within(const whole *w, const pr_model *model, const pr_feature
     const int64_t          live   = pri_mem_live();
     pri_exact             *exact  = NULL;
 
-    assert_ok(pri_exact_create_within(model, &w->graph, x, logits, parts, &limits, &exact));
+    assert_ok(pri_exact_create_within(model, &w->graph, x, (pri_exact_output){ .logits = logits },
+                                      parts, &limits, &exact));
     assert_true(exact->plan.bytes <= memory);
     assert_ok(run(exact, NULL));
     check_files(exact);
@@ -171,6 +173,69 @@ static void check_case(size_t i, uint32_t parts)
     free(got);
 }
 
+/* Who takes the rows of several parts: all of them, once, each part's in order. */
+typedef struct taker {
+    float    *rows;
+    uint32_t *taken;   /* [nodes] */
+    pr_vid    next[8]; /* of a part; 0: none yet */
+    uint32_t  classes;
+} taker;
+
+static void take(void *context, uint32_t part, pr_vid first, uint32_t num, const float *rows,
+                 size_t ld)
+{
+    taker *t = context;
+
+    if (t->next[part]) assert_int_equal(first, t->next[part]);
+    t->next[part] = first + num;
+    for (size_t i = 0; i < num; i++) {
+        memcpy(t->rows + (first + i) * t->classes, rows + i * ld, t->classes * sizeof *rows);
+        t->taken[first + i]++;
+    }
+}
+
+static void rows_are_handed_out_once_and_in_order_and_nothing_keeps_them(void **state)
+{
+    (void)state;
+    const char *directory = test_directory();
+
+    for (size_t i = 0; i < NUM_CASES; i++) {
+        const shape_case s     = cases[i];
+        whole           *w     = whole_create(s.nodes, s.cols, s.format, test_seed() + i);
+        pr_model        *model = whole_model(w, s.layers, s.hidden, s.classes);
+        const size_t     count = (size_t)s.nodes * s.classes;
+        float           *want  = calloc(count, sizeof *want);
+        taker            t     = { .rows = calloc(count, 4), .taken = calloc(s.nodes, 4) };
+        pri_nn_times     times = { 0 };
+        uint64_t         most, least;
+        pr_model_shape   shape;
+
+        t.classes = s.classes;
+        assert_true(want && t.rows && t.taken);
+        assert_ok(pri_nn_infer_exact(model, &w->graph, &w->rows, want, NULL, &times));
+        pr_model_describe(model, &shape);
+        pri_exact_measure(&shape, &w->filed, 2, 0, &most, &least, NULL);
+        for (uint32_t k = 0; k < 4; k++) {
+            const pri_exact_limits limits = { least + (most - least) / 3 * k, directory };
+            pri_exact             *exact;
+            memset(t.taken, 0, s.nodes * sizeof *t.taken);
+            memset(t.next, 0, sizeof t.next);
+            assert_ok(pri_exact_create_within(model, &w->graph, &w->filed,
+                                              (pri_exact_output){ .take = take, .context = &t }, 2,
+                                              &limits, &exact));
+            assert_ok(run(exact, NULL));
+            for (pr_vid v = 0; v < s.nodes; v++) assert_int_equal(t.taken[v], 1);
+            check_logits("handed out", s.nodes, s.classes, t.rows, want);
+            pri_exact_free(exact);
+        }
+        pr_model_free(model);
+        whole_free(w);
+        free(want);
+        free(t.rows);
+        free(t.taken);
+    }
+}
+
 static void any_memory_gives_the_logits_of_all_memory(void **state)
 {
     (void)state;
@@ -184,12 +249,14 @@ static void any_memory_gives_the_logits_of_all_memory(void **state)
                 if (gone[x][y][way]) ways++;
     assert_true(gone[PRI_X_FILE][PRI_Y_SPILL][PRI_WAY_PANELS] > 0);
     assert_true(gone[PRI_X_FILE][PRI_Y_SPILL][PRI_WAY_PRODUCTS] > 0);
-    assert_true(gone[PRI_X_FILE][PRI_Y_LOGITS][PRI_WAY_PRODUCTS] > 0);
+    assert_true(gone[PRI_X_FILE][PRI_Y_SINK][PRI_WAY_PANELS] > 0);
     assert_true(gone[PRI_X_FILE][PRI_Y_POOL][PRI_WAY_PANELS] > 0);
     assert_true(gone[PRI_X_SPILL][PRI_Y_SPILL][PRI_WAY_PANELS] > 0);
     assert_true(gone[PRI_X_SPILL][PRI_Y_SPILL][PRI_WAY_PRODUCTS] > 0);
-    assert_true(gone[PRI_X_SPILL][PRI_Y_LOGITS][PRI_WAY_PANELS] > 0);
-    assert_true(gone[PRI_X_SPILL][PRI_Y_LOGITS][PRI_WAY_PRODUCTS] > 0);
+    assert_true(gone[PRI_X_SPILL][PRI_Y_SINK][PRI_WAY_PANELS] > 0);
+    assert_true(gone[PRI_X_SPILL][PRI_Y_SINK][PRI_WAY_TRANSFORM] > 0);
+    assert_true(gone[PRI_X_POOL][PRI_Y_SINK][PRI_WAY_AGGREGATE] > 0);
+    assert_true(read_back > 0);
     assert_true(gone[PRI_X_ROWS][PRI_Y_SPILL][PRI_WAY_AGGREGATE] > 0);
     assert_true(gone[PRI_X_SPARSE][PRI_Y_SPILL][PRI_WAY_PANELS] > 0);
     printf("%u ways through a layer\n", ways);
@@ -265,7 +332,8 @@ static void parts_of_a_pass_may_run_at_once(void **state)
     pr_model_describe(model, &shape);
     assert_ok(pri_nn_infer_exact(model, &w->graph, &w->rows, want, NULL, &times));
     pri_exact_measure(&shape, &w->filed, PARTS, 0, NULL, &limits.memory_bytes, NULL);
-    assert_ok(pri_exact_create_within(model, &w->graph, &w->filed, got, PARTS, &limits, &exact));
+    assert_ok(pri_exact_create_within(model, &w->graph, &w->filed,
+                                      (pri_exact_output){ .logits = got }, PARTS, &limits, &exact));
     all.exact = exact;
     assert_int_equal(pthread_barrier_init(&all.all, NULL, PARTS), 0);
     for (uint32_t p = 0; p < PARTS; p++) {
@@ -319,8 +387,8 @@ static void spill_free(spilling *s)
 
 static pr_status spill_open(const spilling *s, pri_exact **out)
 {
-    return pri_exact_create_within(s->model, &s->w->graph, &s->w->filed, s->logits, 2, &s->limits,
-                                   out);
+    return pri_exact_create_within(s->model, &s->w->graph, &s->w->filed,
+                                   (pri_exact_output){ .logits = s->logits }, 2, &s->limits, out);
 }
 
 static void less_than_the_least_is_refused_with_the_least(void **state)
@@ -480,7 +548,9 @@ static void the_resident_set_grows_by_no_more_than_was_given(void **state)
     for (uint64_t memory = least; memory < most / 2; memory *= 2) {
         const uint64_t         before = resident();
         const pri_exact_limits limits = { memory, test_directory() };
-        assert_ok(pri_exact_create_within(model, &w->graph, &w->filed, logits, 1, &limits, &exact));
+        assert_ok(pri_exact_create_within(model, &w->graph, &w->filed,
+                                          (pri_exact_output){ .logits = logits }, 1, &limits,
+                                          &exact));
         for (uint32_t pass = 0; pass < pri_exact_num_passes(exact); pass++) {
             assert_ok(pri_exact_pass(exact, pass, 0, NULL, &times));
             const uint64_t now = resident();
@@ -499,6 +569,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_memory_gives_the_logits_of_all_memory),
+        cmocka_unit_test(rows_are_handed_out_once_and_in_order_and_nothing_keeps_them),
         cmocka_unit_test(unchecked_rows_are_checked_on_the_way),
         cmocka_unit_test(parts_of_a_pass_may_run_at_once),
         cmocka_unit_test(less_than_the_least_is_refused_with_the_least),

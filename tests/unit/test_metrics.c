@@ -1,4 +1,5 @@
-/* test_metrics.c: loss and accuracy of logits against figures worked by hand. */
+/* test_metrics.c: loss and accuracy of logits against figures worked by hand, in whatever ranges
+ * and parts the rows come. */
 #include "support/support.h"
 
 #include <math.h>
@@ -8,11 +9,21 @@
 static const float   logits[] = { 2, 1, 0, /**/ 0, 3, 0, /**/ 1, 1, 1, /**/ 0, 0, 1000 };
 static const int32_t labels[] = { 0, 2, 0, 2 };
 
+/* Score nodes of the four rows above. */
+static pri_metrics score_of(pr_vids nodes)
+{
+    const pri_logits all   = { logits, 3, 3, 0, 4 };
+    pri_score        score = { 0 };
+
+    pri_score_rows(&score, &all, labels, nodes);
+    return pri_metrics_of(&score);
+}
+
 static void metrics_match_figures_worked_by_hand(void **state)
 {
     (void)state;
     const pr_vid      nodes[] = { 0, 1, 2, 3 };
-    const pri_metrics m       = pri_metrics_of(logits, 3, labels, (pr_vids){ nodes, 4 });
+    const pri_metrics m       = score_of((pr_vids){ nodes, 4 });
     const double      first   = log(exp(2) + exp(1) + 1) - 2;
     const double      second  = log(exp(0) + exp(3) + exp(0));
     const double      third   = log(3);
@@ -25,8 +36,63 @@ static void metrics_match_figures_worked_by_hand(void **state)
 static void no_nodes_give_nan(void **state)
 {
     (void)state;
-    const pri_metrics m = pri_metrics_of(logits, 3, labels, (pr_vids){ NULL, 0 });
+    const pri_metrics m = score_of((pr_vids){ NULL, 0 });
     assert_true(isnan(m.loss) && isnan(m.accuracy) && isnan(m.micro_f1));
+}
+
+/* Rows in ranges are worth what they are as a whole, to the bit: the sum goes on in order. In parts
+ * sums of parts are added, which rounds otherwise. */
+static void ranges_and_parts_add_up_to_the_whole(void **state)
+{
+    (void)state;
+    enum { N = 20000, C = 7, LD = 9, PARTS = 3 };
+    test_rng  rng   = { .key = test_seed() };
+    float    *rows  = malloc(N * LD * sizeof *rows);
+    int32_t  *label = malloc(N * sizeof *label);
+    pr_vid   *node  = malloc(N * sizeof *node);
+    pri_score whole = { 0 }, joined = { 0 }, added = { 0 };
+    size_t    n = 0, at = 0;
+
+    assert_true(rows && label && node);
+    for (size_t i = 0; i < N * LD; i++) rows[i] = (float)test_below(&rng, 1000) / 100;
+    for (pr_vid v = 0; v < N; v++) {
+        label[v] = test_below(&rng, 3) ? (int32_t)test_below(&rng, C) : -1;
+        if (label[v] >= 0 && test_below(&rng, 2)) node[n++] = v;
+    }
+    const pr_vids    nodes = { node, n };
+    const pri_logits all   = { rows, LD, C, 0, N };
+    pri_score_rows(&whole, &all, label, nodes);
+    assert_int_equal(whole.num_nodes, n);
+    double slow = 0; /* in plain order */
+    for (size_t i = 0; i < n; i++) {
+        double       sum = 0;
+        const float *row = rows + (size_t)node[i] * LD;
+        for (int c = 0; c < C; c++) sum += exp((double)row[c]);
+        slow += log(sum) - (double)row[label[node[i]]];
+    }
+    assert_true(fabs(whole.loss - slow) < 1e-12 * slow);
+    while (at < N) {
+        const uint32_t   left = (uint32_t)(N - at), some = 1 + test_below(&rng, 5000);
+        const uint32_t   num  = some < left ? some : left;
+        const pri_logits part = { rows + at * LD, LD, C, (pr_vid)at, num };
+        pri_score_rows(&joined, &part, label, nodes);
+        at += num;
+    }
+    assert_memory_equal(&joined, &whole, sizeof whole);
+    for (uint32_t p = 0; p < PARTS; p++) {
+        const size_t     begin = (size_t)N * p / PARTS, end = (size_t)N * (p + 1) / PARTS;
+        const pri_logits part = { rows + begin * LD, LD, C, (pr_vid)begin,
+                                  (uint32_t)(end - begin) };
+        pri_score        own  = { 0 };
+        pri_score_rows(&own, &part, label, nodes);
+        pri_score_add(&added, &own);
+    }
+    assert_int_equal(added.num_nodes, n);
+    assert_int_equal(added.num_correct, whole.num_correct);
+    assert_true(fabs(added.loss - whole.loss) < 1e-12 * whole.loss);
+    free(rows);
+    free(label);
+    free(node);
 }
 
 static void softmax_of_large_logits_does_not_overflow(void **state)
@@ -42,6 +108,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(metrics_match_figures_worked_by_hand),
         cmocka_unit_test(no_nodes_give_nan),
+        cmocka_unit_test(ranges_and_parts_add_up_to_the_whole),
         cmocka_unit_test(softmax_of_large_logits_does_not_overflow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -143,6 +143,32 @@ static void memory_is_what_the_kernel_or_the_cgroup_leaves_whichever_is_less(voi
     assert_true(pr_memory_available() > 0);
 }
 
+static void the_limit_of_memory_does_not_depend_on_what_is_taken(void **state)
+{
+    (void)state;
+    const char *root = system_root("0::/a/b\n");
+
+    assert_int_equal(pri_memory_limit(root), 0); /* nothing is known */
+    put(root, "proc/meminfo", "MemTotal: 4000 kB\nMemAvailable: 3000 kB\n");
+    assert_int_equal(pri_memory_limit(root), 4000 << 10);
+    put(root, "sys/fs/cgroup/a/b/memory.max", "max\n");
+    assert_int_equal(pri_memory_limit(root), 4000 << 10);
+    put(root, "sys/fs/cgroup/a/memory.max", "1000000\n");
+    for (int i = 0; i < 2; i++) {
+        put(root, "sys/fs/cgroup/a/memory.current", i ? "999999\n" : "4096\n");
+        assert_int_equal(pri_memory_limit(root), 1000000);
+    }
+
+    root = system_root("4:memory:/x\n0::/\n");
+    put(root, "proc/meminfo", "MemTotal: 4000 kB\n");
+    put(root, "sys/fs/cgroup/memory/x/memory.limit_in_bytes", "9223372036854771712\n");
+    assert_int_equal(pri_memory_limit(root), 4000 << 10);
+    put(root, "sys/fs/cgroup/memory/memory.limit_in_bytes", "8192\n");
+    put(root, "sys/fs/cgroup/memory/memory.usage_in_bytes", "8192\n");
+    assert_int_equal(pri_memory_limit(root), 8192);
+    assert_true(pr_memory_limit() >= pr_memory_available());
+}
+
 static void files_that_can_be_dropped_are_free_memory(void **state)
 {
     (void)state;
@@ -183,6 +209,7 @@ int main(void)
         cmocka_unit_test(cgroup_v1_and_hybrid_layouts_are_read),
         cmocka_unit_test(odd_cgroup_files_set_no_limit),
         cmocka_unit_test(memory_is_what_the_kernel_or_the_cgroup_leaves_whichever_is_less),
+        cmocka_unit_test(the_limit_of_memory_does_not_depend_on_what_is_taken),
         cmocka_unit_test(files_that_can_be_dropped_are_free_memory),
         cmocka_unit_test(the_last_level_cache_has_a_size),
     };
