@@ -11,7 +11,6 @@
 #include "pipeline/ahead.h"
 #include "pipeline/lanes_open.h"
 
-int                  pri_store_choose(const pr_store_setup *setup, const char **why);
 static const int64_t read_test_ns = 200000000;
 
 /* What is worked with. */
@@ -354,6 +353,8 @@ static pr_status work_out(draft *d)
     pr_status    st   = PR_OK;
     pr_forecast *said = &d->out->said;
 
+    if (d->own->cache.store == PR_STORE_DIRECT)
+        PR_TRY(pri_store_check_direct(&d->t->dataset->features));
     PR_TRY(look(d));
     share_out(d);
     said->threads       = d->t->plan.num_threads;
