@@ -102,6 +102,9 @@ struct pr_store {
 /* Check what can be checked of features without reading the rows; the loader has read them. */
 pr_status pri_store_check_features(const pr_features *features);
 
+/* Refuse features that a direct store cannot have: no file has their rows as they are. */
+pr_status pri_store_check_direct(const pr_features *features);
+
 /* Give the kind of store, never auto, that pr_store_open would open, and why: a literal. Where
  * there are no files and shards to choose from it asks how much memory is free. */
 int pri_store_choose(const pr_store_setup *setup, const char **why);

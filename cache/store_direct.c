@@ -79,6 +79,18 @@ static const pri_store_calls direct_calls = {
                     "--cache.mode resident or packed, or --cache.store in-place"
 };
 
+pr_status pri_store_check_direct(const pr_features *features)
+{
+    pr_status st = PR_OK;
+
+    PR_CHECK(features->kind == PR_FEATURES_DENSE, PR_E_UNSUPPORTED,
+             "only dense rows can be read from their file as they are needed, these are csr");
+    PR_CHECK(features->file, PR_E_UNSUPPORTED,
+             "these rows are in memory, no file has them as they are: they cannot be read direct");
+done:
+    return st;
+}
+
 pr_status pr_store_direct(const pr_features *features, pr_store **out)
 {
     pr_status     st    = PR_OK;
@@ -87,10 +99,7 @@ pr_status pr_store_direct(const pr_features *features, pr_store **out)
     PR_CHECK(out, PR_E_ARG, "out is NULL");
     *out = NULL;
     PR_CHECK(features, PR_E_ARG, "features is NULL");
-    PR_CHECK(features->kind == PR_FEATURES_DENSE, PR_E_UNSUPPORTED,
-             "only dense rows can be read from their file as they are needed, these are csr");
-    PR_CHECK(features->file, PR_E_UNSUPPORTED,
-             "these rows are in memory, no file has them as they are: they cannot be read direct");
+    PR_TRY(pri_store_check_direct(features));
     PR_TRY(pri_store_check_features(features));
     PR_NEW(store, 1);
     store->features      = *features;

@@ -114,6 +114,27 @@ done:
     return st;
 }
 
+/* Refuse a --memory under which the archive may not look back as far as it does. */
+static pr_status check_window(const pri_import_job *job, uint64_t wanted)
+{
+    pr_status         st     = PR_OK;
+    pri_import_shape  s      = job->shape;
+    const char *const source = job->options->source;
+    uint64_t          window = 1;
+
+    if (wanted == 0 || wanted > PRI_UNPACK_WINDOW_MOST || job->options->memory == 0) return PR_OK;
+    while (window < wanted) window *= 2;
+    s.longest             = PRI_IMPORT_ROOM_BYTES / pri_arcs_arc_bytes(s.weighted);
+    const uint64_t before = pri_import_before(&s) + window + ZSTD_BYTES;
+    const uint64_t after  = pri_import_least(&s);
+    PR_RAISE(PR_E_RANGE,
+             "--memory is %" PRIu64 " bytes, must be at least %" PRIu64
+             " for %s, an archive that looks back %" PRIu64 " bytes",
+             job->options->memory, before > after ? before : after, source, wanted);
+done:
+    return st;
+}
+
 /* Let an archive look back as far as there is memory for, besides what zstd takes in any case. */
 static void set_window(pri_unpack *file, uint64_t bytes)
 {
@@ -158,6 +179,10 @@ static pr_status read_edges(pri_import_job *job)
     pri_edges_close(&edges);
     PR_TRY(number_ids(job, &set));
 done:
+    if (st == PR_E_INPUT) {
+        const pr_status refused = check_window(job, edges.lines.source.window_wanted);
+        if (refused != PR_OK) st = refused;
+    }
     pri_edges_close(&edges);
     pri_id_set_clear(&set);
     return st;

@@ -11,11 +11,13 @@
 
 #include <zlib.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include "base/outfile.h"
 
 enum { KIND_PLAIN, KIND_GZIP, KIND_ZSTD };
 enum { WINDOW_LOG_LEAST = 10, WINDOW_LOG_MOST = 27, AUTO_GZIP = 15 + 16 };
+enum { FRAME_HEADER_BYTES = 18 }; /* the longest of zstd */
 
 /* How archives begin. A mask bit of 0 is not looked at. */
 static const struct magic {
@@ -162,15 +164,21 @@ done:
     return st;
 }
 
+/* Give the largest power of two that is allowed, as its logarithm. */
+static int window_log(uint64_t most)
+{
+    int log = WINDOW_LOG_LEAST;
+    while (log < WINDOW_LOG_MOST && (UINT64_C(2) << log) <= most) log++;
+    return log;
+}
+
 static pr_status begin_zstd(pri_unpack *u)
 {
     pr_status  st   = PR_OK;
     ZSTD_DCtx *zstd = ZSTD_createDCtx();
-    int        log  = WINDOW_LOG_LEAST;
 
     PR_CHECK(zstd, PR_E_NOMEM, "%s: cannot allocate what zstd needs", u->path);
-    while (log < WINDOW_LOG_MOST && (UINT64_C(2) << log) <= u->window_most) log++;
-    (void)ZSTD_DCtx_setParameter(zstd, ZSTD_d_windowLogMax, log);
+    (void)ZSTD_DCtx_setParameter(zstd, ZSTD_d_windowLogMax, window_log(u->window_most));
     u->state = zstd;
 done:
     return st;
@@ -252,12 +260,52 @@ done:
     return st;
 }
 
+/* Give how far a zstd frame looks back, by its header. */
+static uint64_t window_of(const uint8_t header[FRAME_HEADER_BYTES])
+{
+    const unsigned descriptor = header[4], fcs = descriptor >> 6, id = descriptor & 3;
+
+    if (!(descriptor & 0x20)) {
+        const uint64_t base = UINT64_C(1) << (10 + (header[5] >> 3));
+        return base + base / 8 * (header[5] & 7);
+    }
+    const uint8_t *at   = header + 5 + (id == 3 ? 4 : id); /* one segment: all of the content */
+    uint64_t       size = 0;
+    for (unsigned i = 0; i < 1u << fcs; i++) size |= (uint64_t)at[i] << 8 * i;
+    return fcs == 1 ? size + 256 : size;
+}
+
+/* Say of a frame that looks back too far how far that is. */
+static pr_status looks_far_back(pri_unpack *u)
+{
+    pr_status st = PR_OK;
+    uint8_t   header[FRAME_HEADER_BYTES];
+
+    memset(header, 0, sizeof header);
+    if (u->fd < 0) {
+        const size_t left = u->in_end - (size_t)u->frame_at;
+        memcpy(header, u->in + u->frame_at, left < sizeof header ? left : sizeof header);
+    } else {
+        PR_CHECK(pread(u->fd, header, sizeof header, (off_t)u->frame_at) >= 0, PR_E_IO,
+                 "%s: cannot be read at byte %" PRIu64 ": %s", u->path, u->frame_at,
+                 strerror(errno));
+    }
+    u->window_wanted = window_of(header);
+    PR_RAISE(PR_E_INPUT,
+             "%s: at byte %" PRIu64 " of the archive begins what looks back %" PRIu64
+             " bytes, must be at most %" PRIu64,
+             u->path, u->frame_at, u->window_wanted, UINT64_C(1) << window_log(u->window_most));
+done:
+    return st;
+}
+
 static pr_status read_zstd(pri_unpack *u, void *to, size_t room, size_t *got)
 {
     pr_status st = PR_OK;
 
     while (*got == 0 && !u->out_ended) {
         PR_TRY(refill(u));
+        if (!u->within) u->frame_at = u->bytes_read - (u->in_end - u->in_at);
         ZSTD_inBuffer  in   = { u->in + u->in_at, u->in_end - u->in_at, 0 };
         ZSTD_outBuffer out  = { to, room, 0 };
         const size_t   left = ZSTD_decompressStream(u->state, &out, &in);
@@ -266,8 +314,9 @@ static pr_status read_zstd(pri_unpack *u, void *to, size_t room, size_t *got)
         u->bytes_unpacked += out.pos;
         if (ZSTD_isError(left)) {
             char what[160];
-            snprintf(what, sizeof what, "is damaged, or beyond the memory allowed (%s)",
-                     ZSTD_getErrorName(left));
+            if (ZSTD_getErrorCode(left) == ZSTD_error_frameParameter_windowTooLarge)
+                PR_TRY(looks_far_back(u));
+            snprintf(what, sizeof what, "is damaged (%s)", ZSTD_getErrorName(left));
             PR_TRY(broken(u, what));
         }
         if (in.size == 0 && out.pos == 0) { /* nothing came, nothing left */

@@ -20,12 +20,15 @@ typedef struct pri_unpack {
     uint64_t    bytes_unpacked; /* given so far */
     uint64_t    file_bytes;     /* when it was opened */
     uint64_t    window_most;    /* bytes a zstd archive may look back */
+    uint64_t    window_wanted;  /* bytes it wanted to, where it was refused for that; else 0 */
+    uint64_t    frame_at;       /* byte of the file at which its frame begins */
     void       *state;          /* z_stream or ZSTD_DCtx */
 } pri_unpack;
 
 enum {
-    PRI_UNPACK_IN_BYTES = 128 << 10,
-    PRI_UNPACK_GZ_BYTES = 64 << 10 /* of zlib: a window of 32 KiB, and tables */
+    PRI_UNPACK_IN_BYTES    = 128 << 10,
+    PRI_UNPACK_GZ_BYTES    = 64 << 10, /* of zlib: a window of 32 KiB, and tables */
+    PRI_UNPACK_WINDOW_MOST = 1 << 27 /* the furthest that zstd looks back without being asked to */
 };
 
 /* Open a file. PR_E_INPUT when it is missing, unreadable or no regular file (a directory, a pipe);
@@ -35,8 +38,8 @@ pr_status pri_unpack_open(pri_unpack *u, const char *path);
 /* Take a copy of bytes in memory for a file; `name` is named in errors. */
 pr_status pri_unpack_memory(pri_unpack *u, const char *name, const void *bytes, size_t num_bytes);
 
-/* A zstd archive that looks back further than so many bytes is refused (at first 128 MiB, the most
- * that zstd takes without being asked for more). Before the first read. */
+/* A zstd archive that looks back further than so many bytes is refused (at first
+ * PRI_UNPACK_WINDOW_MOST), and window_wanted says how far it looks. Before the first read. */
 void pri_unpack_set_window(pri_unpack *u, uint64_t bytes);
 
 /* Give the next bytes.

@@ -11,7 +11,6 @@
 #include "pipeline/ahead.h"
 #include "pipeline/lanes_open.h"
 
-int                  pri_store_choose(const pr_store_setup *setup, const char **why);
 static const int64_t read_test_ns = 200000000;
 
 /* What is worked with. */
@@ -32,20 +31,32 @@ typedef struct draft {
 } draft;
 
 /* ---- which store ---- */
+/* Make the plan that a store would have. */
+static void plan_with(const draft *d, int store, uint64_t limit, pri_budget *out)
+{
+    pri_budget_input input = d->budget;
+
+    input.store     = store;
+    input.pipelined = pri_lanes_pipelined(d->t, store == PR_STORE_DIRECT);
+    pri_budget_make(&input, limit, out);
+}
+
 /* Give the bytes that a copy of the rows may take within a limit: none where it would leave the
- * cache less than it would have without a limit. */
-static uint64_t room_for_copy(draft *d, uint64_t limit)
+ * cache less than it would have without a limit, unless nothing else fits: staging for rows that
+ * stay in their file can take more than few and short ones do. */
+static uint64_t room_for_copy(const draft *d, uint64_t limit)
 {
     const pr_features *x      = &d->t->dataset->features;
     double             wanted = 0;
-    pri_budget         tried;
+    pri_budget         tried, direct;
 
     for (uint32_t l = 0; l < d->t->num_lanes; l++) wanted += d->sizes[l].mean.inputs;
     const double enough = fmin(d->own->cache.factor * wanted, x->num_rows);
-    d->budget.store     = PR_STORE_COPIED;
-    pri_budget_make(&d->budget, limit, &tried);
-    const bool roomy = !tried.choice.open || (double)tried.choice.capacity_rows >= enough;
-    return tried.fits && roomy ? UINT64_MAX : 1;
+    plan_with(d, PR_STORE_COPIED, limit, &tried);
+    if (!tried.fits) return 1;
+    if (!tried.choice.open || (double)tried.choice.capacity_rows >= enough) return UINT64_MAX;
+    plan_with(d, PR_STORE_DIRECT, limit, &direct);
+    return direct.fits ? 1 : UINT64_MAX;
 }
 
 /* Rows that are in memory as they were loaded have no copy to be chosen; without f32 rows mode off
@@ -146,20 +157,22 @@ done:
     return st;
 }
 
-/* Give the smallest limit that works: with auto, rows that a file has need not be in memory. */
+/* Give the smallest limit that works: with auto, rows that a file has need not be in memory, and
+ * may be. */
 static uint64_t least_limit(const draft *d)
 {
-    const pr_features *x      = &d->t->dataset->features;
-    const bool         asked  = d->own->cache.store != PR_STORE_AUTO || d->own->machine.memory;
-    uint64_t           limit  = d->out->budget.least_bytes;
-    pri_budget_input   direct = d->budget;
-    pri_budget         other;
+    const pr_features *x       = &d->t->dataset->features;
+    uint64_t           limit   = d->out->budget.least_bytes;
+    static const int   kinds[] = { PR_STORE_COPIED, PR_STORE_DIRECT };
 
-    if (asked || !x->file || (d->own->cache.mode == PR_CACHE_OFF && x->rows)) return limit;
-    direct.store     = PR_STORE_DIRECT;
-    direct.pipelined = pri_lanes_pipelined(d->t, true);
-    pri_budget_make(&direct, 0, &other);
-    return other.least_bytes < limit ? other.least_bytes : limit;
+    if (d->own->cache.store != PR_STORE_AUTO || !x->file) return limit;
+    if (d->own->cache.mode == PR_CACHE_OFF && x->rows) return limit;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        pri_budget other;
+        plan_with(d, kinds[i], 0, &other);
+        if (other.least_bytes < limit) limit = other.least_bytes;
+    }
+    return limit;
 }
 
 static void share_out(draft *d)
@@ -369,6 +382,8 @@ static pr_status work_out(draft *d)
     pr_status    st   = PR_OK;
     pr_forecast *said = &d->out->said;
 
+    if (d->own->cache.store == PR_STORE_DIRECT)
+        PR_TRY(pri_store_check_direct(&d->t->dataset->features));
     PR_TRY(look(d));
     share_out(d);
     said->threads       = d->t->plan.num_threads;

@@ -62,6 +62,29 @@ has "what works" '^--memory 4M is too little for planted: [0-9]+M works \('
 run "$PACKRAT" explain --data demo --batch-size 64 --memory 4M --json
 equal "fits" "$(json_type fits)" false
 equal "exit status" "$(json exit_status)" 1
+say "-- the least of all stores"
+for memory in 0 4M; do
+    run "$PACKRAT" explain --data demo --batch-size 64 --fanout 10,5 --memory $memory --json
+    least=$(json least_bytes)
+    for store in copied in-place direct; do
+        run "$PACKRAT" explain --data demo --batch-size 64 --fanout 10,5 --memory $memory \
+            --cache.store $store --json
+        # Two starts of a process differ by less than 2 MiB.
+        [[ $least -le $(($(json least_bytes) + (2 << 20))) ]] ||
+            fail "--memory $memory: $least is said to be the least, $store works with $(json least_bytes)"
+    done
+done
+must "$PACKRAT" train --data demo --batch-size 64 --fanout 10,5 --steps 2 --log none \
+    --memory "$least"
+
+say "-- a store that these rows cannot have"
+for memory in 0 4M 1G; do
+    for command in explain "train --log none --steps 2"; do
+        read -ra with <<< "$command"
+        expect 1 "no file has them as they are: they cannot be read direct" "$PACKRAT" "${with[@]}" \
+            --data demo --batch-size 64 --feature-norm l2 --cache.store direct --memory $memory
+    done
+done
 expect 2 "explain: --data is missing" "$PACKRAT" explain
 expect 2 "nowhere" "$PACKRAT" explain --data nowhere
 equal "files" "$(listing | cksum)" "$before"

@@ -75,6 +75,17 @@ if command -v zstd > /dev/null; then
     zstd -q edges.txt -o packed.zst
     import zst 0 packed.zst
     same all zst
+    # From a pipe: how much there is is not said, the archive looks back as far as it was
+    # told to.
+    for window in 22 24; do
+        zstd -q -c -1 --long=$window < edges.txt > far.zst
+        run "$PACKRAT" import far.zst --features rows.npy --out never --memory $((least + 1000000))
+        equal "an archive that looks back too far is refused" "$STATUS" 2
+        enough=$(sed -n 's/.*must be at least \([0-9]*\) for far.zst.*/\1/p' "$ERR")
+        rm -rf far
+        import far "${enough:-0}" far.zst
+        same all far
+    done
 fi
 head -c 100000 packed > cut
 expect 2 "cut: is cut off at byte 100000 of the archive, after [0-9]* bytes of text" \

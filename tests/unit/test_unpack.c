@@ -163,7 +163,7 @@ static void damaged_archives_are_refused(void **state)
             b.at[i] ^= (unsigned char)(1 << bit);
         }
     add_bytes(&b, "more", 4);
-    assert_fails(PR_E_INPUT, "is damaged, or beyond the memory allowed (Unknown frame descriptor)",
+    assert_fails(PR_E_INPUT, "is damaged (Unknown frame descriptor)",
                  unpack(&b, 64, out, sizeof out, &n));
     free(b.at);
 }
@@ -260,7 +260,9 @@ static void a_large_window_is_refused_where_memory_is_small(void **state)
         if (small) pri_unpack_set_window(&u, 4 << 20);
         const pr_status st = pri_unpack_read(&u, out, sizeof out, &got);
         if (small)
-            assert_fails(PR_E_INPUT, "beyond the memory allowed (Frame requires too much memory",
+            assert_fails(PR_E_INPUT,
+                         "at byte 0 of the archive begins what looks back 16777216 bytes, must be "
+                         "at most 4194304",
                          st);
         else
             assert_ok(st);
