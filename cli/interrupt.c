@@ -1,4 +1,5 @@
-/* interrupt.c: Ctrl-C and SIGTERM as a flag that long work looks at.
+/* interrupt.c: signals: Ctrl-C and SIGTERM as a flag that long work looks at, and those that would
+ * end the process without a word.
  *
  * The first signal asks, the second one ends the process at once. SIGINT is caught even where the
  * shell made it ignored (jobs behind `&` in scripts): whoever sends it by hand means it.
@@ -27,6 +28,29 @@ void interrupt_install(void)
     sigemptyset(&catch.sa_mask);
     (void)sigaction(SIGINT, &catch, NULL);
     (void)sigaction(SIGTERM, &catch, NULL);
+}
+
+/* Only calls that a handler may make. Whatever was locked stays so: nothing but the end is left. */
+static void on_bus_error(int number)
+{
+    static const char text[] =
+        "packrat: a file that is mapped became shorter, or cannot be read any more, while it was "
+        "in "
+        "use (SIGBUS); rows of a file that may change are read with --cache.store direct\n";
+
+    (void)number;
+    (void)!write(STDERR_FILENO, text, sizeof text - 1);
+    _exit(1);
+}
+
+void interrupt_tell_bus_errors(void)
+{
+    struct sigaction tell;
+
+    memset(&tell, 0, sizeof tell);
+    tell.sa_handler = on_bus_error;
+    sigemptyset(&tell.sa_mask);
+    (void)sigaction(SIGBUS, &tell, NULL);
 }
 
 void interrupt_outlive_writes(void)

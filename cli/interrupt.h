@@ -1,4 +1,5 @@
-/* interrupt.h: Ctrl-C and SIGTERM as a flag that long work looks at. */
+/* interrupt.h: signals: Ctrl-C and SIGTERM as a flag that long work looks at, and those that would
+ * end the process without a word. */
 #ifndef CLI_INTERRUPT_H
 #define CLI_INTERRUPT_H
 
@@ -9,6 +10,10 @@ void interrupt_install(void);
 /* Ignore SIGPIPE and SIGXFSZ, so that a closed pipe and a file size limit are failed writes and
  * not deaths. */
 void interrupt_outlive_writes(void);
+
+/* Let SIGBUS, which the kernel sends to who reads a mapped file behind its end, end the process
+ * with a sentence and exit status 1. What the log has is whole; its run stays without an end. */
+void interrupt_tell_bus_errors(void);
 
 /* Give the flag: 0, or the exit status that tells of the signal that came, 130 or 143. */
 const volatile int *interrupt_flag(void);

@@ -148,6 +148,7 @@ int main(int argc, char **argv)
 {
     take_standard_streams();
     interrupt_outlive_writes();
+    interrupt_tell_bus_errors();
     const int status = dispatch(argc, (const char *const *)argv);
 
     bool        refused = ferror(stdout) != 0; /* earlier: the reason is gone by now */

@@ -174,4 +174,16 @@ say "ok    $(sql kill.db "SELECT count(*) || ' runs, ' || sum(ended_at IS NULL) 
 must "${train[@]}" "${small[@]}" --epochs 1 --log kill.db
 check_log kill.db
 say "ok    the log goes on after that"
+say "-- a mapped file that becomes shorter"
+cp -r demo cut
+"$PACKRAT" train --data cut --batch-size 64 "${small[@]}" --cache.store in-place --cache.factor 0 --epochs 1000000 --eval none \
+    --log cut.db > "$OUT" 2> "$ERR" &
+CHILD=$!
+wait_for 'epoch [2-9]' "$ERR"
+truncate -s 4096 cut/feat.npy
+end_child
+equal "exit status" "$STATUS" 1
+grep -q 'mapped became shorter' "$ERR" || fail "standard error does not say that a file became shorter"
+check_log cut.db
+
 finish
