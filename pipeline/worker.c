@@ -49,6 +49,7 @@ pr_status pri_worker_start(const char *whose, pri_worker **out)
     pthread_mutex_init(&worker->lock, NULL);
     pthread_cond_init(&worker->changed, NULL);
     sigfillset(&all);
+    sigdelset(&all, SIGBUS); /* blocked, it would end the process before a handler can speak */
     pthread_sigmask(SIG_SETMASK, &all, &before);
     const int refused = pthread_create(&worker->id, NULL, serve, worker);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
