@@ -22,7 +22,7 @@
  *
  * The page cache: the file's pages are dropped first, and how many the kernel kept all the same is
  * printed (they would be another group's). What mmap reads is kept as far as its group's memory
- * goes; ours neither uses nor fills it. Each side has a copy of the graph in its own memory.
+ * goes; ours neither uses nor fills it. Each side opens the dataset in its own group.
  *
  * --quick makes a tiny dataset of its own and compares, times nothing. */
 #include <ftw.h>

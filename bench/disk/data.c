@@ -3,25 +3,9 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
-
-/* Copy the graph: pages of its files would be another group's who read them first, and rows that
- * the kernel keeps would drive them out. */
-static void own_graph(disk_data *data)
-{
-    pr_graph    *graph   = &data->world.graph;
-    const size_t n       = graph->num_nodes + (size_t)1;
-    pr_eid      *indptr  = bench_new(n, sizeof *indptr);
-    pr_vid      *indices = bench_new(graph->num_edges, sizeof *indices);
-
-    memcpy(indptr, graph->indptr, n * sizeof *indptr);
-    memcpy(indices, graph->indices, graph->num_edges * sizeof *indices);
-    graph->indptr = data->world.owned[0] = indptr;
-    graph->indices = data->world.owned[1] = indices;
-}
 
 void disk_data_open(disk_data *data, const char *path, bool check)
 {
@@ -43,14 +27,11 @@ void disk_data_open(disk_data *data, const char *path, bool check)
                                  .num_classes = d->num_classes,
                                  .seeds       = d->split[PR_SPLIT_MAIN].train };
     BENCH_TRY(pr_topo_discover(&data->world.topo));
-    own_graph(data);
 }
 
 void disk_data_close(disk_data *data)
 {
     pr_topo_free(data->world.topo);
-    free(data->world.owned[0]);
-    free(data->world.owned[1]);
     pr_dataset_close(data->dataset);
 }
 
