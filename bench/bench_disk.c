@@ -154,6 +154,12 @@ static void verify_one(const bench *b, const char *name, int kind, int sampler)
     (void)disk_side_end(rival);
 }
 
+/* Tell whether --only names the contest. */
+static bool is_asked_for(const bench *b, const contest *c)
+{
+    return strncmp(c->name, b->o.only, strlen(b->o.only)) == 0;
+}
+
 static void verify(bench *b)
 {
     const uint32_t faulters = b->o.faulters;
@@ -161,7 +167,8 @@ static void verify(bench *b)
     if (!faulters) b->o.faulters = 8; /* which is best is not asked yet */
     for (size_t i = 0; i < sizeof contests / sizeof *contests; i++) {
         const contest *c = &contests[i];
-        if (c->kind != DISK_OURS && c->factor == 2) verify_one(b, c->name, c->kind, c->sampler);
+        if (c->kind != DISK_OURS && c->factor == 2 && is_asked_for(b, c))
+            verify_one(b, c->name, c->kind, c->sampler);
     }
     if (b->o.quick) { /* else there may be no room for all rows */
         verify_one(b, "memory, off", DISK_MEMORY_OFF, PR_SAMPLER_LABOR);
@@ -430,7 +437,7 @@ static void run_all(bench *b)
 {
     for (size_t i = 0; i < sizeof contests / sizeof *contests; i++) {
         const contest *c = &contests[i];
-        if (strncmp(c->name, b->o.only, strlen(b->o.only)) != 0) continue;
+        if (!is_asked_for(b, c)) continue;
         disk_apart(forget_rows, b);
         if (c->kind == DISK_OURS)
             run_bare(b, c);
