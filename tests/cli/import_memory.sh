@@ -62,8 +62,8 @@ equal "no edge is lost" \
 while read -r node sources; do
     begin=$(od -An -t u8 -j $((128 + 8 * node)) -N 8 all/indptr.npy)
     end=$(od -An -t u8 -j $((136 + 8 * node)) -N 8 all/indptr.npy)
-    found=$(od -An -v -w4 -t u4 -j $((128 + 4 * begin)) -N $((4 * (end - begin))) all/indices.npy)
-    equal "the sources of $node" "$(echo $found)" "$sources"
+    found=$(od -An -v -w4 -t u4 -j $((128 + 4 * begin)) -N $((4 * (end - begin))) all/indices.npy | xargs)
+    equal "the sources of $node" "$found" "$sources"
 done < want
 
 say "-- archives"
@@ -87,9 +87,9 @@ if command -v zstd > /dev/null; then
         same all far
     done
 fi
-head -c 100000 packed > cut
-expect 2 "cut: is cut off at byte 100000 of the archive, after [0-9]* bytes of text" \
-    "$PACKRAT" import cut --features rows.npy --out never
+head -c 100000 packed > short
+expect 2 "short: is cut off at byte 100000 of the archive, after [0-9]* bytes of text" \
+    "$PACKRAT" import short --features rows.npy --out never
 [[ ! -e never ]] || fail "a refused import left a directory"
 
 say "-- ids of any size"

@@ -24,8 +24,10 @@ cd "$work" || exit 1
 failed=0
 fail() { printf 'FAILED: %s\n' "$*"; failed=1; }
 
-"$tools/edge_text" edges "$edges" "$nodes" > edges.txt && "$tools/edge_text" rows "$nodes" > rows.npy ||
-    { echo "FAILED: the edge list could not be written"; exit 1; }
+if ! { "$tools/edge_text" edges "$edges" "$nodes" > edges.txt && "$tools/edge_text" rows "$nodes" > rows.npy; }; then
+    echo "FAILED: the edge list could not be written"
+    exit 1
+fi
 ls -l edges.txt
 "$tools/peak" peak "$PACKRAT" import edges.txt --features rows.npy --memory "$memory" --out made \
     --json > said || { echo "FAILED: import"; exit 1; }
@@ -47,9 +49,8 @@ echo "took $took bytes, printed $printed, allowed $memory, $(field passes) passe
 while read -r node sources; do
     begin=$(od -An -t u8 -j $((128 + 8 * node)) -N 8 made/indptr.npy)
     end=$(od -An -t u8 -j $((136 + 8 * node)) -N 8 made/indptr.npy)
-    found=$(od -An -v -w4 -t u4 -j $((128 + 4 * begin)) -N $((4 * (end - begin))) made/indices.npy)
-    # shellcheck disable=SC2086
-    [[ $(echo $found) == "$sources" ]] || fail "node $node: found '$found', wanted '$sources'"
+    found=$(od -An -v -w4 -t u4 -j $((128 + 4 * begin)) -N $((4 * (end - begin))) made/indices.npy | xargs)
+    [[ $found == "$sources" ]] || fail "node $node: found '$found', wanted '$sources'"
     echo "node $node: $((end - begin)) sources"
 done < want
 exit $failed
