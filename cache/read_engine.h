@@ -29,7 +29,4 @@ typedef struct pri_read_engine {
 
 extern const pri_read_engine pri_read_uring, pri_read_threads;
 
-/* Start a thread with all signals blocked. PR_E_IO when it is refused. */
-pr_status pri_engine_thread(void *(*serve)(void *), void *context, pthread_t *out);
-
 #endif

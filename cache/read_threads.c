@@ -1,9 +1,8 @@
 /* read_threads.c: a pool of threads, each of which waits in pread for one read at a time. */
 #include <errno.h>
-#include <signal.h>
-#include <string.h>
 #include <unistd.h>
 
+#include "base/thread.h"
 #include "cache/read_engine.h"
 
 enum { MOST_THREADS = 64 };
@@ -13,20 +12,6 @@ typedef struct threads {
     uint32_t         num;
     pthread_t        thread[MOST_THREADS];
 } threads;
-
-pr_status pri_engine_thread(void *(*serve)(void *), void *context, pthread_t *out)
-{
-    pr_status st = PR_OK;
-    sigset_t  all, before;
-
-    sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    const int refused = pthread_create(out, NULL, serve, context);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    PR_CHECK(!refused, PR_E_IO, "cannot start a thread that reads rows: %s", strerror(refused));
-done:
-    return st;
-}
 
 static void *serve(void *context)
 {
@@ -61,7 +46,7 @@ static pr_status threads_open(const pri_engine_setup *setup, void **out)
     PR_NEW(own, 1);
     own->setup = *setup;
     while (own->num < setup->depth && own->num < MOST_THREADS) {
-        st = pri_engine_thread(serve, own, &own->thread[own->num]);
+        st = pri_thread_start(serve, own, "a reader of rows", &own->thread[own->num]);
         if (st != PR_OK) break;
         own->num++;
     }

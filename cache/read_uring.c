@@ -9,6 +9,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/thread.h"
 #include "cache/read_engine.h"
 
 enum { MOST_IN_FLIGHT = 4096, MOST_BYTES = 1 << 30, MOST_IDLE_NS = 999999999 };
@@ -202,7 +203,7 @@ static pr_status uring_open(const pri_engine_setup *setup, void **out)
     PR_CHECK(own->bell >= 0, PR_E_UNSUPPORTED, "io_uring: no eventfd: %s", strerror(errno));
     PR_NEW(own->begun, setup->depth);
     PR_NEW(own->came, setup->depth);
-    PR_TRY(pri_engine_thread(serve, own, &own->thread));
+    PR_TRY(pri_thread_start(serve, own, "a reader of rows", &own->thread));
     while (sem_wait(&own->tried) != 0) {
     } /* interrupted */
     if (own->refused) (void)pthread_join(own->thread, NULL);

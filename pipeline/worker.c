@@ -1,9 +1,7 @@
 /* worker.c: see worker.h. */
 #include "pipeline/worker.h"
 
-#include <pthread.h>
-#include <signal.h>
-#include <string.h>
+#include "base/thread.h"
 
 struct pri_worker {
     pthread_t       id;
@@ -42,21 +40,16 @@ pr_status pri_worker_start(const char *whose, pri_worker **out)
 {
     pr_status   st     = PR_OK;
     pri_worker *worker = NULL;
-    sigset_t    all, before;
 
     *out = NULL;
     PR_NEW(worker, 1);
     pthread_mutex_init(&worker->lock, NULL);
     pthread_cond_init(&worker->changed, NULL);
-    sigfillset(&all);
-    sigdelset(&all, SIGBUS); /* blocked, it would end the process before a handler can speak */
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    const int refused = pthread_create(&worker->id, NULL, serve, worker);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (!refused) *out = worker;
-    if (refused) pri_free(worker);
-    PR_CHECK(!refused, PR_E_IO, "cannot start the thread of %s: %s", whose, strerror(refused));
+    PR_TRY(pri_thread_start(serve, worker, whose, &worker->id));
+    *out   = worker;
+    worker = NULL;
 done:
+    pri_free(worker);
     return st;
 }
 

@@ -17,12 +17,12 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/json.h"
+#include "base/thread.h"
 #include "pipeline/log/columns.h"
 #include "pipeline/log/db.h"
 #include "pipeline/log/ring.h"
@@ -234,12 +234,11 @@ static void *writer_main(void *argument)
     }
 }
 
-/* Start the writer with all signals blocked: they are for the run's own threads. */
+/* Start the writer. */
 static pr_status start_writer(pr_steplog *log)
 {
     pr_status          st = PR_OK;
     pthread_condattr_t clock;
-    sigset_t           all, before;
     int                error;
 
     error = pthread_mutex_init(&log->lock, NULL);
@@ -252,11 +251,7 @@ static pr_status start_writer(pr_steplog *log)
     PR_CHECK(error == 0, PR_E_IO, "cannot make the log's condition: %s", strerror(error));
     log->sync_made = true;
 
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    error = pthread_create(&log->writer, NULL, writer_main, log);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    PR_CHECK(error == 0, PR_E_IO, "cannot start the log's writer thread: %s", strerror(error));
+    PR_TRY(pri_thread_start(writer_main, log, "the log's writer", &log->writer));
     log->writer_runs = true;
 done:
     return st;
