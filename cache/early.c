@@ -55,11 +55,10 @@ static size_t find_missing(const pr_cache *c, pr_vids list)
     size_t           num   = 0;
 
     if (list.n > index->num_rows) return 0;
-    for (size_t i = 0; i < list.n; i++)
-        if (list.at[i] >= index->num_rows) return 0;
     for (size_t i = 0; i < list.n; i++) {
-        if (i + ahead < list.n)
+        if (i + ahead < list.n) /* an address is enough: nothing is read by a prefetch */
             pri_index_prefetch(index, &index->entry[(size_t)list.at[i + ahead] * index->stride]);
+        if (list.at[i] >= index->num_rows) return 0;
         c->missing[num] = list.at[i];
         num += index->entry[(size_t)list.at[i] * index->stride] >= PRI_ENTRY_NONE;
     }
