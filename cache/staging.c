@@ -3,17 +3,14 @@
 
 #include <sys/mman.h>
 
+#include "loaders/row_format.h"
+
 enum {
     WORD       = 64,
     LOOK_BACK  = 2,       /* plans that must have needed little before memory is given back */
     SPARE      = 1 << 20, /* bytes that are not worth a system call */
     PAGE_BYTES = 64 << 10 /* what is given back begins at a multiple: the largest page there is */
 };
-
-static size_t slot_bytes_of(size_t row_bytes)
-{
-    return (row_bytes + 63) / 64 * 64;
-}
 
 static size_t num_words(uint32_t num_slots)
 {
@@ -22,7 +19,7 @@ static size_t num_words(uint32_t num_slots)
 
 uint64_t pri_staging_bytes(pr_vid num_rows, uint32_t num_slots, size_t row_bytes)
 {
-    return num_slots * (slot_bytes_of(row_bytes) + sizeof(pr_vid)) +
+    return num_slots * (pri_row_slot_bytes(row_bytes) + sizeof(pr_vid)) +
            ((uint64_t)num_rows + 1) * sizeof(uint32_t) + num_words(num_slots) * sizeof(uint64_t);
 }
 
@@ -38,7 +35,7 @@ pr_status pri_staging_init(pri_staging *s, pr_vid num_rows, uint32_t num_slots, 
 
     *s           = (pri_staging){ .num_rows   = num_rows,
                                   .num_slots  = num_slots,
-                                  .slot_bytes = slot_bytes_of(row_bytes) };
+                                  .slot_bytes = pri_row_slot_bytes(row_bytes) };
     s->rows      = map((size_t)num_slots + 1, s->slot_bytes);
     s->slot_of   = s->rows ? map((size_t)num_rows + 1, sizeof *s->slot_of) : NULL;
     s->id_of     = s->slot_of ? map((size_t)num_slots + 1, sizeof *s->id_of) : NULL;

@@ -63,7 +63,7 @@ static pr_status create(pr_vid num_rows, uint32_t num_cols, int format, copied_s
     pr_status     st    = PR_OK;
     copied_store *store = NULL;
     const bool    f32   = format == PR_ROWS_F32;
-    const size_t  apart = (pri_row_bytes(format, num_cols) + 63) / 64 * 64;
+    const size_t  apart = pri_row_slot_bytes(pri_row_bytes(format, num_cols));
     size_t        bytes = 0;
 
     *out = NULL;

@@ -34,7 +34,7 @@ static double bytes_of(const pr_features *x)
         return (double)x->indptr[x->num_rows] * (sizeof *x->indices + sizeof *x->data) +
                (double)x->num_rows * sizeof *x->indptr;
     const int format = x->file ? x->file->format : PR_ROWS_F32;
-    return (double)x->num_rows * (double)((pri_row_bytes(format, x->num_cols) + 63) / 64 * 64);
+    return (double)x->num_rows * (double)pri_row_slot_bytes(pri_row_bytes(format, x->num_cols));
 }
 
 static bool is_converted(const pr_features *x)

@@ -13,6 +13,13 @@ pr_dtype pri_row_dtype(int format);
 /* Bytes of a packed row. */
 size_t pri_row_bytes(int format, uint32_t num_cols);
 
+/* Bytes from row to row where rows of so many bytes are kept in memory: whole cache lines, so that
+ * no two rows share one. */
+static inline size_t pri_row_slot_bytes(size_t row_bytes)
+{
+    return (row_bytes + 63) / 64 * 64;
+}
+
 /* One row to n floats: bf16 and f16 exactly; int8 q to (float)q * scale.
  *
  *   from    aligned to one element at least; may not overlap `to`

@@ -53,7 +53,7 @@ uint64_t pri_budget_rows(const pr_features *x, int store)
     const uint64_t mine = file ? file->row_bytes : x->ld * sizeof(float);
     if (store != PR_STORE_COPIED) return n * mine + scale;
     const int      format = file ? (int)file->format : PR_ROWS_F32;
-    const uint64_t copied = n * ((pri_row_bytes(format, x->num_cols) + 63) / 64 * 64);
+    const uint64_t copied = n * pri_row_slot_bytes(pri_row_bytes(format, x->num_cols));
     return copied + scale + (file ? 0 : n * mine); /* the loader's own stay */
 }
 
@@ -93,7 +93,7 @@ static bool is_open(const pr_train_setup *setup)
 
 static uint64_t staging_row(const pr_features *x)
 {
-    return ((uint64_t)x->file->row_bytes + 63) / 64 * 64;
+    return pri_row_slot_bytes(x->file->row_bytes);
 }
 
 /* Rows in staging: at most, together with a full slab; and of these, what reading early may use. */

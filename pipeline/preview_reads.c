@@ -7,6 +7,7 @@
 #include "cache/read_file.h"
 #include "cache/read_plan.h"
 #include "cache/row_reader.h"
+#include "loaders/row_format.h"
 
 enum { PIECE = 2048 }; /* rows a group; two groups are under way */
 
@@ -107,7 +108,7 @@ static uint64_t read_pieces(const pri_preview_reads *reads, pri_row_reader *read
 double pri_preview_reads_time(pri_preview_reads *reads, int64_t most_ns)
 {
     const pr_features *x      = reads->features;
-    const size_t       slot   = (x->file->row_bytes + 63) / 64 * 64;
+    const size_t       slot   = pri_row_slot_bytes(x->file->row_bytes);
     const size_t       bytes  = 2 * PIECE * slot;
     char              *slots  = reads->num_last ? pri_pages_map(bytes, 0) : NULL;
     pri_row_reader    *reader = NULL;
