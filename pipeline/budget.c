@@ -10,6 +10,7 @@
 #include "cache/slab.h"
 #include "loaders/row_format.h"
 #include "pipeline/ahead.h"
+#include "pipeline/lanes_open.h"
 #include "pipeline/nn/model.h"
 #include "pipeline/nn/nn.h"
 
@@ -65,17 +66,11 @@ static pr_cache_options cache_of(const pri_budget_input *in, const pri_budget_ch
     pr_cache_options cache = in->setup->cache;
     uint64_t         share[PR_MAX_LANES];
 
-    if (choice->open) {
-        pri_split_shares(in->rule, choice->capacity_rows, share);
-        cache.rows   = share[lane];
-        cache.bytes  = 0;
-        cache.factor = 0;
-        return cache;
-    }
-    pri_split_shares(in->rule, cache.rows, share);
-    if (cache.rows) cache.rows = most(share[lane], 1);
-    pri_split_shares(in->rule, cache.bytes, share);
-    if (cache.bytes) cache.bytes = most(share[lane], 1);
+    if (!choice->open) return pri_lanes_cache(in->rule, cache, lane);
+    pri_split_shares(in->rule, choice->capacity_rows, share);
+    cache.rows   = share[lane];
+    cache.bytes  = 0;
+    cache.factor = 0;
     return cache;
 }
 

@@ -202,7 +202,7 @@ static void share_out(draft *d)
 
 static pr_cache_options lane_cache(const draft *d, uint32_t lane, double factor)
 {
-    pr_cache_options cache = pri_lanes_cache(d->t, lane);
+    pr_cache_options cache = pri_lanes_cache(&d->t->rule, d->own->cache, lane);
 
     if (factor > 1 && cache.rows)
         cache.rows = (uint64_t)((double)cache.rows * factor);

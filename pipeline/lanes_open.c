@@ -116,13 +116,12 @@ bool pri_lanes_pipelined(const pri_trainer *t, bool fetches)
     return true;
 }
 
-pr_cache_options pri_lanes_cache(const pri_trainer *t, uint32_t lane)
+pr_cache_options pri_lanes_cache(const pri_split_rule *rule, pr_cache_options cache, uint32_t lane)
 {
-    pr_cache_options cache = t->setup->cache;
-    uint64_t         rows[PR_MAX_LANES], bytes[PR_MAX_LANES];
+    uint64_t rows[PR_MAX_LANES], bytes[PR_MAX_LANES];
 
-    pri_split_shares(&t->rule, cache.rows, rows);
-    pri_split_shares(&t->rule, cache.bytes, bytes);
+    pri_split_shares(rule, cache.rows, rows);
+    pri_split_shares(rule, cache.bytes, bytes);
     if (cache.rows) cache.rows = rows[lane] ? rows[lane] : 1; /* 0 would be no limit */
     if (cache.bytes) cache.bytes = bytes[lane] ? bytes[lane] : 1;
     return cache;
@@ -145,7 +144,7 @@ pr_status pri_lanes_equip(pri_trainer *t)
                                  .sampling   = &setup->sampler,
                                  .store      = t->store,
                                  .model      = t->model,
-                                 .cache      = pri_lanes_cache(t, i),
+                                 .cache      = pri_lanes_cache(&t->rule, setup->cache, i),
                                  .tuning     = &t->tuned.tuning,
                                  .io         = &setup->io,
                                  .scores     = scores,

@@ -19,7 +19,7 @@ pr_status pri_lanes_equip(pri_trainer *trainer);
 bool pri_lanes_pipelined(const pri_trainer *trainer, bool fetches);
 
 /* Give a lane its share of what the caches were asked to keep: as large as its share of seeds. */
-pr_cache_options pri_lanes_cache(const pri_trainer *trainer, uint32_t lane);
+pr_cache_options pri_lanes_cache(const pri_split_rule *rule, pr_cache_options all, uint32_t lane);
 
 /* Score the nodes when the cache's policy asks for it; else *scores is NULL. Free with pri_free. */
 pr_status pri_lanes_rank(pri_trainer *trainer, uint32_t **scores);
