@@ -21,6 +21,7 @@ static const char too_much[]  = "in place: a copy would take more than half of t
 static const char no_room[]   = "in place: shards would take more than three quarters of the free "
                                 "memory";
 static const char no_share[]  = "in place: a copy would take more than its share of the memory";
+static const char kernels[]   = "in place: mode off reads rows where they are";
 static const char to_read[]   = "direct: asked for, read from the file as they are needed";
 static const char too_large[] = "direct: a copy would take more than half of the free memory";
 static const char no_shards[] = "direct: shards would take more than three quarters of the free "
@@ -59,6 +60,7 @@ static int say(const char **why, const char *reason, int kind)
 /* What there is where a copy has no room. */
 static int without_room(const pr_store_setup *setup, bool several, const char **why)
 {
+    if (setup->in_place && setup->features->rows) return say(why, kernels, PR_STORE_IN_PLACE);
     if (setup->features->kind == PR_FEATURES_CSR || !setup->features->file)
         return say(why, setup->memory ? no_share : several ? no_room : too_much, PR_STORE_IN_PLACE);
     return say(why, setup->memory ? no_part : several ? no_shards : too_large, PR_STORE_DIRECT);

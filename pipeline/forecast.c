@@ -63,28 +63,17 @@ static uint64_t room_for_copy(const draft *d, uint64_t limit)
  * has nothing to read. */
 static int choose_store(draft *d, uint64_t limit)
 {
-    const pr_train_setup *own   = d->own;
-    const pr_features    *x     = &d->t->dataset->features;
-    const bool            apart = d->t->placing.placement.sharded;
-    const bool            off   = own->cache.mode == PR_CACHE_OFF && x->kind == PR_FEATURES_DENSE;
-    pr_store_setup        setup = { .features = x,
-                                    .kind     = own->cache.store,
-                                    .shards   = apart ? &d->t->placing.shards : NULL,
-                                    .topo     = d->t->topo,
-                                    .numa     = own->machine.numa };
+    pr_store_setup     setup = pri_lanes_store(d->t);
+    const pr_features *x     = setup.features;
 
-    if (limit && own->cache.store == PR_STORE_AUTO) {
-        if (off && x->rows) {
+    if (limit && setup.kind == PR_STORE_AUTO) {
+        if (setup.in_place && x->kind == PR_FEATURES_DENSE && x->rows) {
             d->store_why = "in place: mode off reads rows where they are, and all are counted";
             return PR_STORE_IN_PLACE;
         }
         setup.memory = room_for_copy(d, limit);
     }
-    const int kind = pri_store_choose(&setup, &d->store_why);
-    if (kind != PR_STORE_DIRECT || !off || !x->rows || own->cache.store != PR_STORE_AUTO)
-        return kind;
-    d->store_why = "in place: mode off reads rows where they are";
-    return PR_STORE_IN_PLACE;
+    return pri_store_choose(&setup, &d->store_why);
 }
 
 /* ---- batches and memory ---- */
@@ -110,27 +99,12 @@ static void describe_input(draft *d, uint32_t l)
     };
 }
 
-/* Rows that no file has as they are cannot be read direct: that is said before it is planned for.
- */
-static pr_status check_store(const draft *d)
-{
-    pr_status st    = PR_OK;
-    pr_store *tried = NULL;
-
-    if (d->own->cache.store == PR_STORE_DIRECT)
-        PR_TRY(pr_store_direct(&d->t->dataset->features, &tried));
-done:
-    pr_store_free(tried);
-    return st;
-}
-
 /* Draw batches of every lane, one after the other, and fill in what the plan is made from. */
 static pr_status look(draft *d)
 {
     pr_status    st = PR_OK;
     pri_trainer *t  = d->t;
 
-    PR_TRY(check_store(d));
     pr_model_describe(t->model, &d->shape);
     d->seeds           = pri_trainer_seeds_plan(t);
     const uint64_t now = pri_rss_bytes();
@@ -382,6 +356,7 @@ static pr_status work_out(draft *d)
     pr_status    st   = PR_OK;
     pr_forecast *said = &d->out->said;
 
+    /* Said before it is planned for. */
     if (d->own->cache.store == PR_STORE_DIRECT)
         PR_TRY(pri_store_check_direct(&d->t->dataset->features));
     PR_TRY(look(d));

@@ -41,26 +41,28 @@ done:
 
 /* ---- the store ---- */
 
+pr_store_setup pri_lanes_store(const pri_trainer *t)
+{
+    const bool apart = t->placing.placement.sharded;
+
+    return (pr_store_setup){ .features = &t->dataset->features,
+                             .kind     = t->setup->cache.store,
+                             .shards   = apart ? &t->placing.shards : NULL,
+                             .topo     = t->topo,
+                             .numa     = t->setup->machine.numa,
+                             .in_place = t->setup->cache.mode == PR_CACHE_OFF };
+}
+
 /* Open the store the caches read from; on a lane's thread, whose team makes the copy if there is to
  * be one in one piece. */
 static pr_status open_store(pri_lane *lane, void *argument)
 {
-    pri_trainer   *t     = argument;
-    const bool     apart = t->placing.placement.sharded;
-    const char    *why   = "";
-    pr_store_setup store = { .features = &t->dataset->features,
-                             .kind     = t->setup->cache.store,
-                             .shards   = apart ? &t->placing.shards : NULL,
-                             .topo     = t->topo,
-                             .numa     = t->setup->machine.numa };
-    pr_status      st    = PR_OK;
+    pri_trainer         *t     = argument;
+    const pr_store_setup store = pri_lanes_store(t);
+    const char          *why   = "";
+    const pr_status      st    = pr_store_open(&store, &t->store, &why);
 
     (void)lane;
-    /* Mode off reads rows where they are, which a file is not. */
-    if (t->setup->cache.mode == PR_CACHE_OFF && store.kind == PR_STORE_AUTO &&
-        store.features->rows && pri_store_choose(&store, NULL) == PR_STORE_DIRECT)
-        store.kind = PR_STORE_IN_PLACE;
-    st = pr_store_open(&store, &t->store, &why);
     if (st == PR_OK) pr_diag(PR_DEBUG, "feature rows: %s", why);
     return st;
 }

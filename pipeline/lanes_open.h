@@ -18,6 +18,9 @@ pr_status pri_lanes_equip(pri_trainer *trainer);
 /* Whether the run is pipelined over a store whose rows must be fetched, or need not. */
 bool pri_lanes_pipelined(const pri_trainer *trainer, bool fetches);
 
+/* Give what decides about the store of the run; borrows from the trainer. */
+pr_store_setup pri_lanes_store(const pri_trainer *trainer);
+
 /* Give a lane its share of what the caches were asked to keep: as large as its share of seeds. */
 pr_cache_options pri_lanes_cache(const pri_split_rule *rule, pr_cache_options all, uint32_t lane);
 

@@ -224,12 +224,7 @@ done:
  * asked for. */
 static pr_status make_forecast(pri_trainer *t, bool explain)
 {
-    const bool           apart = t->placing.placement.sharded;
-    const pr_store_setup store = { .features = &t->dataset->features,
-                                   .kind     = t->setup->cache.store,
-                                   .shards   = apart ? &t->placing.shards : NULL,
-                                   .topo     = t->topo,
-                                   .numa     = t->setup->machine.numa };
+    const pr_store_setup store = pri_lanes_store(t);
 
     if (!explain && !t->setup->machine.memory && pri_store_choose(&store, NULL) != PR_STORE_DIRECT)
         return PR_OK;

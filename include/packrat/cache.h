@@ -220,6 +220,8 @@ typedef struct pr_store_setup {
     const pr_shards   *shards; /* NULL: not sharded. One shard is, where there are several nodes */
     const pr_topo     *topo;   /* NULL: nothing is bound */
     int                numa;   /* pr_numa_mode */
+    bool in_place; /* with auto: kernels will read the rows where they are (mode off), so that rows
+                      which are mapped are not read from their file instead */
     uint64_t memory; /* bytes that a copy may take with auto; 0: half of what is free (shards: three
                         quarters) */
 } pr_store_setup;

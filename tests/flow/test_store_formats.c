@@ -206,6 +206,9 @@ static void rows_without_room_are_read_from_their_file_if_they_have_one(void **s
     check_choice(&setup, PR_STORE_IN_PLACE, "little more");
     setup.memory = bytes - 1;
     check_choice(&setup, PR_STORE_DIRECT, "direct: a copy would take more than its share");
+    setup.in_place = true;
+    check_choice(&setup, PR_STORE_IN_PLACE, "mode off");
+    setup.in_place = false;
     setup.features = &rows.memory;
     check_choice(&setup, PR_STORE_IN_PLACE, "in place: a copy would take more than its share");
     setup = (pr_store_setup){ .features = &rows.features, .kind = PR_STORE_DIRECT };
