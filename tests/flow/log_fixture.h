@@ -133,6 +133,22 @@ static inline int64_t fixture_log(const char *path, const pr_run_info *info, uin
     return run;
 }
 
+/* The options of a report of one run, of "last" or of "all". */
+static inline pr_report_options fixture_report(const char *run)
+{
+    pr_report_options     options;
+    const pr_option_group group = { &pr_report_option_table, &options };
+    pr_options_init(&group, 1);
+    snprintf(options.run, sizeof options.run, "%s", run);
+    return options;
+}
+
+/* Expect words in a report. */
+static inline void fixture_expect(const char *text, const char *words)
+{
+    if (!strstr(text, words)) fail_msg("\"%s\" is not in:\n%s", words, text);
+}
+
 static inline sqlite3 *sql_open(const char *path)
 {
     sqlite3 *db = NULL;

@@ -42,19 +42,6 @@ static void write_log(const char *path, const made_up *m)
     assert_ok(pr_steplog_close(log, 0, NULL));
 }
 
-static pr_report_options last_run(void)
-{
-    pr_report_options     options;
-    const pr_option_group group = { &pr_report_option_table, &options };
-    pr_options_init(&group, 1);
-    return options;
-}
-
-static void expect_sentence(const char *text, const char *sentence)
-{
-    if (!strstr(text, sentence)) fail_msg("\"%s\" is not in:\n%s", sentence, text);
-}
-
 static const made_up cases[] = {
     /* pipelined, and the lane waits: whoever has more work */
     { "on", 4100, 100, 300, 1000, 2000, 2500, 0, 0, 7900, 0,
@@ -86,7 +73,7 @@ static void the_bottleneck_is_named_with_its_numbers(void **state)
         const char       *directory = test_directory(), *path = path_in(directory, "a.db");
         const char       *page_path = path_in(directory, "a.html");
         const char *const paths[]   = { path };
-        pr_report_options options   = last_run();
+        pr_report_options options   = fixture_report("last");
         pr_json          *json      = NULL;
         char             *text      = NULL, *page;
         size_t            bytes     = 0;
@@ -97,21 +84,21 @@ static void the_bottleneck_is_named_with_its_numbers(void **state)
         assert_non_null(out);
         assert_ok(pr_report(&options, paths, 1, out, &json));
         assert_int_equal(fclose(out), 0);
-        expect_sentence(text, "\nwhat holds a step up\n  bottleneck  ");
-        expect_sentence(text, cases[i].sentence);
+        fixture_expect(text, "\nwhat holds a step up\n  bottleneck  ");
+        fixture_expect(text, cases[i].sentence);
         free(text);
 
         text = pr_json_text(json);
         snprintf(member, sizeof member, "\"stage\":\"%s\"", cases[i].stage);
-        expect_sentence(text, member);
-        expect_sentence(text, cases[i].sentence);
+        fixture_expect(text, member);
+        fixture_expect(text, cases[i].sentence);
         free(text);
         pr_json_free(json);
 
         snprintf(options.out, sizeof options.out, "%s", page_path);
         assert_ok(pr_report(&options, paths, 1, NULL, NULL));
         assert_ok(pri_file_read(page_path, 1 << 24, &page, &bytes));
-        expect_sentence(page, cases[i].sentence);
+        fixture_expect(page, cases[i].sentence);
         pri_free(page);
     }
 }
@@ -122,7 +109,7 @@ static void nothing_is_named_where_nothing_was_measured(void **state)
     (void)state;
     const char             *path    = path_in(test_directory(), "a.db");
     const char *const       paths[] = { path };
-    const pr_report_options options = last_run();
+    const pr_report_options options = fixture_report("last");
     char                   *text    = NULL;
     size_t                  bytes   = 0;
 

@@ -12,19 +12,10 @@
 #include "base/json.h"
 #include "base/outfile.h"
 
-static pr_report_options options_for(const char *run)
-{
-    pr_report_options     options;
-    const pr_option_group group = { &pr_report_option_table, &options };
-    pr_options_init(&group, 1);
-    snprintf(options.run, sizeof options.run, "%s", run);
-    return options;
-}
-
 /* The text of a report; the caller frees it. */
 static char *text_of(const char *const *paths, size_t n, const char *run)
 {
-    const pr_report_options options = options_for(run);
+    const pr_report_options options = fixture_report(run);
     char                   *text    = NULL;
     size_t                  bytes   = 0;
     FILE                   *out     = open_memstream(&text, &bytes);
@@ -47,7 +38,7 @@ static void expect_none(const char *text, const char *words)
 static void the_defaults_are_the_last_run_five_steps_and_text(void **state)
 {
     (void)state;
-    const pr_report_options options = options_for("last");
+    const pr_report_options options = fixture_report("last");
     assert_string_equal(options.run, "last");
     assert_string_equal(options.out, "");
     assert_int_equal(options.slowest, 5);
@@ -120,7 +111,7 @@ static void the_json_has_the_numbers_of_sql(void **state)
     (void)state;
     const char             *path    = path_in(test_directory(), "a.db");
     const char *const       paths[] = { path };
-    const pr_report_options options = options_for("all");
+    const pr_report_options options = fixture_report("all");
     pr_json                *json    = NULL;
     fixture_log(path, &fixture_run, 40, "packed");
     fixture_log(path, &fixture_run, 50, "resident");
@@ -192,17 +183,17 @@ static void a_run_that_is_not_there_is_named(void **state)
     const char       *path    = path_in(test_directory(), "a.db");
     const char *const paths[] = { path };
     fixture_log(path, &fixture_run, 1, "off");
-    pr_report_options options = options_for("7");
+    pr_report_options options = fixture_report("7");
     assert_fails(PR_E_INPUT, "holds no run 7", pr_report(&options, paths, 1, NULL, NULL));
     static const char *const bad[] = { "", "0", "-1", "+1", "1x", "first", "99999999999999999999" };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        options = options_for(bad[i]);
+        options = fixture_report(bad[i]);
         assert_fails(PR_E_ARG, "--run is", pr_report(&options, paths, 1, NULL, NULL));
     }
     sqlite3 *db = sql_open(path);
     sql_run(db, "DELETE FROM run");
     (void)sqlite3_close(db);
-    options = options_for("all");
+    options = fixture_report("all");
     assert_fails(PR_E_INPUT, "holds no run yet", pr_report(&options, paths, 1, NULL, NULL));
 }
 
@@ -233,7 +224,7 @@ static void hostile_text_does_no_harm(void **state)
     expect(text, "evil \xc3\xa9");
     free(text);
 
-    pr_report_options options = options_for("all");
+    pr_report_options options = fixture_report("all");
     snprintf(options.out, sizeof options.out, "%s", page_path);
     assert_ok(pr_report(&options, paths, 1, NULL, NULL));
     char  *page;
@@ -281,7 +272,7 @@ static void the_page_is_whole_and_stands_alone(void **state)
     fixture_log(path, &fixture_run, 40, "packed");
     fixture_log(path, &fixture_run, 0, "packed");
     fixture_log(path, &fixture_run, 40, "off");
-    pr_report_options options = options_for("all");
+    pr_report_options options = fixture_report("all");
     snprintf(options.out, sizeof options.out, "%s", page_path);
     char  *text  = NULL, *page;
     size_t bytes = 0;
@@ -311,7 +302,7 @@ static void a_page_that_cannot_be_written_leaves_nothing(void **state)
     const char       *directory = test_directory(), *path = path_in(directory, "a.db");
     const char *const paths[] = { path };
     fixture_log(path, &fixture_run, 3, "off");
-    pr_report_options options = options_for("last");
+    pr_report_options options = fixture_report("last");
     snprintf(options.out, sizeof options.out, "%s/nowhere/r.html", directory);
     assert_fails(PR_E_IO, "nowhere/r.html", pr_report(&options, paths, 1, NULL, NULL));
 
@@ -330,7 +321,7 @@ static void a_page_that_cannot_be_written_leaves_nothing(void **state)
 
     FILE *full = fopen("/dev/full", "w");
     if (!full) skip();
-    options = options_for("last");
+    options = fixture_report("last");
     assert_fails(PR_E_IO, "cannot be printed", pr_report(&options, paths, 1, full, NULL));
     (void)fclose(full);
 }
@@ -342,7 +333,7 @@ static void a_page_that_finds_no_room_says_why(void **state)
     const char *const paths[] = { path };
     struct rlimit     old;
     fixture_log(path, &fixture_run, 40, "packed");
-    pr_report_options options = options_for("last");
+    pr_report_options options = fixture_report("last");
     snprintf(options.out, sizeof options.out, "%s/r.html", directory);
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
     const struct rlimit small = { 2048, old.rlim_max };
@@ -380,7 +371,7 @@ static void what_is_no_log_is_refused(void **state)
 {
     (void)state;
     const char             *directory = test_directory();
-    const pr_report_options options   = options_for("last");
+    const pr_report_options options   = fixture_report("last");
     char                    garbage[16384];
     test_rng                rng = { .key = test_seed() };
     for (size_t i = 0; i < sizeof garbage; i++) garbage[i] = (char)test_random(&rng);
@@ -430,7 +421,7 @@ static void a_damaged_log_is_an_error_or_a_report_and_never_a_crash(void **state
 {
     (void)state;
     const char             *directory = test_directory(), *path = path_in(directory, "a.db");
-    const pr_report_options options = options_for("all");
+    const pr_report_options options = fixture_report("all");
     test_rng                rng     = { .key = test_seed() + 2 };
     char                   *whole;
     size_t                  bytes;

@@ -72,19 +72,6 @@ static void write_log(const char *path, const made_up *m)
     assert_ok(pr_steplog_close(log, 0, NULL));
 }
 
-static pr_report_options last_run(void)
-{
-    pr_report_options     options;
-    const pr_option_group group = { &pr_report_option_table, &options };
-    pr_options_init(&group, 1);
-    return options;
-}
-
-static void expect(const char *text, const char *words)
-{
-    if (!strstr(text, words)) fail_msg("\"%s\" is not in:\n%s", words, text);
-}
-
 /* The three forms of a report, each without line breaks and the blanks behind them. */
 typedef struct forms {
     char *text, *page, *json;
@@ -107,7 +94,7 @@ static char *unwrapped(char *text)
 static forms forms_of(const char *path)
 {
     const char *const paths[]   = { path };
-    pr_report_options options   = last_run();
+    pr_report_options options   = fixture_report("last");
     const char       *page_path = path_in(test_directory(), "a.html");
     forms             f         = { 0 };
     pr_json          *json      = NULL;
@@ -144,16 +131,16 @@ static void a_report_says_whether_the_disk_is_the_limit(void **state)
 
         write_log(path, m);
         forms f = forms_of(path);
-        expect(f.text, "what was read from disk in short");
-        expect(f.text, m->sentence);
-        expect(f.page, m->sentence);
-        expect(f.json, m->sentence);
-        expect(f.text, m->bottleneck);
-        expect(f.page, m->bottleneck);
+        fixture_expect(f.text, "what was read from disk in short");
+        fixture_expect(f.text, m->sentence);
+        fixture_expect(f.page, m->sentence);
+        fixture_expect(f.json, m->sentence);
+        fixture_expect(f.text, m->bottleneck);
+        fixture_expect(f.page, m->bottleneck);
         snprintf(member, sizeof member, "\"is_limit\":%d", m->is_limit);
-        expect(f.json, member);
+        fixture_expect(f.json, member);
         snprintf(member, sizeof member, "\"stage\":\"%s\"", m->stage);
-        expect(f.json, member);
+        fixture_expect(f.json, member);
         forms_free(&f);
 
         sqlite3 *db = sql_open(path);
@@ -178,7 +165,7 @@ static void a_run_that_read_no_disk_says_nothing_of_it(void **state)
     assert_null(strstr(f.text, "the disk is"));
     assert_null(strstr(f.text, "what came of it"));
     assert_null(strstr(f.page, "the disk is"));
-    expect(f.json, "\"forecast\":[]");
+    fixture_expect(f.json, "\"forecast\":[]");
     forms_free(&f);
 }
 
@@ -216,12 +203,13 @@ static void what_was_predicted_stands_beside_the_outcome(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) pr_steplog_forecast(log, &rows[i]);
     assert_ok(pr_steplog_close(log, 0, NULL));
     forms f = forms_of(path);
-    expect(f.text, "predicted, and what came of it");
-    expect(f.text, "peak_rss MB 200.00 150.50 75.2");
-    expect(f.text, "slab MB 64.00 - -");
-    expect(f.page, "<td>peak_rss</td>");
-    expect(f.page, "150.50");
-    expect(f.json, "\"item\":\"peak_rss\",\"unit\":\"MB\",\"predicted\":200.0,\"outcome\":150.5");
+    fixture_expect(f.text, "predicted, and what came of it");
+    fixture_expect(f.text, "peak_rss MB 200.00 150.50 75.2");
+    fixture_expect(f.text, "slab MB 64.00 - -");
+    fixture_expect(f.page, "<td>peak_rss</td>");
+    fixture_expect(f.page, "150.50");
+    fixture_expect(f.json,
+                   "\"item\":\"peak_rss\",\"unit\":\"MB\",\"predicted\":200.0,\"outcome\":150.5");
     forms_free(&f);
 }
 

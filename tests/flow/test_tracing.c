@@ -12,26 +12,12 @@ static const char *planted(void)
     return path;
 }
 
-static const char *directory(void)
-{
-    static const char *path;
-    if (!path) path = test_directory();
-    return path;
-}
-
-static const char *path_of(const char *name)
-{
-    static char path[1024];
-    snprintf(path, sizeof path, "%s/%s", directory(), name);
-    return path;
-}
-
 static pr_train_setup *setup_of(const char *name)
 {
     static pr_train_setup setup;
 
     test_setup(&setup, planted());
-    snprintf(setup.train.trace, sizeof setup.train.trace, "%s", path_of(name));
+    snprintf(setup.train.trace, sizeof setup.train.trace, "%s", test_path(name));
     setup.train.steps      = 20;
     setup.train.batch_size = 64;
     setup.model.hidden     = 16;
@@ -208,7 +194,7 @@ static void a_trace_without_a_place_is_refused_before_anything_is_read(void **st
     pr_train_setup *setup = setup_of("no_such/trace");
     pr_train_result r;
 
-    snprintf(setup->dataset.data, sizeof setup->dataset.data, "%s/nothing", directory());
+    snprintf(setup->dataset.data, sizeof setup->dataset.data, "%s", test_path("nothing"));
     assert_fails(PR_E_IO, "no_such/trace", pr_train(setup, NULL, &r));
 }
 

@@ -47,6 +47,16 @@ const char *test_directory(void)
     return path;
 }
 
+const char *test_path(const char *name)
+{
+    static const char *directory;
+    static char        path[1024];
+
+    if (!directory) directory = test_directory();
+    snprintf(path, sizeof path, "%s/%s", directory, name);
+    return path;
+}
+
 const char *test_file(const char *directory, const char *name, const void *bytes, size_t n)
 {
     static char paths[512][512];

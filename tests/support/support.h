@@ -26,6 +26,10 @@ const char *test_data(const char *name);
  * for the program's life. */
 const char *test_directory(void);
 
+/* Give the path of a file in one such directory, which the whole test shares; "" is the directory.
+ * Borrowed until the next call. */
+const char *test_path(const char *name);
+
 /* Write bytes to directory/name; gives the path, borrowed for the program's life. */
 const char *test_file(const char *directory, const char *name, const void *bytes, size_t n);
 

@@ -13,20 +13,6 @@ enum { NODES = 100000, STEPS = 12, MOST = 70000 };
 
 static const pr_trace_info info_of = { "planted", 0x1234567890abcdef, NODES, 512, 7 };
 
-static const char *directory(void)
-{
-    static const char *path;
-    if (!path) path = test_directory();
-    return path;
-}
-
-static const char *path_of(const char *name)
-{
-    static char path[1024];
-    snprintf(path, sizeof path, "%s/%s", directory(), name);
-    return path;
-}
-
 /* The ids of a step: none, one, few, more than a piece of a reader; near each other or not. */
 static size_t ids_of(uint32_t step, pr_vid *out)
 {
@@ -106,8 +92,8 @@ static void check_steps(const char *path, uint32_t steps)
 static void steps_come_back_in_order_and_adding_them_allocates_nothing(void **state)
 {
     (void)state;
-    write_all(path_of("whole"), NULL);
-    check_steps(path_of("whole"), STEPS);
+    write_all(test_path("whole"), NULL);
+    check_steps(test_path("whole"), STEPS);
 }
 
 static char *bytes_of(const char *path, size_t *n)
@@ -128,10 +114,10 @@ static void a_trace_is_the_same_bytes_whenever_it_is_written(void **state)
     (void)state;
     size_t n[2];
 
-    write_all(path_of("one"), NULL);
-    char *one = bytes_of(path_of("one"), &n[0]);
-    write_all(path_of("two"), NULL);
-    char *two = bytes_of(path_of("two"), &n[1]);
+    write_all(test_path("one"), NULL);
+    char *one = bytes_of(test_path("one"), &n[0]);
+    write_all(test_path("two"), NULL);
+    char *two = bytes_of(test_path("two"), &n[1]);
     assert_int_equal(n[0], n[1]);
     assert_memory_equal(one, two, n[0]);
     free(one);
@@ -145,20 +131,20 @@ static void a_trace_cut_anywhere_gives_its_whole_frames(void **state)
     pr_trace     *trace;
     pr_trace_info info;
 
-    write_all(path_of("cut"), end);
+    write_all(test_path("cut"), end);
     for (uint32_t i = STEPS; i-- > 0;) {
         const size_t begin = i ? end[i - 1] : sizeof(pri_trace_head);
         const size_t cut[] = { end[i], end[i] - 1, begin + sizeof(pri_trace_frame) + 1,
                                begin + sizeof(pri_trace_frame) - 1, begin + 1 };
         for (size_t c = 0; c < sizeof cut / sizeof *cut; c++) {
-            assert_int_equal(truncate(path_of("cut"), (off_t)cut[c]), 0);
-            check_steps(path_of("cut"), cut[c] == end[i] ? i + 1 : i);
+            assert_int_equal(truncate(test_path("cut"), (off_t)cut[c]), 0);
+            check_steps(test_path("cut"), cut[c] == end[i] ? i + 1 : i);
         }
     }
     for (size_t n = sizeof(pri_trace_head); n-- > 0;) { /* what has no head is no trace */
-        assert_int_equal(truncate(path_of("cut"), (off_t)n), 0);
+        assert_int_equal(truncate(test_path("cut"), (off_t)n), 0);
         assert_fails(PR_E_INPUT, "is no access trace",
-                     pr_trace_open(path_of("cut"), &trace, &info));
+                     pr_trace_open(test_path("cut"), &trace, &info));
         assert_null(trace);
     }
 }
@@ -166,12 +152,12 @@ static void a_trace_cut_anywhere_gives_its_whole_frames(void **state)
 /* Write bytes to the file "bad"; gives its path. */
 static const char *put_bad(const char *bytes, size_t n)
 {
-    FILE *file = fopen(path_of("bad"), "wb");
+    FILE *file = fopen(test_path("bad"), "wb");
 
     assert_non_null(file);
     assert_int_equal(fwrite(bytes, 1, n, file), n);
     assert_int_equal(fclose(file), 0);
-    return path_of("bad");
+    return test_path("bad");
 }
 
 /* Read everything; gives the first failure. */
@@ -197,8 +183,8 @@ static void a_damaged_frame_is_refused_with_its_place(void **state)
     char     words[128];
     test_rng rng = { test_seed(), 0 };
 
-    write_all(path_of("good"), end);
-    char *bytes = bytes_of(path_of("good"), &n);
+    write_all(test_path("good"), end);
+    char *bytes = bytes_of(test_path("good"), &n);
     snprintf(words, sizeof words, "frame 9 at byte %zu is damaged", end[8]);
     for (int i = 0; i < 300; i++) {
         const size_t span = end[9] - end[8];
@@ -223,8 +209,8 @@ static void counts_are_bounded_whatever_the_checksum(void **state)
     size_t          end[STEPS], n;
     pri_trace_frame good, bad;
 
-    write_all(path_of("good"), end);
-    char *bytes = bytes_of(path_of("good"), &n);
+    write_all(test_path("good"), end);
+    char *bytes = bytes_of(test_path("good"), &n);
     memcpy(&good, bytes + end[2], sizeof good);
     const struct {
         size_t      offset;
@@ -265,21 +251,21 @@ static void what_cannot_be_written_is_refused(void **state)
     const pr_trace_step outside = { .wanted = { beyond, 2 } }, wide = { .wanted = { many, 3 } };
 
     assert_fails(PR_E_ARG, "max_wanted is 0, must be in 1..100000",
-                 pr_trace_create(path_of("no"), &info_of, 0, &writer));
+                 pr_trace_create(test_path("no"), &info_of, 0, &writer));
     assert_fails(PR_E_ARG, "max_wanted is 100001",
-                 pr_trace_create(path_of("no"), &info_of, NODES + 1, &writer));
+                 pr_trace_create(test_path("no"), &info_of, NODES + 1, &writer));
     assert_fails(PR_E_IO, "no_such/t: cannot be written",
-                 pr_trace_create(path_of("no_such/t"), &info_of, 2, &writer));
-    assert_ok(pr_trace_create(path_of("little"), &info_of, 2, &writer));
+                 pr_trace_create(test_path("no_such/t"), &info_of, 2, &writer));
+    assert_ok(pr_trace_create(test_path("little"), &info_of, 2, &writer));
     assert_fails(PR_E_RANGE, "row 100000 is wanted, there are 100000",
                  pr_trace_add(writer, &outside));
     assert_fails(PR_E_ARG, "wants 3 rows, the trace was made for 2", pr_trace_add(writer, &wide));
     assert_ok(pr_trace_finish(writer)); /* neither has left anything */
-    assert_ok(read_all(path_of("little")));
+    assert_ok(read_all(test_path("little")));
     assert_ok(pr_trace_finish(NULL));
     assert_fails(PR_E_INPUT, "missing: cannot be opened",
-                 pr_trace_open(path_of("missing"), &trace, &info));
-    assert_fails(PR_E_INPUT, "is not a file", pr_trace_open(directory(), &trace, &info));
+                 pr_trace_open(test_path("missing"), &trace, &info));
+    assert_fails(PR_E_INPUT, "is not a file", pr_trace_open(test_path(""), &trace, &info));
 }
 
 /* The file may have no more bytes: what was whole before can be read, and the failure is said to
@@ -295,7 +281,7 @@ static void a_disk_that_is_full_leaves_whole_frames_and_is_said_at_the_end(void 
 
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
     narrow = (struct rlimit){ FEW, old.rlim_max };
-    assert_ok(pr_trace_create(path_of("full"), &info_of, MOST, &writer));
+    assert_ok(pr_trace_create(test_path("full"), &info_of, MOST, &writer));
     assert_ok(pr_trace_add(writer, &fits));
     assert_ok(pr_trace_add(writer, &next));
     const pr_trace_step large = { .wanted = { room, ids_of(7, room) } };
@@ -305,7 +291,7 @@ static void a_disk_that_is_full_leaves_whole_frames_and_is_said_at_the_end(void 
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
     assert_fails(PR_E_IO, "full: could not be written before", pr_trace_add(writer, &fits));
     assert_fails(PR_E_IO, "full: could not be written", pr_trace_finish(writer));
-    check_steps(path_of("full"), 2);
+    check_steps(test_path("full"), 2);
     free(room);
 }
 
@@ -333,8 +319,8 @@ static void close_one(void *trace)
 static void no_memory_is_said_and_nothing_is_kept(void **state)
 {
     (void)state;
-    test_oom("pr_trace_create", create, finish, (void *)(uintptr_t)path_of("oom"));
-    test_oom("pr_trace_open", open_one, close_one, (void *)(uintptr_t)path_of("oom"));
+    test_oom("pr_trace_create", create, finish, (void *)(uintptr_t)test_path("oom"));
+    test_oom("pr_trace_open", open_one, close_one, (void *)(uintptr_t)test_path("oom"));
 }
 
 int main(void)
