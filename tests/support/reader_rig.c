@@ -26,6 +26,20 @@ void faults_none(void)
     faults.to    = UINT64_MAX;
     atomic_store(&faults.reads, 0);
     atomic_store(&faults.hits, 0);
+    atomic_store(&faults.met, 0);
+}
+
+/* Wait for others. Who is the last, or has waited long enough, lets all go. */
+static void meet(void)
+{
+    static _Atomic int64_t inside;
+    const int64_t          now  = atomic_fetch_add(&inside, 1) + 1;
+    int64_t                most = atomic_load(&faults.met);
+
+    while (now > most && !atomic_compare_exchange_weak(&faults.met, &most, now)) {
+    }
+    for (int i = 0; i < 3000 && atomic_load(&faults.met) < faults.amount; i++) (void)usleep(1000);
+    atomic_fetch_sub(&inside, 1);
 }
 
 int64_t pri_read_outcome(uint64_t nth, uint64_t offset, size_t bytes, int64_t result)
@@ -42,6 +56,7 @@ int64_t pri_read_outcome(uint64_t nth, uint64_t offset, size_t bytes, int64_t re
     case FAULT_SHORT: return result > faults.amount ? faults.amount : result;
     case FAULT_TOO_LONG: return (int64_t)bytes + faults.amount;
     case FAULT_SLOW: (void)usleep(2000); return result;
+    case FAULT_MEET: meet(); return result;
     case FAULT_FINE: break;
     }
     return result;

@@ -15,7 +15,8 @@ typedef enum reader_fault {
     FAULT_FAIL,
     FAULT_SHORT,
     FAULT_TOO_LONG,
-    FAULT_SLOW
+    FAULT_SLOW,
+    FAULT_MEET /* a read waits, some seconds at most, until `amount` of them do */
 } reader_fault;
 
 typedef struct reader_faults {
@@ -25,6 +26,7 @@ typedef struct reader_faults {
     int64_t          amount;      /* FAIL: errno; SHORT: bytes left of it; TOO_LONG: more */
     uint64_t         from, to;    /* only reads that begin here */
     _Atomic uint64_t reads, hits; /* so far */
+    _Atomic int64_t  met;         /* MEET: reads that were there at a time, at most */
     _Atomic uint64_t hit;         /* offset of the last one */
     uint64_t         log[256];    /* offsets of the first reads; of one engine thread */
 } reader_faults;

@@ -98,6 +98,28 @@ static void urgent_groups_are_read_before_early_ones(void **state)
     reader_end(&r);
 }
 
+/* One group wakes one thread, which must see to it that the others come. */
+static void a_pool_has_as_many_reads_in_flight_as_it_may(void **state)
+{
+    const way  how = { .engine = PR_IO_THREADS, .depth = 6 };
+    reader_rig r   = reader_make(400, 1024, 4096);
+
+    (void)state;
+    faults.kind   = FAULT_MEET;
+    faults.every  = 1;
+    faults.amount = 6;
+    faults.from   = 4096 + 4 * 4096; /* rows from 4 on */
+    r.io.gap      = 0;
+    reader_open(&r, how);
+    assert_ok(pri_row_reader_wait(r.reader, reader_enter(&r, 0, 2, 2, true), &r.cost));
+    (void)usleep(50000); /* all of them sleep by now; if not, the test is easier to pass */
+    assert_ok(pri_row_reader_wait(r.reader, reader_enter(&r, 4, 40, 2, true), &r.cost));
+    assert_int_equal(faults.met, 6);
+    reader_check(&r, 4, 40, 2);
+    reader_close(&r);
+    reader_end(&r);
+}
+
 static void many_groups_are_entered_and_forgotten(void **state)
 {
     reader_rig r = reader_make(500, 16, 4096);
@@ -385,6 +407,7 @@ int main(void)
         cmocka_unit_test(a_ring_that_may_be_made_but_not_entered_is_refused),
         cmocka_unit_test(every_row_arrives),
         cmocka_unit_test(urgent_groups_are_read_before_early_ones),
+        cmocka_unit_test(a_pool_has_as_many_reads_in_flight_as_it_may),
         cmocka_unit_test(many_groups_are_entered_and_forgotten),
         cmocka_unit_test(more_rows_than_have_room_are_refused),
         cmocka_unit_test(a_reader_ends_with_reads_in_flight_and_naps),
