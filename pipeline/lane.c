@@ -103,8 +103,8 @@ static pr_status open_tape(pri_lane *lane, const pri_lane_kit *kit)
         max_dst[h]   = pr_sampler_max_dst(lane->sampler, h);
         max_edges[h] = pr_sampler_max_hop_edges(lane->sampler, h);
     }
-    return pri_tape_create(kit->model, max_dst, max_edges, pr_sampler_max_inputs(lane->sampler),
-                           &lane->tape);
+    return pri_tape_create(kit->model, kit->graph, max_dst, max_edges,
+                           pr_sampler_max_inputs(lane->sampler), &lane->tape);
 }
 
 /* Let a thread that the cache starts use all CPUs of the lane: it would have inherited the one of

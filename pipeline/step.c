@@ -19,8 +19,7 @@ typedef struct lane_part {
     pri_nn_times    times;
     int64_t         rows_replicated; /* PR_NULL_INT: not counted */
     int64_t         place_ns, lane_ns;
-    double          loss_sum;
-    uint64_t        num_correct;
+    pri_loss        loss;
 } lane_part;
 
 /* A step, for all lanes to see. */
@@ -31,6 +30,7 @@ struct step_work {
     lane_part             part[PR_MAX_LANES];
     float                *gradient[PR_MAX_LANES];
     pr_optimizer_options  optimizer;       /* with the learning rate of this step */
+    double                divisor;         /* of the loss: its mean is over all lanes' seeds */
     bool                  counts;          /* what lanes have twice is counted in this step */
     int64_t               inputs_repeated; /* PR_NULL_INT: not counted */
     const pr_cache       *cache[PR_MAX_LANES];
@@ -63,8 +63,7 @@ static pr_status lane_step(pri_lane *lane, void *argument)
     pr_cache_release(lane->cache); /* the view ends: the tape has what it needs of it */
     if (st != PR_OK) goto done;
     const int64_t forward = pr_now_ns();
-    pri_nn_loss(lane->tape, &part->batch, in->labels, in->seeds.n, &part->loss_sum,
-                &part->num_correct);
+    pri_nn_loss(lane->tape, &part->batch, in->targets, part->work->divisor, &part->loss);
     part->times.backward_ns += pr_now_ns() - forward;
     if (in->optimizer) PR_TRY(pri_nn_backward(in->model, lane->tape, &part->batch, &part->times));
     part->lane_ns = pr_now_ns() - start;
@@ -137,8 +136,8 @@ static void add_counts(pr_step *row, const lane_part *part)
     add_known(&row->bytes_bound, plan->bytes_bound);
     add_known(&row->bytes_local, plan->bytes_local);
     add_known(&row->bytes_remote, plan->bytes_remote);
-    row->loss += part->loss_sum;
-    row->num_correct += (int64_t)part->num_correct;
+    row->loss += part->loss.sum;
+    row->num_correct += (int64_t)part->loss.num_correct;
 }
 
 /* Take the slowest lane's times: the step waited for it. */
@@ -240,6 +239,7 @@ pr_status pri_step_run(pri_lane *const *lanes, uint32_t num_lanes, const pri_ste
     work.counts          = num_lanes > 1 && input->replicas && pri_replicas_due(input->step);
     work.inputs_repeated = num_lanes > 1 ? PR_NULL_INT : 0; /* one lane has nothing twice */
     const int64_t start  = pr_now_ns();
+    work.divisor         = pri_targets_divisor(input->targets, input->seeds);
     take_turns(&work);
     PR_TRY(run_lanes(&work));
 
@@ -265,7 +265,7 @@ pr_status pri_step_run(pri_lane *const *lanes, uint32_t num_lanes, const pri_ste
         if (part[i].ahead.cost.disk_ns > row->disk_ns) row->disk_ns = part[i].ahead.cost.disk_ns;
     }
     take_times(row, &part[slowest]);
-    row->loss     = input->seeds.n ? row->loss / (double)input->seeds.n : (double)NAN;
+    row->loss     = input->seeds.n ? row->loss / work.divisor : (double)NAN;
     row->step_ns  = pr_now_ns() - start;
     row->other_ns = row->step_ns - row->wait_ns - row->prepare_ns - row->place_ns -
                     row->aggregate_ns - row->gemm_ns - row->backward_ns - row->update_ns;

@@ -62,7 +62,7 @@ static pri_step_input step_input(const course *c, uint32_t epoch)
     const pri_trainer *t = c->trainer;
     return (pri_step_input){ .phase    = PR_PHASE_TRAIN,
                              .epoch    = epoch,
-                             .labels   = t->dataset->labels,
+                             .targets  = &t->targets,
                              .model    = t->model,
                              .seed     = t->setup->train.seed,
                              .split    = t->seed_split,

@@ -47,6 +47,7 @@ static pr_status open_data(pri_trainer *t)
              t->dataset->path, name);
     PR_CHECK(t->dataset->num_classes > 0, PR_E_INPUT, "%s: num_classes is 0, must be at least 1",
              t->dataset->path);
+    t->targets = pri_targets_of(t->dataset);
 done:
     return st;
 }

@@ -23,8 +23,7 @@ struct disk_fed {
     uint64_t       step, num_steps;   /* the one in work */
     uint64_t       drawing, bringing; /* what the two threads have, or had last */
     pri_nn_times   times;
-    double         loss_sum;
-    uint64_t       num_correct;
+    pri_loss       loss;
     uint32_t       num_seeds;
 };
 
@@ -141,8 +140,9 @@ static pr_status compute(pri_lane *lane, void *argument)
 
     fed->feeder.view(fed->feeder.own, fed->step, batch, &slab);
     PR_TRY(pri_nn_forward(run->model, lane->tape, batch, &slab, true, BENCH_SEED, &fed->times));
-    pri_nn_loss(lane->tape, batch, run->world->labels, batch->num_seeds, &fed->loss_sum,
-                &fed->num_correct);
+    const pri_targets targets = { .classes     = run->world->labels,
+                                  .num_outputs = run->world->num_classes };
+    pri_nn_loss(lane->tape, batch, &targets, batch->num_seeds, &fed->loss);
     PR_TRY(pri_nn_backward(run->model, lane->tape, batch, &fed->times));
     float               *gradient  = pri_nn_gradient(lane->tape);
     pr_optimizer_options optimizer = run->optimizer;
@@ -171,7 +171,6 @@ disk_step disk_fed_step(disk_fed *fed)
     const int64_t fed_at = pr_now_ns();
     post_bring(fed, step + 1);
     post_draw(fed, step + 2);
-    fed->loss_sum = 0;
     BENCH_TRY(pri_lanes_run(fed->run.lane, 1, compute, &argument));
     const pr_batch *batch = &fed->batch[step % ROOMS];
     fed->step++;
@@ -179,5 +178,5 @@ disk_step disk_fed_step(disk_fed *fed)
                         .wait_ns    = fed_at - start,
                         .batch_hash = batch->hash,
                         .inputs     = batch->nodes.n,
-                        .loss = batch->num_seeds ? fed->loss_sum / batch->num_seeds : (double)NAN };
+                        .loss = batch->num_seeds ? fed->loss.sum / batch->num_seeds : (double)NAN };
 }

@@ -176,18 +176,20 @@ pr_step bench_run_step(bench_run *run)
     const uint64_t    step = run->next++;
 
     pri_seeds_reach(run->seeds, step);
-    const pri_step_seeds seeds = pri_seeds_of(run->seeds, step);
-    const pri_step_input input = { .phase     = PR_PHASE_TRAIN,
-                                   .epoch     = seeds.epoch,
-                                   .step      = step,
-                                   .seeds     = seeds.ids,
-                                   .order     = run->seeds,
-                                   .split     = run->split,
-                                   .followed  = step + 1 < run->num_steps,
-                                   .labels    = run->world->labels,
-                                   .model     = run->model,
-                                   .optimizer = &run->optimizer,
-                                   .seed      = SEED };
+    const pri_step_seeds seeds   = pri_seeds_of(run->seeds, step);
+    const pri_targets    targets = { .classes     = run->world->labels,
+                                     .num_outputs = run->world->num_classes };
+    const pri_step_input input   = { .phase     = PR_PHASE_TRAIN,
+                                     .epoch     = seeds.epoch,
+                                     .step      = step,
+                                     .seeds     = seeds.ids,
+                                     .order     = run->seeds,
+                                     .split     = run->split,
+                                     .followed  = step + 1 < run->num_steps,
+                                     .targets   = &targets,
+                                     .model     = run->model,
+                                     .optimizer = &run->optimizer,
+                                     .seed      = SEED };
     BENCH_TRY(pri_step_run(run->lane, run->machine.num_lanes, &input, &row, partition));
     return row;
 }

@@ -9,25 +9,65 @@
 extern "C" {
 #endif
 
-typedef enum pr_model_kind { PR_MODEL_SAGE } pr_model_kind;
+typedef enum pr_model_kind {
+    PR_MODEL_SAGE,
+    PR_MODEL_GCN,
+    PR_MODEL_GIN,
+    PR_MODEL_GAT
+} pr_model_kind;
 
+/* How a SAGE layer makes one row of its neighbours'. */
+typedef enum pr_aggregator { PR_AGGREGATE_MEAN, PR_AGGREGATE_MAX } pr_aggregator;
+
+typedef enum pr_activation {
+    PR_ACTIVATION_AUTO, /* elu for gat, else relu */
+    PR_ACTIVATION_RELU,
+    PR_ACTIVATION_ELU /* x, or exp(x) - 1 below 0 */
+} pr_activation;
+
+/* What a model is. With zeros behind `dropout` a sage, gcn or gin model is the plain one. */
 typedef struct pr_model_options {
     int      kind;    /* pr_model_kind */
     uint32_t hidden;  /* width of every layer but the last */
     double   dropout; /* share of the inputs of every layer but the first that training drops */
+    double   input_dropout; /* the same of the first layer's: of feature values */
+    int      aggregator;    /* sage: pr_aggregator */
+    int      activation;    /* pr_activation, of every layer but the last */
+    bool     layer_norm;    /* normalise rows before the activation, in every layer but the last */
+    bool     residual;      /* add a layer's input rows to its output, before norm and activation */
+    uint32_t heads;         /* gat: of every layer but the last, which are side by side: `hidden`
+                               must be a multiple; at least 1 */
+    uint32_t out_heads;     /* gat: of the last layer, of which the mean is taken; at least 1 */
+    double   attention_dropout; /* gat: share of attention weights that training drops */
 } pr_model_options;
 
-extern const pr_option_table pr_model_option_table; /* model, hidden, dropout */
+extern const pr_option_table pr_model_option_table; /* model, hidden, dropout, ... */
+
+/* "sage", "gcn", ...; never NULL. */
+const char *pr_model_kind_name(int kind);
 
 /* How the learning rate changes over a run of T steps; step t counts from 0. */
 typedef enum pr_lr_schedule {
     PR_LR_CONSTANT,
-    PR_LR_LINEAR /* lr (1 - t/T): from lr in the first step down to lr/T in the last */
+    PR_LR_LINEAR, /* lr (1 - t/T): from lr in the first step down to lr/T in the last */
+    PR_LR_COSINE, /* lr (1 + cos(pi t/T)) / 2 (Loshchilov and Hutter, ICLR 2017, without restarts)
+                   */
+    PR_LR_STEP    /* lr gamma^floor(t / every) */
 } pr_lr_schedule;
 
+typedef enum pr_optimizer_kind {
+    PR_OPTIMIZER_ADAM,  /* weight decay is added to the gradient */
+    PR_OPTIMIZER_ADAMW, /* weights decay by themselves (Loshchilov and Hutter, ICLR 2019) */
+    PR_OPTIMIZER_SGD    /* with momentum; weight decay is added to the gradient */
+} pr_optimizer_kind;
+
 typedef struct pr_optimizer_options {
-    double lr, weight_decay, beta1, beta2, epsilon;
-    int    lr_schedule; /* pr_lr_schedule */
+    double   lr, weight_decay, beta1, beta2, epsilon;
+    int      lr_schedule; /* pr_lr_schedule */
+    int      kind;        /* pr_optimizer_kind */
+    double   momentum;    /* sgd */
+    uint64_t lr_every;    /* step: steps from one decay to the next; 0: a third of the run */
+    double   lr_gamma;    /* step: what the rate is multiplied with */
 } pr_optimizer_options;
 
 extern const pr_option_table pr_optimizer_option_table; /* lr, lr-schedule, weight-decay, ... */
@@ -43,18 +83,18 @@ double pr_learning_rate(const pr_optimizer_options *options, uint64_t step, uint
 
 typedef struct pr_model pr_model;
 
-/* The shape of a model; width[l] is the input width of layer l, width[num_layers] the classes. */
+/* The shape of a model; width[l] is the input width of layer l, width[num_layers] the outputs:
+ * classes, labels, or columns of an embedding. */
 typedef struct pr_model_shape {
-    pr_model_kind kind;
-    uint32_t      num_layers;
-    uint32_t      width[PR_MAX_LAYERS + 1];
-    double        dropout;
-    uint64_t      num_parameters;
+    pr_model_options options; /* the activation is never auto */
+    uint32_t         num_layers;
+    uint32_t         width[PR_MAX_LAYERS + 1];
+    uint64_t         num_parameters;
 } pr_model_shape;
 
 /* Create a model with Glorot-uniform weights, a pure function of seed, layer and element. */
 pr_status pr_model_create(const pr_model_options *options, uint32_t num_layers,
-                          uint32_t num_features, uint32_t num_classes, uint64_t seed,
+                          uint32_t num_features, uint32_t num_outputs, uint64_t seed,
                           pr_model **out);
 void      pr_model_free(pr_model *model); /* NULL is fine */
 void      pr_model_describe(const pr_model *model, pr_model_shape *out);

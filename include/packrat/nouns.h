@@ -89,7 +89,9 @@ typedef struct pr_dataset {
     const char    *path; /* the directory as it was named */
     pr_graph       graph;
     pr_features    features;
-    const int32_t *labels;      /* [num_nodes], -1: no label; NULL: the dataset has none */
+    const int32_t *labels;      /* [num_nodes], -1: no label; NULL: none, or many a vertex */
+    const uint8_t *targets;     /* [num_nodes, num_classes], 0 or 1: any number of labels a vertex
+                                   (all vertices are labelled then); NULL: one class a vertex */
     uint32_t       num_classes; /* 0 without labels */
     bool           has_split[PR_NUM_SPLITS];
     pr_split       split[PR_NUM_SPLITS];

@@ -38,6 +38,9 @@ typedef struct pr_machine_options {
     char spill[PR_TEXT_BYTES]; /* directory for rows that do not fit; "": $TMPDIR, or /var/tmp */
 } pr_machine_options;
 
+/* What a model is trained to tell. */
+typedef enum pr_task { PR_TASK_NODE, PR_TASK_LINK } pr_task;
+
 typedef struct pr_train_options {
     int      split; /* PR_SPLIT_MAIN or PR_SPLIT_ALT */
     uint32_t layers;
@@ -51,9 +54,13 @@ typedef struct pr_train_options {
     uint32_t sampler_threads; /* 0: the lane's; pipelined: 1 */
     int      pipeline;        /* pr_pipeline_kind */
     uint64_t seed;
-    char     log[PR_TEXT_BYTES];        /* "" or "none": no log */
-    char     checkpoint[PR_TEXT_BYTES]; /* "": none */
-    char     trace[PR_TEXT_BYTES];      /* which rows every step wanted (pr_trace); "": none */
+    char     log[PR_TEXT_BYTES];           /* "" or "none": no log */
+    char     checkpoint[PR_TEXT_BYTES];    /* "": none */
+    char     trace[PR_TEXT_BYTES];         /* which rows every step wanted (pr_trace); "": none */
+    int      task;                         /* pr_task */
+    char     class_weights[PR_TEXT_BYTES]; /* "none", "balanced", or a .npy of a weight each */
+    bool     resume;           /* go on where the checkpoint is; from the start without one */
+    uint64_t checkpoint_every; /* steps; 0: when the best model is newer, some seconds apart */
 } pr_train_options;
 
 /* In which order training uses its seeds. */

@@ -49,7 +49,7 @@ pr_status pri_checkpoint_describe(const pr_model *model, const pr_checkpoint_inf
     PR_TRY(pr_json_set_int(header, "num_features", shape->width[0]));
     PR_TRY(pr_json_set_int(header, "hidden", model->options.hidden));
     PR_TRY(pr_json_set_int(header, "num_classes", shape->width[shape->num_layers]));
-    PR_TRY(set_exact(header, "dropout", shape->dropout));
+    PR_TRY(set_exact(header, "dropout", shape->options.dropout));
     PR_TRY(set_u64(header, "adam_steps", model->adam_steps));
     PR_TRY(pr_json_set_string(header, "dataset_name", info->dataset_name));
     PR_TRY(set_u64(header, "dataset_fingerprint", info->dataset_fingerprint));

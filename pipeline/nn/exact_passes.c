@@ -93,7 +93,8 @@ pr_status pri_exact_pass_y(const pri_exact_work *w)
         pri_aggregate_concat(&lists, &rows_x, scratch, lda);
         const int64_t middle = pr_now_ns();
         float *const  to     = stays ? y.at + v * y.ld : y.at;
-        PR_TRY(pri_gemm_run(gemm, n, scratch, w->weights.w, w->weights.b, to));
+        PR_TRY(pri_gemm_run(gemm, n, scratch, w->weights.at[PRI_ROLE_SELF],
+                            w->weights.at[PRI_ROLE_BIAS], to));
         w->times->aggregate_ns += middle - begin;
         w->times->gemm_ns += pr_now_ns() - middle;
         const pri_exact_piece piece = {

@@ -86,8 +86,8 @@ pr_status pri_exact_product_make(const pri_exact_work *w, bool own, size_t first
                                     .ldc  = ldc,
                                     .bias = own };
 
-    *out = (pri_exact_product){ .w    = l->w + (own ? 0 : l->in * l->out) + first,
-                                .bias = own ? l->b + first : NULL,
+    *out = (pri_exact_product){ .w    = l->at[own ? PRI_ROLE_SELF : PRI_ROLE_WEIGHT] + first,
+                                .bias = own ? l->at[PRI_ROLE_BIAS] + first : NULL,
                                 .cols = cols,
                                 .ldc  = ldc };
     if (w->layer->source == PRI_X_SPARSE) return PR_OK;

@@ -127,8 +127,9 @@ pr_status pri_exact_create(const pr_model *model, const pr_graph *graph,
 pr_status pri_exact_create_within(const pr_model *model, const pr_graph *graph,
                                   const pr_features *features, pri_exact_output output,
                                   uint32_t num_parts, const pri_exact_limits *limits,
-                                  pri_exact **out)
+                                  const pri_exact_span *span, pri_exact **out)
 {
+    PR_ASSERT(!span || (span->first == 0 && span->end == model->shape.num_layers));
     return create(model, graph, features, output, num_parts, limits, out);
 }
 

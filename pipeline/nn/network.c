@@ -2,9 +2,7 @@
  * the first layer on the widest hop, the last on the seeds'. */
 #include <string.h>
 
-#include "pipeline/nn/dropout.h"
-#include "pipeline/nn/nn.h"
-#include "pipeline/nn/sage.h"
+#include "pipeline/nn/post.h"
 
 /* Tell whether batch and slab are what model and tape were made for. */
 static pr_status check_fit(const pr_model *model, const pri_tape *tape, const pr_batch *batch,
@@ -36,66 +34,147 @@ done:
     return st;
 }
 
-static pri_sage layer_at(const pr_model *model, pri_tape *tape, const pr_batch *batch, uint32_t l)
+/* What each kind of layer does. */
+static pri_forward forward_of(const pr_model_options *o)
 {
-    const uint32_t L = tape->num_layers;
-
-    return (pri_sage){ .weights  = pri_model_layer(model, model->parameters, l),
-                       .gradient = pri_model_layer(model, tape->gradient, l),
-                       .tape     = &tape->layer[l],
-                       .block    = &batch->block[L - 1 - l],
-                       .relu     = l + 1 < L };
-}
-
-static pri_sparse sparse_inputs(const pri_tape *tape, const pr_batch *batch)
-{
-    return (pri_sparse){ .x   = tape->sparse,
-                         .row = tape->row_of_input,
-                         .num = batch->block[tape->num_layers - 1].num_src };
-}
-
-/* Run the first layer on the batch's input rows. */
-static pr_status forward_first(const pri_sage *sage, pri_tape *tape, const pr_batch *batch,
-                               const pr_slab *slab, pri_nn_times *times)
-{
-    if (!slab->features) {
-        const pri_rows x = {
-            .at = slab->rows, .ld = slab->ld, .cols = slab->num_cols, .slot = slab->slot_of_input
-        };
-        return pri_sage_forward(sage, &x, times);
+    switch ((pr_model_kind)o->kind) {
+    case PR_MODEL_SAGE:
+        return o->aggregator == PR_AGGREGATE_MAX ? pri_max_forward : pri_sage_forward;
+    case PR_MODEL_GCN: return pri_gcn_forward;
+    case PR_MODEL_GIN: return pri_gin_forward;
+    case PR_MODEL_GAT: break;
     }
-    const pri_sparse inputs = sparse_inputs(tape, batch);
-    if (inputs.num) /* backward reads them when the slab is gone */
-        memcpy(tape->row_of_input, slab->slot_of_input, inputs.num * sizeof *tape->row_of_input);
-    pri_sage_forward_sparse(sage, &inputs, tape->z, tape->ldz, times);
-    return PR_OK;
+    return pri_gat_forward;
+}
+
+static pri_backward backward_of(const pr_model_options *o)
+{
+    switch ((pr_model_kind)o->kind) {
+    case PR_MODEL_SAGE:
+        return o->aggregator == PR_AGGREGATE_MAX ? pri_max_backward : pri_sage_backward;
+    case PR_MODEL_GCN: return pri_gcn_backward;
+    case PR_MODEL_GIN: return pri_gin_backward;
+    case PR_MODEL_GAT: break;
+    }
+    return pri_gat_backward;
+}
+
+static pri_layer layer_at(const pr_model *model, pri_tape *tape, const pr_batch *batch, uint32_t l)
+{
+    const uint32_t  L     = tape->num_layers;
+    const pr_block *block = &batch->block[L - 1 - l];
+
+    return (pri_layer){ .model    = model,
+                        .index    = l,
+                        .is_last  = l + 1 == L,
+                        .fuses    = pri_model_fuses(&model->shape, l),
+                        .weights  = pri_model_layer(model, model->parameters, l),
+                        .gradient = pri_model_layer(model, tape->gradient, l),
+                        .tape     = tape,
+                        .own      = &tape->layer[l],
+                        .block    = block,
+                        .graph    = tape->graph,
+                        .vertices = { .at = batch->nodes.at, .n = block->num_src },
+                        .training = tape->training,
+                        .key      = tape->key,
+                        .step     = batch->step };
+}
+
+/* Give what training drops of the first layer's inputs. */
+static pri_dropout input_dropout(const pri_tape *tape, const pr_model *model, const pr_batch *batch)
+{
+    return pri_dropout_of(model->shape.options.input_dropout, tape->key, batch->step, 0);
+}
+
+/* Give the inputs of the first layer as they can be read without the slab: CSR rows, or the copy.
+ * On the way back dense rows are gone where there is no copy. */
+static pri_input kept_inputs(const pri_tape *tape, const pr_model *model, const pr_batch *batch)
+{
+    const uint32_t num = batch->block[tape->num_layers - 1].num_src;
+
+    if (!tape->sparse)
+        return (pri_input){ .dense = {
+                                .at = tape->x0, .ld = tape->ldx0, .cols = model->shape.width[0] } };
+    pri_input x = { .is_sparse = true,
+                    .sparse    = { .x = tape->sparse, .row = tape->row_of_input, .num = num } };
+    if (tape->training && model->shape.options.input_dropout > 0.0) {
+        x.sparse.dropout = input_dropout(tape, model, batch);
+        x.sparse.vertex  = batch->nodes.at;
+    }
+    return x;
+}
+
+/* Copy dense inputs, and drop some of their values where that is asked for. */
+static void copy_inputs(pri_tape *tape, const pr_model *model, const pr_batch *batch,
+                        const pri_rows *rows)
+{
+    const pr_vids vertices = { .at = batch->nodes.at,
+                               .n  = batch->block[tape->num_layers - 1].num_src };
+
+    pri_rows_copy(rows, (uint32_t)vertices.n, tape->x0, tape->ldx0);
+    if (!tape->training || model->shape.options.input_dropout <= 0.0) return;
+    const pri_dropout dropout = input_dropout(tape, model, batch);
+    pri_dropout_apply(&dropout, vertices, tape->x0, tape->ldx0, rows->cols);
+}
+
+/* Bring the first layer's inputs to where it reads them. */
+static pri_input first_inputs(pri_tape *tape, const pr_model *model, const pr_batch *batch,
+                              const pr_slab *slab)
+{
+    const pri_rows rows = {
+        .at = slab->rows, .ld = slab->ld, .cols = slab->num_cols, .slot = slab->slot_of_input
+    };
+    const uint32_t num = batch->block[tape->num_layers - 1].num_src;
+
+    if (slab->features) { /* backward reads them when the slab is gone */
+        if (num) memcpy(tape->row_of_input, slab->slot_of_input, num * sizeof *tape->row_of_input);
+    } else if (!pri_model_copies(&model->shape)) {
+        return (pri_input){ .dense = rows };
+    } else {
+        copy_inputs(tape, model, batch, &rows);
+    }
+    return kept_inputs(tape, model, batch);
+}
+
+/* Give the inputs of a layer above the first: the outputs of the one below. */
+static pri_input inputs_above(const pri_layer *layer)
+{
+    const pri_layer_tape *below = layer->own - 1;
+
+    return (pri_input){ .dense = { .at = below->y, .ld = below->ldy, .cols = layer->weights.in } };
+}
+
+/* Drop outputs of a layer. */
+static void drop_outputs(const pri_layer *layer, pri_nn_times *times)
+{
+    const int64_t     begin   = pr_now_ns();
+    const double      p       = layer->model->shape.options.dropout;
+    const pri_dropout dropout = pri_dropout_of(p, layer->key, layer->step, layer->index + 1);
+    const pr_vids     rows    = { .at = layer->vertices.at, .n = layer->block->num_dst };
+
+    pri_dropout_apply(&dropout, rows, layer->own->y, layer->own->ldy, layer->weights.out);
+    layer->tape->scale = dropout.scale;
+    times->gemm_ns += pr_now_ns() - begin;
 }
 
 pr_status pri_nn_forward(const pr_model *model, pri_tape *tape, const pr_batch *batch,
                          const pr_slab *slab, bool training, uint64_t key, pri_nn_times *times)
 {
-    pr_status  st   = PR_OK;
-    const bool drop = training && model->shape.dropout > 0.0;
+    pr_status         st      = PR_OK;
+    const pri_forward forward = forward_of(&model->shape.options);
+    const bool        drop    = training && model->shape.options.dropout > 0.0;
 
     PR_TRY(check_fit(model, tape, batch, slab));
-    tape->sparse = slab->features;
-    tape->scale  = 1.0f;
+    tape->sparse   = slab->features;
+    tape->scale    = 1.0f;
+    tape->training = training;
+    tape->key      = key;
     for (uint32_t l = 0; l < tape->num_layers; l++) {
-        const pri_sage        sage = layer_at(model, tape, batch, l);
-        const pri_layer_tape *t    = sage.tape;
-        if (l == 0) {
-            PR_TRY(forward_first(&sage, tape, batch, slab, times));
-        } else {
-            const pri_rows x = { .at = t[-1].y, .ld = t[-1].ldy, .cols = sage.weights.in };
-            PR_TRY(pri_sage_forward(&sage, &x, times));
-        }
-        if (!drop || !sage.relu) continue;
-        const int64_t     begin    = pr_now_ns();
-        const pri_dropout dropout  = pri_dropout_of(model->shape.dropout, key, batch->step, l + 1);
-        const pr_vids     vertices = { .at = batch->nodes.at, .n = sage.block->num_dst };
-        pri_dropout_apply(&dropout, vertices, t->y, t->ldy, sage.weights.out);
-        tape->scale = dropout.scale;
-        times->gemm_ns += pr_now_ns() - begin;
+        const pri_layer layer = layer_at(model, tape, batch, l);
+        const pri_input x = l == 0 ? first_inputs(tape, model, batch, slab) : inputs_above(&layer);
+        PR_TRY(forward(&layer, &x, times));
+        if (!layer.fuses) PR_TRY(pri_post_forward(&layer, &x, times));
+        if (drop && !layer.is_last) drop_outputs(&layer, times);
     }
 done:
     return st;
@@ -104,22 +183,25 @@ done:
 pr_status pri_nn_backward(const pr_model *model, pri_tape *tape, const pr_batch *batch,
                           pri_nn_times *times)
 {
-    pr_status     st    = PR_OK;
-    const int64_t begin = pr_now_ns();
+    pr_status          st       = PR_OK;
+    const pri_backward backward = backward_of(&model->shape.options);
+    const int64_t      begin    = pr_now_ns();
 
     for (uint32_t l = tape->num_layers; l-- > 0;) {
-        const pri_sage sage = layer_at(model, tape, batch, l);
-        const float   *dy   = tape->dy[l % 2];
-        if (l == 0 && tape->sparse) {
-            const pri_sparse inputs = sparse_inputs(tape, batch);
-            pri_sage_backward_sparse(&sage, &inputs, dy, &tape->reversed, tape->z, tape->ldz);
-            break;
+        const pri_layer    layer = layer_at(model, tape, batch, l);
+        const pri_input    x     = l == 0 ? kept_inputs(tape, model, batch) : inputs_above(&layer);
+        float *const       dy    = tape->dy[l % 2];
+        pri_input_gradient dx    = { 0 };
+        if (l > 0) {
+            const pri_layer_tape *below = &tape->layer[l - 1];
+            dx                          = (pri_input_gradient){ .out   = tape->dy[(l - 1) % 2],
+                                                                .ld    = below->ldy,
+                                                                .scale = tape->scale };
+            if (pri_model_fuses(&model->shape, l - 1)) dx.kept = below->y;
         }
-        PR_TRY(pri_sage_backward_weights(&sage, dy));
-        if (l == 0) break;
-        const pri_layer_tape *below = &tape->layer[l - 1];
-        PR_TRY(pri_sage_backward_inputs(&sage, dy, &tape->reversed, below->y, tape->scale,
-                                        tape->dy[(l - 1) % 2], below->ldy));
+        if (!layer.fuses) PR_TRY(pri_post_backward(&layer, &x, dy));
+        PR_TRY(backward(&layer, &x, dy, l > 0 ? &dx : NULL));
+        if (l > 0 && model->shape.options.residual) PR_TRY(pri_post_inputs(&layer, dy, &dx));
     }
     times->backward_ns += pr_now_ns() - begin;
 done:

@@ -1,17 +1,13 @@
 /* nn.h: what the pipeline calls of the nn room: forward, loss, backward and update of one lane's
  * part of a mini-batch, and exact layer-wise inference over the whole graph.
  *
- * GraphSAGE with mean aggregation (Hamilton, Ying and Leskovec, NIPS 2017), layer l of L:
- *
- *     A_l [D, 2F] = [ X[dst] | mean over the drawn neighbours u of X[u] ]
- *     Y_l [D, H]  = A_l W_l + b_l        W_l [2F, H]; ReLU unless it is the last layer
- *
- * A destination without neighbours gets a zero mean. Dropout falls on the inputs of every layer but
- * the first: on Y_l after its ReLU, so that a vertex and its neighbours see the same mask. */
+ * layer.h has the kinds of layers and their formulas. Dropout falls on the inputs of layers, by
+ * vertex, so that a vertex and its neighbours see the same mask. */
 #ifndef PIPELINE_NN_NN_H
 #define PIPELINE_NN_NN_H
 
 #include <packrat/nn.h>
+#include <packrat/nouns.h>
 #include <packrat/numa.h>
 
 #include "base/arena.h"
@@ -26,12 +22,13 @@ typedef struct pri_tape pri_tape;
 
 /* Create a tape for batches of at most these sizes; reserves address space, pages follow use.
  *
+ *   graph                that batches are drawn from, borrowed: gcn, gin and gat need degrees
  *   max_dst, max_edges   [num_layers], by hop (hop 0 is the seeds')
  *   max_inputs           distinct vertices of a batch
  *
  * PR_E_NOMEM names the bytes. Belongs to one thread at a time; its team may change size. */
-pr_status pri_tape_create(const pr_model *model, const uint32_t *max_dst, const uint64_t *max_edges,
-                          uint32_t max_inputs, pri_tape **out);
+pr_status pri_tape_create(const pr_model *model, const pr_graph *graph, const uint32_t *max_dst,
+                          const uint64_t *max_edges, uint32_t max_inputs, pri_tape **out);
 void      pri_tape_free(pri_tape *tape);
 
 /* Give the bytes of such a tape for a model of this shape; UINT64_MAX when they have no number. */
@@ -71,16 +68,45 @@ pr_status pri_nn_forward(const pr_model *model, pri_tape *tape, const pr_batch *
 /* Borrow the logits [num_seeds, classes]; *ld in elements. */
 const float *pri_nn_logits(const pri_tape *tape, size_t *ld);
 
-/* Softmax cross entropy over the seeds.
+/* What outputs are compared with: one class a vertex, or any number of labels. Borrowed. */
+typedef struct pri_targets {
+    const int32_t *classes; /* multi-class: [num_nodes of the graph]; NULL: multi-label */
+    const uint8_t *labels;  /* multi-label: [num_nodes, num_outputs], 0 or 1 */
+    uint32_t       num_outputs;
+    const float
+        *weight; /* [num_outputs] what a class counts, or a label where it is set; NULL: 1 */
+} pri_targets;
+
+/* Give the targets of a dataset, all weights 1. */
+static inline pri_targets pri_targets_of(const pr_dataset *dataset)
+{
+    return (pri_targets){ .classes     = dataset->labels,
+                          .labels      = dataset->targets,
+                          .num_outputs = dataset->num_classes };
+}
+
+/* What a loss came to over some vertices; sums of it add up. */
+typedef struct pri_loss {
+    double   sum;         /* not divided by anything */
+    uint64_t num_correct; /* vertices whose class, or all of whose labels, are right */
+    uint64_t true_positives, false_positives,
+        false_negatives; /* of labels; multi-class: of classes */
+} pri_loss;
+
+/* Give what the loss of some vertices is divided by to be their mean: multi-class, the sum of the
+ * weights of their classes; multi-label, their number times num_outputs (as torch does). */
+double pri_targets_divisor(const pri_targets *targets, pr_vids vertices);
+
+/* Loss over the seeds: softmax cross entropy (multi-class), or the sum over labels of binary cross
+ * entropies (multi-label); a label is predicted where its logit is above 0.
  *
- *   labels         [num_nodes of the graph]; seeds are looked up by id; all labelled
- *   global_seeds   the mean's divisor: seeds of the whole step over all lanes
- *   loss_sum       out, sum over this lane's seeds (not divided)
- *   num_correct    out
+ *   targets   seeds are looked up by id; all labelled
+ *   divisor   of the gradient: pri_targets_divisor of the whole step's seeds, over all lanes
+ *   out       of this lane's seeds
  *
  * Leaves the gradient of the mean loss in the tape. Cannot fail. */
-void pri_nn_loss(pri_tape *tape, const pr_batch *batch, const int32_t *labels,
-                 uint64_t global_seeds, double *loss_sum, uint64_t *num_correct);
+void pri_nn_loss(pri_tape *tape, const pr_batch *batch, const pri_targets *targets, double divisor,
+                 pri_loss *out);
 
 /* Gradient of all parameters into the tape's gradient, overwritten. Same result for any number
  * of threads but for the rounding of GEMMs. Time goes to backward_ns. */
@@ -157,12 +183,18 @@ typedef struct pri_exact_limits {
                               NULL or "": $TMPDIR, else /var/tmp */
 } pri_exact_limits;
 
-/* The same within limits. PR_E_NOMEM names the least memory that works; PR_E_IO directory and bytes
- * when temporary files would not fit there. */
+/* Which layers: from the inputs of layer `first`, which `features` are then, to the outputs of
+ * layer `end` - 1, which are the inputs of layer `end`, or the logits. */
+typedef struct pri_exact_span {
+    uint32_t first, end;
+} pri_exact_span;
+
+/* The same within limits, for all layers, or those of a span (NULL: all). PR_E_NOMEM names the
+ * least memory that works; PR_E_IO directory and bytes when temporary files would not fit there. */
 pr_status pri_exact_create_within(const pr_model *model, const pr_graph *graph,
                                   const pr_features *features, pri_exact_output output,
                                   uint32_t num_parts, const pri_exact_limits *limits,
-                                  pri_exact **out);
+                                  const pri_exact_span *span, pri_exact **out);
 
 /* Give what exact inference takes for a model of this shape without limit, at least, and what it
  * writes to temporary files with `memory_bytes` (0 as in limits; less than the least counts as

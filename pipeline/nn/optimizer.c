@@ -19,9 +19,19 @@
 
 static const pr_option optimizer_options[] = {
     OPTIMIZER_REAL("lr", "learning rate, of the first step where it changes", "0.01", lr, 0, 1000),
-    { "lr-schedule", "", "learning rate over the run's steps: constant, or linear down to 0",
+    { "optimizer", "", "adam, adamw (weights decay by themselves) or sgd with momentum", "adam",
+      PR_OPT_CHOICE, offsetof(pr_optimizer_options, kind), 0, 0, "adam|adamw|sgd" },
+    { "lr-schedule", "",
+      "learning rate over the run's steps: constant, linear or cosine down to 0, or step: "
+      "--lr-gamma times every --lr-every steps",
       "constant", PR_OPT_CHOICE, offsetof(pr_optimizer_options, lr_schedule), 0, 0,
-      "constant|linear" },
+      "constant|linear|cosine|step" },
+    { "lr-every", "steps", "step: from one decay to the next; 0: a third of the run", "0",
+      PR_OPT_U64, offsetof(pr_optimizer_options, lr_every), 0, 1e15, NULL },
+    OPTIMIZER_REAL("lr-gamma", "step: what the learning rate is multiplied with", "0.1", lr_gamma,
+                   0, 1),
+    OPTIMIZER_REAL("momentum", "sgd: how much of the last update a step keeps", "0.9", momentum, 0,
+                   0.999999),
     OPTIMIZER_REAL("weight-decay", "L2 penalty: this times a weight is added to its gradient",
                    "0.0005", weight_decay, 0, 1000),
     OPTIMIZER_REAL("beta1", "how much of the gradient's running mean a step keeps", "0.9", beta1, 0,
@@ -46,6 +56,8 @@ double pr_learning_rate(const pr_optimizer_options *options, uint64_t step, uint
     switch ((pr_lr_schedule)options->lr_schedule) {
     case PR_LR_CONSTANT: return options->lr;
     case PR_LR_LINEAR: return options->lr * ((double)(steps - done) / (double)steps);
+    case PR_LR_COSINE:
+    case PR_LR_STEP: break;
     }
     return options->lr;
 }

@@ -6,7 +6,10 @@
  * ((y + a) + b) + c is what single additions give. */
 #include "pipeline/nn/rows.h"
 
+#include <string.h>
+
 #include "base/clones.h"
+#include "base/teamwork.h"
 
 enum {
     GROUP = 4, /* rows added together */
@@ -82,4 +85,10 @@ PRI_CLONES static void nn_add_list(float *restrict sum, const pri_rows *x, const
 void pri_rows_add(float *sum, const pri_rows *x, const pri_list *list)
 {
     nn_add_list(sum, x, list);
+}
+
+void pri_rows_copy(const pri_rows *x, uint32_t num, float *to, size_t ld)
+{
+#pragma omp parallel for schedule(static) if (pri_worth_team(num * x->cols, PRI_SUM_PS))
+    for (uint32_t i = 0; i < num; i++) memcpy(to + i * ld, pri_row(x, i), x->cols * sizeof *to);
 }

@@ -30,6 +30,9 @@ typedef struct pri_list {
  * instruction set. Cannot fail. */
 void pri_rows_add(float *sum, const pri_rows *x, const pri_list *list);
 
+/* Copy rows 0 .. num - 1 to where they lie one behind the other, ld apart. Cannot fail. */
+void pri_rows_copy(const pri_rows *x, uint32_t num, float *to, size_t ld);
+
 /* What an element takes a thread, for pri_worth_team: of a row that is added up (from the second
  * level of caches; from memory it is twice to four times that). */
 enum { PRI_SUM_PS = 100 };

@@ -6,12 +6,15 @@
 #include <packrat/nouns.h>
 
 #include "base/check.h"
+#include "pipeline/nn/dropout.h"
 
 /* Rows of X in CSR: row i is row[i], or first + i when row is NULL. */
 typedef struct pri_sparse {
     const pr_features *x;
     const pr_slot     *row; /* [num] or NULL */
     uint32_t           first, num;
+    const pr_vid *vertex;  /* [num] whose rows they are, for dropout; NULL: nothing is dropped */
+    pri_dropout   dropout; /* of their values, by vertex and column */
 } pri_sparse;
 
 /* Z [num, cols] = bias + X[rows] W.

@@ -14,7 +14,7 @@ static const char    *spill; /* directory */
 /* Write a checkpoint of a model that has not learnt anything. */
 static void prepare(const char *path, char *checkpoint, size_t bytes)
 {
-    const pr_model_options options = { PR_MODEL_SAGE, HIDDEN, 0.5 };
+    const pr_model_options options = { .hidden = HIDDEN, .dropout = 0.5 };
     const pr_dataset      *dataset = test_open(path);
     pr_checkpoint_info     info    = { .dataset_name        = "planted",
                                        .dataset_fingerprint = dataset->fingerprint,

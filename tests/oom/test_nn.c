@@ -7,7 +7,7 @@
 
 static pr_status create_model(void *context, void **out)
 {
-    const pr_model_options options = { PR_MODEL_SAGE, 8, 0.5 };
+    const pr_model_options options = { .hidden = 8, .dropout = 0.5 };
     pr_model              *model   = NULL;
     (void)context;
     const pr_status st = pr_model_create(&options, 2, 6, 3, 1, &model);
@@ -53,7 +53,7 @@ static pr_status create_tape(void *context, void **out)
     const uint32_t  max_dst[]   = { 4, 16 };
     const uint64_t  max_edges[] = { 12, 48 };
     pri_tape       *tape        = NULL;
-    const pr_status st          = pri_tape_create(context, max_dst, max_edges, 64, &tape);
+    const pr_status st          = pri_tape_create(context, NULL, max_dst, max_edges, 64, &tape);
     *out                        = tape;
     return st;
 }
@@ -113,10 +113,10 @@ static pr_status infer_within(void *context, void **out)
 {
     inference_within *in = context;
     pri_exact        *exact;
-    const pr_status   st =
-        pri_exact_create_within(in->model, &in->w->graph, &in->w->filed,
-                                (pri_exact_output){ .logits = in->logits }, 3, &in->limits, &exact);
-    *out = exact;
+    const pr_status   st = pri_exact_create_within(in->model, &in->w->graph, &in->w->filed,
+                                                   (pri_exact_output){ .logits = in->logits }, 3,
+                                                   &in->limits, NULL, &exact);
+    *out                 = exact;
     return st;
 }
 

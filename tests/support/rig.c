@@ -220,19 +220,20 @@ static pr_status train(test_rig *r, uint64_t step, pr_step *row, pr_step_partiti
 
     pr_options_init(&group, 1);
     pri_seeds_reach(r->seeds, step);
-    const pri_step_seeds seeds = pri_seeds_of(r->seeds, step);
-    const pri_step_input input = { .phase     = PR_PHASE_TRAIN,
-                                   .epoch     = seeds.epoch,
-                                   .step      = step,
-                                   .seeds     = seeds.ids,
-                                   .order     = r->seeds,
-                                   .followed  = is_followed(r, step),
-                                   .labels    = r->dataset->labels,
-                                   .model     = r->model,
-                                   .optimizer = &optimizer,
-                                   .split     = r->split,
-                                   .replicas  = r->replicas,
-                                   .seed      = SEED };
+    const pri_step_seeds seeds   = pri_seeds_of(r->seeds, step);
+    const pri_targets    targets = pri_targets_of(r->dataset);
+    const pri_step_input input   = { .phase     = PR_PHASE_TRAIN,
+                                     .epoch     = seeds.epoch,
+                                     .step      = step,
+                                     .seeds     = seeds.ids,
+                                     .order     = r->seeds,
+                                     .followed  = is_followed(r, step),
+                                     .targets   = &targets,
+                                     .model     = r->model,
+                                     .optimizer = &optimizer,
+                                     .split     = r->split,
+                                     .replicas  = r->replicas,
+                                     .seed      = SEED };
     return pri_step_run(r->lane, r->plan.num_lanes, &input, row, partition);
 }
 
@@ -263,15 +264,16 @@ pr_step test_rig_evaluate(test_rig *r, uint64_t step, uint32_t num_nodes)
 {
     pr_step              row;
     pr_step_partition    partition[RIG_MAX_LANES];
-    const pr_vids        val   = r->dataset->split[PR_SPLIT_MAIN].val;
-    const pri_step_input input = { .phase    = PR_PHASE_EVAL,
-                                   .step     = step,
-                                   .seeds    = { val.at, num_nodes },
-                                   .labels   = r->dataset->labels,
-                                   .model    = r->model,
-                                   .split    = r->split,
-                                   .replicas = r->replicas,
-                                   .seed     = SEED };
+    const pr_vids        val     = r->dataset->split[PR_SPLIT_MAIN].val;
+    const pri_targets    targets = pri_targets_of(r->dataset);
+    const pri_step_input input   = { .phase    = PR_PHASE_EVAL,
+                                     .step     = step,
+                                     .seeds    = { val.at, num_nodes },
+                                     .targets  = &targets,
+                                     .model    = r->model,
+                                     .split    = r->split,
+                                     .replicas = r->replicas,
+                                     .seed     = SEED };
     assert_true(num_nodes <= val.n);
     assert_ok(pri_step_run(r->lane, r->plan.num_lanes, &input, &row, partition));
     check(r, &row, partition, true);

@@ -109,7 +109,7 @@ void whole_free(whole *w)
 
 pr_model *whole_model(const whole *w, uint32_t layers, uint32_t hidden, uint32_t classes)
 {
-    const pr_model_options options = { PR_MODEL_SAGE, hidden, 0.5 };
+    const pr_model_options options = { .hidden = hidden, .dropout = 0.5 };
     pr_model              *model   = NULL;
     pr_model_shape         shape;
     test_rng               rng = { .key = test_seed() + 99 };

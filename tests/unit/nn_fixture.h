@@ -199,7 +199,7 @@ static inline void fix_batch_free(fixture_batch *b)
 static inline pr_model *fix_model(const fixture *f, uint32_t layers, uint32_t hidden,
                                   double dropout)
 {
-    const pr_model_options options = { PR_MODEL_SAGE, hidden, dropout };
+    const pr_model_options options = { .hidden = hidden, .dropout = dropout };
     pr_model              *model   = NULL;
     pr_model_shape         shape;
     test_rng               rng = { .key = test_seed() + 99 };
@@ -225,8 +225,20 @@ static inline pri_tape *fix_tape(const pr_model *model)
         max_dst[h]   = FIX_NODES;
         max_edges[h] = FIX_NODES * FIX_MAX_DEGREE;
     }
-    assert_ok(pri_tape_create(model, max_dst, max_edges, FIX_NODES, &tape));
+    assert_ok(pri_tape_create(model, NULL, max_dst, max_edges, FIX_NODES, &tape));
     return tape;
+}
+
+/* The loss over the seeds with one class each. */
+static inline void fix_loss(pri_tape *tape, const pr_batch *batch, const int32_t *labels,
+                            double divisor, double *sum, uint64_t *num_correct)
+{
+    const pri_targets targets = { .classes = labels };
+    pri_loss          loss;
+
+    pri_nn_loss(tape, batch, &targets, divisor, &loss);
+    *sum         = loss.sum;
+    *num_correct = loss.num_correct;
 }
 
 /* One layer in double: y [D, H] from x [m, F]; `w` is W then b. */
@@ -269,11 +281,12 @@ static inline const double *ref_forward(const fixture *f, const fixture_batch *b
         ref_layer(block, x, F, H, parameters, l + 1 < L, y);
         parameters += (2 * F + 1) * H;
         if (training && l + 1 < L) {
-            const pri_dropout drop = pri_dropout_of(shape->dropout, key, b->batch.step, l + 1);
+            const pri_dropout drop =
+                pri_dropout_of(shape->options.dropout, key, b->batch.step, l + 1);
             for (uint32_t i = 0; i < block->num_dst; i++)
                 for (uint32_t c = 0; c < H; c++)
                     y[i * H + c] *= pri_dropout_keeps(&drop, b->nodes[i], c)
-                                        ? 1.0 / (1.0 - shape->dropout)
+                                        ? 1.0 / (1.0 - shape->options.dropout)
                                         : 0.0;
         }
         double *swap = x;

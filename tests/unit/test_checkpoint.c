@@ -15,11 +15,13 @@ enum { PREFIX_BYTES = 16 };
 /* A small model with optimiser state. */
 static pr_model *trained_model(uint32_t layers)
 {
-    const pr_model_options     options = { PR_MODEL_SAGE, 5, 1.0 / 3.0 };
-    const pr_optimizer_options adam    = { 0.01, 5e-4, 0.9, 0.999, 1e-8, PR_LR_CONSTANT };
-    pr_model                  *model   = NULL;
-    pri_nn_times               times   = { 0 };
-    test_rng                   rng     = { .key = test_seed() };
+    const pr_model_options     options = { .hidden = 5, .dropout = 1.0 / 3.0 };
+    const pr_optimizer_options adam    = {
+           .lr = 0.01, .weight_decay = 5e-4, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8
+    };
+    pr_model    *model = NULL;
+    pri_nn_times times = { 0 };
+    test_rng     rng   = { .key = test_seed() };
 
     assert_ok(pr_model_create(&options, layers, 4, 3, 9, &model));
     const size_t count    = (size_t)model->shape.num_parameters;
@@ -98,14 +100,16 @@ static void what_is_saved_is_loaded_bit_for_bit(void **state)
 static void training_goes_on_as_if_it_had_not_stopped(void **state)
 {
     (void)state;
-    const pr_optimizer_options adam = { 0.01, 5e-4, 0.9, 0.999, 1e-8, PR_LR_CONSTANT };
-    const pr_checkpoint_info   info = some_info();
-    const char                *path = path_in(test_directory(), "model.prc");
-    pr_model                  *a = trained_model(2), *b = NULL;
-    pri_nn_times               times = { 0 };
-    pr_checkpoint_info         got;
-    float                      gradient[200];
-    float                     *lane = gradient;
+    const pr_optimizer_options adam = {
+        .lr = 0.01, .weight_decay = 5e-4, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8
+    };
+    const pr_checkpoint_info info = some_info();
+    const char              *path = path_in(test_directory(), "model.prc");
+    pr_model                *a = trained_model(2), *b = NULL;
+    pri_nn_times             times = { 0 };
+    pr_checkpoint_info       got;
+    float                    gradient[200];
+    float                   *lane = gradient;
 
     assert_true(a->shape.num_parameters <= 200);
     for (int i = 0; i < 200; i++) gradient[i] = (float)i * 0.01f - 0.7f;

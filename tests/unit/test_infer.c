@@ -102,7 +102,7 @@ static void ranges_join_without_a_seam_for_any_number_of_threads(void **state)
     pri_nn_times   times     = { 0 };
     assert_non_null(logits);
     for (int i = 0; i < 4; i++) {
-        const pr_model_options options = { PR_MODEL_SAGE, widths[i % 2], 0.5 };
+        const pr_model_options options = { .hidden = widths[i % 2], .dropout = 0.5 };
         pr_model              *model   = NULL;
         omp_set_num_threads(1 + i);
         assert_ok(pr_model_create(&options, 2, COLS, 3, 1, &model));

@@ -121,7 +121,7 @@ static void check_within(const whole *w, const pr_model *model, const pr_feature
     pri_exact             *exact  = NULL;
 
     assert_ok(pri_exact_create_within(model, &w->graph, x, (pri_exact_output){ .logits = logits },
-                                      parts, &limits, &exact));
+                                      parts, &limits, NULL, &exact));
     assert_true(exact->plan.bytes <= memory);
     assert_ok(run(exact, NULL));
     check_files(exact);
@@ -222,7 +222,7 @@ static void rows_are_handed_out_once_and_in_order_and_nothing_keeps_them(void **
             memset(t.next, 0, sizeof t.next);
             assert_ok(pri_exact_create_within(model, &w->graph, &w->filed,
                                               (pri_exact_output){ .take = take, .context = &t }, 2,
-                                              &limits, &exact));
+                                              &limits, NULL, &exact));
             assert_ok(run(exact, NULL));
             for (pr_vid v = 0; v < s.nodes; v++) assert_int_equal(t.taken[v], 1);
             check_logits("handed out", s.nodes, s.classes, t.rows, want);
@@ -333,7 +333,8 @@ static void parts_of_a_pass_may_run_at_once(void **state)
     assert_ok(pri_nn_infer_exact(model, &w->graph, &w->rows, want, NULL, &times));
     pri_exact_measure(&shape, &w->filed, PARTS, 0, NULL, &limits.memory_bytes, NULL);
     assert_ok(pri_exact_create_within(model, &w->graph, &w->filed,
-                                      (pri_exact_output){ .logits = got }, PARTS, &limits, &exact));
+                                      (pri_exact_output){ .logits = got }, PARTS, &limits, NULL,
+                                      &exact));
     all.exact = exact;
     assert_int_equal(pthread_barrier_init(&all.all, NULL, PARTS), 0);
     for (uint32_t p = 0; p < PARTS; p++) {
@@ -388,7 +389,8 @@ static void spill_free(spilling *s)
 static pr_status spill_open(const spilling *s, pri_exact **out)
 {
     return pri_exact_create_within(s->model, &s->w->graph, &s->w->filed,
-                                   (pri_exact_output){ .logits = s->logits }, 2, &s->limits, out);
+                                   (pri_exact_output){ .logits = s->logits }, 2, &s->limits, NULL,
+                                   out);
 }
 
 static void less_than_the_least_is_refused_with_the_least(void **state)
@@ -549,7 +551,7 @@ static void the_resident_set_grows_by_no_more_than_was_given(void **state)
         const uint64_t         before = resident();
         const pri_exact_limits limits = { memory, test_directory() };
         assert_ok(pri_exact_create_within(model, &w->graph, &w->filed,
-                                          (pri_exact_output){ .logits = logits }, 1, &limits,
+                                          (pri_exact_output){ .logits = logits }, 1, &limits, NULL,
                                           &exact));
         for (uint32_t pass = 0; pass < pri_exact_num_passes(exact); pass++) {
             assert_ok(pri_exact_pass(exact, pass, 0, NULL, &times));

@@ -62,7 +62,7 @@ static double run(bed *t, bool training, uint64_t global_seeds)
     uint64_t     correct;
 
     assert_ok(pri_nn_forward(t->model, t->tape, &t->b->batch, &t->b->slab, training, 17, &times));
-    pri_nn_loss(t->tape, &t->b->batch, t->f->labels, global_seeds, &loss, &correct);
+    fix_loss(t->tape, &t->b->batch, t->f->labels, (double)global_seeds, &loss, &correct);
     assert_true(correct <= t->b->batch.num_seeds);
     assert_ok(pri_nn_backward(t->model, t->tape, &t->b->batch, &times));
     return loss;
@@ -237,7 +237,7 @@ static void rows_may_be_reused_once_forward_is_done(void **state)
         for (size_t i = 0; i < FIX_SLOTS * b.b->slab.ld; i++) b.b->rows[i] = NAN;
         memset(b.b->slot, 0xff, sizeof b.b->slot);
         memset(&b.b->slab, 0, sizeof b.b->slab);
-        pri_nn_loss(b.tape, &b.b->batch, b.f->labels, NUM_SEEDS, &loss, &correct);
+        fix_loss(b.tape, &b.b->batch, b.f->labels, NUM_SEEDS, &loss, &correct);
         assert_ok(pri_nn_backward(b.model, b.tape, &b.b->batch, &times));
         assert_memory_equal(pri_nn_gradient(a.tape), pri_nn_gradient(b.tape),
                             a.shape.num_parameters * sizeof(float));
@@ -282,7 +282,7 @@ static void a_batch_that_does_not_fit_is_refused(void **state)
     pr_slab        narrow      = t.b->slab;
     pr_batch       shallow     = t.b->batch;
 
-    assert_ok(pri_tape_create(t.model, max_dst, max_edges, FIX_NODES, &small));
+    assert_ok(pri_tape_create(t.model, NULL, max_dst, max_edges, FIX_NODES, &small));
     assert_fails(PR_E_FULL, "hop 0 has 10 destinations",
                  pri_nn_forward(t.model, small, &t.b->batch, &t.b->slab, true, 1, &times));
     narrow.num_cols = 7;
@@ -310,8 +310,8 @@ static void a_tape_of_just_the_batch_gives_the_same_step(void **state)
             max_dst[h]   = t.b->block[h].num_dst;
             max_edges[h] = t.b->block[h].num_edges;
         }
-        assert_ok(
-            pri_tape_create(t.model, max_dst, max_edges, (uint32_t)t.b->batch.nodes.n, &tight));
+        assert_ok(pri_tape_create(t.model, NULL, max_dst, max_edges, (uint32_t)t.b->batch.nodes.n,
+                                  &tight));
         const double loss = run(&t, true, NUM_SEEDS);
         t.tape            = tight;
         assert_true(run(&t, true, NUM_SEEDS) == loss);
@@ -334,11 +334,11 @@ static void a_tape_for_the_worst_legal_batch_only_reserves_addresses(void **stat
     pri_tape      *tape        = NULL;
     pr_model      *wide        = NULL;
 
-    assert_ok(pri_tape_create(t.model, max_dst, max_edges, 100000000, &tape));
+    assert_ok(pri_tape_create(t.model, NULL, max_dst, max_edges, 100000000, &tape));
     pri_tape_free(tape);
-    const pr_model_options options = { PR_MODEL_SAGE, 1, 0.0 };
+    const pr_model_options options = { .hidden = 1, .dropout = 0.0 };
     assert_ok(pr_model_create(&options, 1, 1 << 20, 2, 1, &wide));
-    assert_int_equal(pri_tape_create(wide, all, absurd, UINT32_MAX, &tape), PR_E_NOMEM);
+    assert_int_equal(pri_tape_create(wide, NULL, all, absurd, UINT32_MAX, &tape), PR_E_NOMEM);
     assert_null(tape);
     pr_model_free(wide);
     drop_bed(&t);

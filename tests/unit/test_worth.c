@@ -7,7 +7,7 @@
 
 static const pr_fanout two_hops = { .num_layers = 2, .hop = { 15, 10 } };
 static pr_model_shape  shape    = {
-        .kind = PR_MODEL_SAGE, .num_layers = 2, .width = { 128, 256, 40 }, .num_parameters = 86312
+        .num_layers = 2, .width = { 128, 256, 40 }, .num_parameters = 86312
 };
 
 static pr_plan plan_of(uint32_t num_lanes, uint32_t threads)
@@ -73,7 +73,7 @@ static void a_step_of_more_work_is_worth_more_lanes(void **state)
     const pr_plan        plan  = plan_of(8, 4);
     const pr_fanout      three = { .num_layers = 3, .hop = { 15, 10, 5 } };
     pr_sampler_options   labor;
-    const pr_model_shape deep = { .kind           = PR_MODEL_SAGE,
+    const pr_model_shape deep = {
                                   .num_layers     = 3,
                                   .width          = { 128, 256, 256, 40 },
                                   .num_parameters = 217640 };
@@ -130,7 +130,7 @@ static void rows_with_few_entries_are_little_work(void **state)
 {
     (void)state;
     const pr_model_shape bags = {
-        .kind = PR_MODEL_SAGE, .num_layers = 2, .width = { 5000, 64, 40 }, .num_parameters = 645224
+        .num_layers = 2, .width = { 5000, 64, 40 }, .num_parameters = 645224
     };
     const pr_plan   plan  = plan_of(2, 2);
     pri_worth_input input = input_of(64);
