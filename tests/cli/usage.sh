@@ -106,7 +106,7 @@ lr|nan|number
 lr|inf|number
 lr|-0.1|\.\.
 lr|fast|number
-lr-schedule|cosine|constant\|linear
+lr-schedule|sine|constant\|linear
 dropout|1.5|\.\.
 dropout|-0.1|\.\.
 hidden|0|\.\.
