@@ -215,6 +215,7 @@ static pr_status open_counted(pri_trainer *t)
 
     decide_check(t);
     PR_TRY(open_data(t));
+    t->own->cache.mode   = pr_cache_mode_for(t->own->cache.mode, &t->dataset->features);
     const uint64_t after = pri_rss_bytes();
     t->opened_bytes      = after > before ? after - before : 0;
 done:
