@@ -6,7 +6,7 @@
 #include "pipeline/nn/aggregate.h"
 #include "pipeline/nn/sparse.h"
 
-enum { PRI_LARGEST_NONE = UINT32_MAX };
+#define PRI_LARGEST_NONE UINT32_MAX
 
 /* A[d, :] = [ X[first + d] | largest over the list of d of X[u] ]; an empty list gives zeros.
  *

@@ -59,12 +59,31 @@ add_one(float *restrict sum, const float *restrict row, float f, const float *ne
     for (; c < cols; c++) sum[c] += row[c] * f;
 }
 
+/* Rows of one line: the sum stays in a register. Stored after every four rows, and read again, it
+ * took a third more time. */
+static inline __attribute__((always_inline)) void add_line(float *restrict sum, const pri_rows *x,
+                                                           const pri_list *l)
+{
+    const size_t readable = l->num + l->num_after;
+    line         total    = AT(sum, 0);
+
+    for (size_t i = 0; i < l->num; i++) {
+        if (i + GROUP < readable) __builtin_prefetch(pri_row(x, l->index[i + GROUP]));
+        total = total + AT(pri_row(x, l->index[i]), 0) * factor_of(l, i);
+    }
+    *(line *)sum = total;
+}
+
 /* Add the rows of a list to sum [cols], in list order. */
 PRI_CLONES static void nn_add_list(float *restrict sum, const pri_rows *x, const pri_list *l)
 {
     const size_t readable = l->num + l->num_after;
     size_t       i        = 0;
 
+    if (x->cols == LINE) {
+        add_line(sum, x, l);
+        return;
+    }
     for (; i + GROUP <= l->num; i += GROUP) {
         const float *row[GROUP], *next[GROUP];
         float        f[GROUP];

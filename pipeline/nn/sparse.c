@@ -17,8 +17,6 @@ enum {
 /* A line's worth of floats at any address; compilers turn it into what the CPU has. */
 typedef float line __attribute__((vector_size(LINE * sizeof(float)), aligned(4), may_alias));
 
-#define AT(row, c) (*(line *)(uintptr_t)((row) + (c)))
-
 static uint32_t row_id(const pri_sparse *rows, uint32_t i)
 {
     return rows->row ? rows->row[i] : rows->first + i;
@@ -37,10 +35,12 @@ bool pri_sparse_next(const pri_sparse *rows, uint32_t i, size_t *at, pri_sparse_
                                .num       = (size_t)(end - begin),
                                .num_after = (size_t)(x->indptr[x->num_rows] - end) };
     if (rows->vertex) {
-        const size_t num = part->num < PRI_SPARSE_PART ? part->num : PRI_SPARSE_PART;
+        const size_t num   = part->num < PRI_SPARSE_PART ? part->num : PRI_SPARSE_PART;
+        const size_t after = part->num - num + part->num_after;
         *at += num;
-        part->num = pri_dropout_select(&rows->dropout, rows->vertex[i], part->column, part->value,
-                                       (uint32_t)num, room->column, room->value);
+        part->num = pri_dropout_select(
+            &rows->dropout, rows->vertex[i], part->column, part->value, (uint32_t)num,
+            after < PRI_SPARSE_PART ? (uint32_t)after : PRI_SPARSE_PART, room->column, room->value);
         part->num_after = 0;
         part->column    = room->column;
         part->value     = room->value;
@@ -98,7 +98,7 @@ PRI_CLONES static void nn_add_outer(float *restrict dw, size_t ld, const uint32_
         float *restrict to = dw + column[k] * ld;
         const float v      = value[k];
         size_t      c      = 0;
-        for (; c + LINE <= cols; c += LINE) AT(to, c) += AT(dz, c) * v;
+        for (; c + LINE <= cols; c += LINE) *(line *)(to + c) += *(const line *)(dz + c) * v;
         for (; c < cols; c++) to[c] += v * dz[c];
     }
 }
