@@ -25,8 +25,8 @@ pr_status pri_session_open(pri_session *session, const pr_dataset_options *datas
              "%s wants %u features, %s has %u", checkpoint, shape.width[0], dataset->data,
              session->dataset->features.num_cols);
     const uint32_t classes = shape.width[shape.num_layers];
-    PR_CHECK(!session->dataset->labels || classes == session->dataset->num_classes, PR_E_MISMATCH,
-             "%s knows %u classes, %s has %u", checkpoint, classes, dataset->data,
+    PR_CHECK(!session->dataset->num_classes || classes == session->dataset->num_classes,
+             PR_E_MISMATCH, "%s knows %u classes, %s has %u", checkpoint, classes, dataset->data,
              session->dataset->num_classes);
     if (session->info.dataset_fingerprint != session->dataset->fingerprint)
         pr_diag(PR_WARN,

@@ -107,7 +107,7 @@ typedef struct pr_checkpoint_info {
     uint32_t epoch;
     int32_t  split;             /* PR_SPLIT_MAIN or PR_SPLIT_ALT, trained on */
     int32_t  feature_norm;      /* pr_feature_norm the model was trained with, resolved */
-    double   best_val_accuracy; /* NaN: none */
+    double   best_val_accuracy; /* NaN: none; with many labels a vertex, the micro-F1 */
     char     options[8192];     /* JSON of the training run's options */
 } pr_checkpoint_info;
 
