@@ -261,7 +261,7 @@ typedef struct pr_infer_options {
     char checkpoint[PR_TEXT_BYTES];
     char out[PR_TEXT_BYTES];   /* .npy or .csv */
     char nodes[PR_TEXT_BYTES]; /* .npy of ids; "" all nodes in order */
-    int  output;               /* 0 class, 1 logits, 2 probabilities */
+    int  output;               /* 0 class, or labels; 1 logits; 2 probabilities */
     char log[PR_TEXT_BYTES];
 } pr_infer_options;
 
@@ -280,7 +280,8 @@ typedef struct pr_infer_result {
     int64_t  elapsed_ns;
 } pr_infer_result;
 
-/* Exact predictions into one file, whole or not at all: .npy (class: i64 [n], else f32 [n, C])
+/* Exact predictions into one file, whole or not at all: .npy (class: i64 [n], or u8 [n, C] of 0 and
+ * 1 where vertices have any number of labels; else f32 [n, C])
  * or .csv (node, then the columns). */
 pr_status pr_infer(const pr_infer_setup *setup, const pr_hooks *hooks, pr_infer_result *result);
 
