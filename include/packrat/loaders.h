@@ -98,15 +98,15 @@ typedef struct pr_watch {
 /* packrat import: make a dataset directory from another directory of the layout, or from an edge
  * list (SNAP text: two ids a line, '#' comments; or csv) with features and labels. */
 typedef struct pr_import_options {
-    char     source[PR_TEXT_BYTES];
-    char     out[PR_TEXT_BYTES];      /* must not exist, or be empty */
-    int      format;                  /* 0 auto, 1 dir, 2 edges */
-    char     features[PR_TEXT_BYTES]; /* .npy [N, F] or csv of N rows; "" none */
-    char     labels[PR_TEXT_BYTES];   /* .npy [N] or csv of N rows (-1: none), or .npy [N, C] of 0
-                                         and 1: any number of labels a node; "" none */
-    uint64_t nodes;                   /* 0: as many as feature rows; else must be that many */
-    bool     undirected;              /* add the reverse of every arc */
-    bool     edge_weights;            /* an edge list's third column is the edge's weight */
+    char source[PR_TEXT_BYTES];
+    char out[PR_TEXT_BYTES];      /* must not exist, or be empty */
+    int  format;                  /* 0 auto, 1 dir, 2 edges */
+    char features[PR_TEXT_BYTES]; /* .npy [N, F] or csv of N rows; "" none */
+    char labels[PR_TEXT_BYTES];   /* .npy [N] or csv of N rows (-1: none), or .npy [N, C] of 0
+                                     and 1: any number of labels a node; "" none */
+    uint64_t nodes;               /* 0: as many as feature rows; else must be that many */
+    bool     undirected;          /* add the reverse of every arc */
+    bool     edge_weights;        /* an edge list's third column is the edge's weight */
     bool     remap; /* number the ids found 0.. in ascending order, write ids.npy; feature rows and
                      * labels without ids are in that order */
     uint32_t train_percent, val_percent; /* of labelled nodes, by hash; the rest tests */
