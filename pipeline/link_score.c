@@ -8,7 +8,7 @@
 
 #include "pipeline/nn/link_loss.h"
 
-enum { CHUNK = 64, STOP_EVERY = 1 << 16 };
+enum { CHUNK = 64, DRAWN = 32, STOP_EVERY = 1 << 16 };
 
 /* What is known of one edge. */
 typedef struct edge_score {
@@ -45,41 +45,54 @@ static int compare_floats(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Give how many of n ascending scores are below s, or, `up_to`, not above it. */
+/* Give how many of n ascending scores are below s, or, `up_to`, not above it. Without branches:
+ * which way a search goes is a coin toss. */
 static size_t num_below(const float *sorted, size_t n, float s, bool up_to)
 {
-    size_t begin = 0, end = n;
+    const float *from = sorted;
 
-    while (begin < end) {
-        const size_t middle = begin + (end - begin) / 2;
-        if (sorted[middle] < s || (up_to && sorted[middle] == s))
-            begin = middle + 1;
-        else
-            end = middle;
+    while (n > 0) {
+        const size_t half = (n + 1) / 2;
+        const float  at   = from[half - 1];
+        const bool   on   = (at < s) | (up_to & (at == s));
+        from += on ? half : 0;
+        n -= half;
     }
-    return begin;
+    return (size_t)(from - sorted);
 }
 
-/* Rank edge i among its negatives, and these among all edges. */
+/* Count a negative of edge i with score s. */
+static void count_negative(const work *w, size_t i, float s, edge_score *own)
+{
+    const size_t n     = w->in->edges->n;
+    const size_t below = num_below(w->sorted, n, s, false);
+    const bool   ties  = below < n && w->sorted[below] == s;
+    const size_t up_to = ties ? below + num_below(w->sorted + below, n - below, s, true) : below;
+
+    own->rank += s > w->score[i] ? 1 : s == w->score[i] ? 0.5 : 0;
+    own->loss += pri_softplus((double)s);
+    own->halves += 2 * (n - up_to) + (up_to - below);
+}
+
+/* Rank edge i among its negatives, and these among all edges. Some are drawn at a time, so that
+ * their rows are on their way while others are multiplied. */
 static void rank_edge(const work *w, size_t i)
 {
     const pri_link_scoring *in     = w->in;
-    const size_t            n      = in->edges->n;
     const pri_link_place    place  = place_of(in, i);
     const pr_vid            source = in->edges->ends[2 * i + pri_link_turned(in->draw, place)];
-    uint64_t                more = 0, equal = 0;
-    edge_score              own = { 0 };
+    edge_score              own    = { .rank = 1 };
+    pr_vid                  other[DRAWN];
 
-    for (uint32_t k = 0; k < in->negatives; k++) {
-        const float s = score_of(in, source, pri_link_negative(in->draw, place, k, source));
-        more += s > w->score[i];
-        equal += s == w->score[i];
-        own.loss += pri_softplus((double)s);
-        const size_t up_to = num_below(w->sorted, n, s, true);
-        const size_t below = num_below(w->sorted, up_to, s, false);
-        own.halves += 2 * (n - up_to) + (up_to - below);
+    for (uint32_t begin = 0; begin < in->negatives; begin += DRAWN) {
+        const uint32_t num = in->negatives - begin < DRAWN ? in->negatives - begin : DRAWN;
+        for (uint32_t k = 0; k < num; k++) {
+            other[k] = pri_link_negative(in->draw, place, begin + k, source);
+            __builtin_prefetch(in->rows + other[k] * in->ld);
+        }
+        for (uint32_t k = 0; k < num; k++)
+            count_negative(w, i, score_of(in, source, other[k]), &own);
     }
-    own.rank = 1 + (double)more + (double)equal / 2;
     w->of[i] = own;
 }
 
