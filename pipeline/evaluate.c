@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "pipeline/exact_memory.h"
+#include "pipeline/link_run.h"
 #include "pipeline/runlog.h"
 #include "pipeline/session.h"
 
@@ -274,11 +275,19 @@ pr_status pr_evaluate(const pr_eval_setup *setup, const pr_hooks *hooks, pr_eval
 
     pri_exact_limits limits;
 
-    *result =
-        (pr_eval_result){ .loss = (double)NAN, .accuracy = (double)NAN, .micro_f1 = (double)NAN };
+    *result             = (pr_eval_result){ .loss       = (double)NAN,
+                                            .accuracy   = (double)NAN,
+                                            .micro_f1   = (double)NAN,
+                                            .mrr        = (double)NAN,
+                                            .hits_at_10 = (double)NAN,
+                                            .auc        = (double)NAN };
     const int64_t start = pr_now_ns();
     PR_TRY(pr_options_check(&pr_eval_option_table, &setup->eval));
     PR_TRY(pri_session_open(&session, &setup->dataset, &setup->machine, setup->eval.checkpoint));
+    if (session.is_link) {
+        st = pri_link_eval(&session, setup, hooks, &log, result);
+        goto done;
+    }
     PR_TRY(choose_nodes(&setup->eval, session.dataset, &session.info, &all, &nodes));
     const pr_option_group own = { &pr_eval_option_table, (void *)(uintptr_t)&setup->eval };
     PR_TRY(pri_session_log(&session, "eval", setup->eval.log, own, &log));
@@ -302,7 +311,9 @@ pr_status pr_evaluate(const pr_eval_setup *setup, const pr_hooks *hooks, pr_eval
                              .loss       = result->loss,
                              .accuracy   = result->accuracy,
                              .micro_f1   = result->micro_f1,
-                             .elapsed_ns = pr_now_ns() - start };
+                             .elapsed_ns = pr_now_ns() - start,
+                             .mrr        = (double)NAN,
+                             .auc        = (double)NAN };
     if (log) pr_steplog_epoch(log, &epoch);
 done:
     st                 = pri_runlog_close(log, st, hooks ? hooks->stop : NULL, &result->rows_lost);

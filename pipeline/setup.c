@@ -149,6 +149,7 @@ void pr_train_groups(pr_train_setup *setup, pr_option_group out[PR_TRAIN_GROUPS]
         { &pr_machine_option_table, &setup->machine },
         { &pr_placement_option_table, &setup->placement },
         { &pr_io_option_table, &setup->io },
+        { &pr_link_option_table, &setup->link },
     };
     for (int i = 0; i < PR_TRAIN_GROUPS; i++) out[i] = groups[i];
 }

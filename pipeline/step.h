@@ -18,6 +18,7 @@ typedef struct pri_step_input {
     bool          followed; /* with order: the next call is for the step after it, and
                                the caches are left alone until then */
     const pri_targets          *targets;
+    const pri_link_step        *link; /* the pairs of its seeds, in place of targets; NULL: none */
     pr_model                   *model;
     const pr_optimizer_options *optimizer; /* NULL: forward and loss only */
     uint64_t                    num_steps; /* of the run; what the learning rate goes by */

@@ -33,7 +33,7 @@ typedef struct course {
     pri_score        epoch;     /* of the epoch's seeds */
     uint32_t         bad_evals; /* in a row */
     bool             unsaved;   /* the model to keep is newer than the checkpoint */
-    double           last_val;
+    double           last_val, last_mrr;
 } course;
 
 static bool interrupted(const course *c)
@@ -52,7 +52,8 @@ static void tell(const course *c, const char *stage, uint32_t epoch, double loss
                                    .loss         = loss,
                                    .val_accuracy = c->last_val,
                                    .elapsed_ns   = pr_now_ns() - c->start_ns,
-                                   .epoch_end    = epoch_end };
+                                   .epoch_end    = epoch_end,
+                                   .val_mrr      = c->last_mrr };
     c->hooks->progress(c->hooks->context, &progress);
 }
 
@@ -140,6 +141,7 @@ static pr_status train_step(course *c, uint32_t epoch)
     pri_seeds_reach(t->seeds, c->step);
     input.seeds          = pri_seeds_of(t->seeds, c->step).ids;
     input.order          = t->seeds;
+    input.link           = pri_seeds_link(t->seeds, c->step);
     input.followed       = is_followed(c, epoch);
     input.step           = c->step;
     input.optimizer      = &t->setup->optimizer;
@@ -160,8 +162,10 @@ static pr_status train_step(course *c, uint32_t epoch)
     c->rows_direct += row.rows_direct;
     add_locality(c, &row);
     add_disk(c->result, &row);
-    c->epoch.num_nodes += row.num_seeds;
-    c->epoch.divisor += pri_targets_divisor(input.targets, input.seeds);
+    const uint64_t scored = input.link ? input.link->pairs.num_pairs : row.num_seeds;
+    c->epoch.num_nodes += scored;
+    c->epoch.divisor +=
+        input.link ? (double)scored : pri_targets_divisor(input.targets, input.seeds);
     c->result->batch_hash = pri_mix64(c->result->batch_hash ^ row.batch_hash);
     if (isnan(t->info.best_val_accuracy)) { /* the latest model is the one to keep */
         t->info.step  = c->step;
@@ -182,8 +186,24 @@ static void log_epoch(const course *c, uint32_t epoch, const char *split,
                            .loss       = metrics->loss,
                            .accuracy   = metrics->accuracy,
                            .micro_f1   = metrics->micro_f1,
-                           .elapsed_ns = pr_now_ns() - c->start_ns };
+                           .elapsed_ns = pr_now_ns() - c->start_ns,
+                           .mrr        = (double)NAN,
+                           .auc        = (double)NAN };
     if (c->trainer->log) pr_steplog_epoch(c->trainer->log, &row);
+}
+
+static void log_link_epoch(const course *c, uint32_t epoch, const char *split,
+                           const pri_link_metrics *m)
+{
+    const pr_epoch row = { .epoch      = epoch,
+                           .split      = split,
+                           .loss       = m->loss,
+                           .accuracy   = (double)NAN,
+                           .micro_f1   = (double)NAN,
+                           .elapsed_ns = pr_now_ns() - c->start_ns,
+                           .mrr        = m->mrr,
+                           .auc        = m->auc };
+    if (c->trainer->log && m->num_edges) pr_steplog_epoch(c->trainer->log, &row);
 }
 
 /* Score val and test, exactly or by sampling. */
@@ -221,6 +241,52 @@ done:
     return st;
 }
 
+/* Keep the model as the best so far, with what validation said of it. */
+static void keep_model(course *c, uint32_t epoch, double val_score)
+{
+    pri_trainer *t = c->trainer;
+
+    c->bad_evals              = 0;
+    c->result->best_epoch     = epoch;
+    t->info.best_val_accuracy = val_score;
+    t->info.epoch             = epoch;
+    t->info.step              = c->step;
+    pri_model_copy(t->best, t->model);
+    c->unsaved = true;
+}
+
+/* The same for link prediction, by the MRR. */
+static pr_status evaluate_link(course *c, uint32_t epoch)
+{
+    pr_status             st      = PR_OK;
+    pri_trainer          *t       = c->trainer;
+    pr_train_result      *result  = c->result;
+    const pri_link_part   parts[] = { PRI_LINK_VAL, PRI_LINK_TEST };
+    const pri_exact_input input   = { .phase  = PR_PHASE_EVAL,
+                                      .step   = c->eval_step++,
+                                      .epoch  = epoch,
+                                      .model  = t->model,
+                                      .stop   = c->hooks ? c->hooks->stop : NULL,
+                                      .limits = &t->exact_limits };
+    pri_link_metrics      m[2];
+
+    PR_TRY(pri_link_evaluate(t->link, t->lane, t->num_lanes, input, parts, 2, m, t->log));
+    log_link_epoch(c, epoch, "val", &m[0]);
+    log_link_epoch(c, epoch, "test", &m[1]);
+    c->last_mrr = m[0].mrr;
+    if (!m[0].num_edges || isnan(result->val_mrr) || m[0].mrr > result->val_mrr) {
+        result->val_mrr         = m[0].mrr;
+        result->test_mrr        = m[1].mrr;
+        result->test_hits_at_10 = m[1].hits_at_10;
+        result->test_auc        = m[1].auc;
+        keep_model(c, epoch, m[0].mrr);
+    } else {
+        c->bad_evals++;
+    }
+done:
+    return st;
+}
+
 /* Evaluate and keep the model if it is the best so far. Without validation nodes the latest model
  * counts as the best. */
 static pr_status evaluate(course *c, uint32_t epoch)
@@ -229,23 +295,18 @@ static pr_status evaluate(course *c, uint32_t epoch)
     pri_trainer *t  = c->trainer;
     pri_metrics  val, test;
 
+    if (t->link) return evaluate_link(c, epoch);
     PR_TRY(score(c, epoch, &val, &test));
     if (t->split->val.n) log_epoch(c, epoch, "val", &val);
     if (t->split->test.n) log_epoch(c, epoch, "test", &test);
     c->last_val       = val.micro_f1;
     const double best = c->result->best_val_micro_f1;
     if (!t->split->val.n || isnan(best) || val.micro_f1 > best) {
-        c->bad_evals                 = 0;
         c->result->best_val_accuracy = val.accuracy;
         c->result->best_val_micro_f1 = val.micro_f1;
         c->result->test_accuracy     = test.accuracy;
         c->result->test_micro_f1     = test.micro_f1;
-        c->result->best_epoch        = epoch;
-        t->info.best_val_accuracy    = val.micro_f1;
-        t->info.epoch                = epoch;
-        t->info.step                 = c->step;
-        pri_model_copy(t->best, t->model);
-        c->unsaved = true;
+        keep_model(c, epoch, val.micro_f1);
     } else {
         c->bad_evals++;
     }
@@ -268,9 +329,10 @@ static pr_status train_epoch(course *c, uint32_t epoch)
         const uint64_t every = t->setup->placement.verify_every;
         if (c->step == 1 || (every && c->step % every == 0)) PR_TRY(verify(c));
     }
-    const pri_metrics metrics = pri_metrics_of(&c->epoch);
-    c->result->epochs         = epoch + 1;
-    c->result->train_loss     = metrics.loss;
+    pri_metrics metrics   = pri_metrics_of(&c->epoch);
+    c->result->epochs     = epoch + 1;
+    c->result->train_loss = metrics.loss;
+    if (t->link) metrics.accuracy = metrics.micro_f1 = (double)NAN;
     log_epoch(c, epoch, "train", &metrics);
 done:
     return st;
@@ -362,8 +424,12 @@ pr_status pr_train(const pr_train_setup *setup, const pr_hooks *hooks, pr_train_
                                     .test_micro_f1            = (double)NAN,
                                     .hit_rate                 = (double)NAN,
                                     .inputs_repeated_per_step = (double)NAN,
-                                    .policy                   = "none" };
-    c.last_val = (double)NAN;
+                                    .policy                   = "none",
+                                    .val_mrr                  = (double)NAN,
+                                    .test_mrr                 = (double)NAN,
+                                    .test_hits_at_10          = (double)NAN,
+                                    .test_auc                 = (double)NAN };
+    c.last_val = c.last_mrr = (double)NAN;
     c.start_ns = c.last_save_ns = pr_now_ns();
     if (setup->train.trace[0]) PR_TRY(pri_outfile_probe(setup->train.trace));
     PR_TRY(pri_trainer_open(&trainer, setup, hooks ? hooks->stop : NULL));
