@@ -34,7 +34,8 @@ static void print_summary(const pr_eval_setup *setup, const pr_eval_result *r)
         printf("AUC       %.4f\n", r->auc);
         return;
     }
-    printf("accuracy  %.2f %%\n", 100 * r->accuracy);
+    printf("accuracy  %.2f %%%s\n", 100 * r->accuracy,
+           r->multi_label ? ": nodes of which all labels are right" : "");
     printf("micro-F1  %.2f %%\n", 100 * r->micro_f1);
 }
 

@@ -11,6 +11,7 @@
 #include "base/rss.h"
 #include "cache/store.h"
 #include "pipeline/ahead.h"
+#include "pipeline/class_weights.h"
 #include "pipeline/forecast.h"
 #include "pipeline/lanes_open.h"
 #include "pipeline/runlog.h"
@@ -57,8 +58,8 @@ static pr_status open_data(pri_trainer *t)
 
     if (train->task == PR_TASK_LINK) return open_link(t);
     PR_TRY(pr_dataset_open(&t->setup->dataset, &t->dataset));
-    PR_CHECK(t->dataset->labels, PR_E_INPUT, "%s: has no label.npy, nothing to train on",
-             t->dataset->path);
+    PR_CHECK(t->dataset->labels || t->dataset->targets, PR_E_INPUT,
+             "%s: has no label.npy, nothing to train on", t->dataset->path);
     PR_CHECK(t->dataset->has_split[train->split], PR_E_INPUT, "%s: has no %s split",
              t->dataset->path, name);
     t->split = &t->dataset->split[train->split];
@@ -67,6 +68,8 @@ static pr_status open_data(pri_trainer *t)
     PR_CHECK(t->dataset->num_classes > 0, PR_E_INPUT, "%s: num_classes is 0, must be at least 1",
              t->dataset->path);
     t->targets = pri_targets_of(t->dataset);
+    PR_TRY(pri_class_weights_open(train->class_weights, t->dataset, t->split->train, &t->weights));
+    t->targets.weight = t->weights;
 done:
     return st;
 }
@@ -163,6 +166,7 @@ static void describe_run(pri_trainer *t, const pr_option_group *groups)
     info->seed                = t->setup->train.seed;
     info->split               = t->setup->train.split;
     info->feature_norm        = t->dataset->feature_norm;
+    info->outputs             = t->targets.classes ? PR_OUTPUTS_CLASSES : PR_OUTPUTS_LABELS;
     info->best_val_accuracy   = (double)NAN;
     free(text);
     pr_json_free(json);
@@ -328,6 +332,7 @@ void pri_trainer_close(pri_trainer *t)
     pr_topo_free(t->topo);
     pr_dataset_close(t->link ? t->link->whole : t->dataset);
     pri_link_free(t->link);
+    pri_free(t->weights);
     pri_free(t->forecast);
     pri_free(t->own);
     *t = (pri_trainer){ 0 };

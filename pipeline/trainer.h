@@ -23,7 +23,8 @@ typedef struct pri_trainer {
     const pr_dataset     *dataset;      /* of task link: link->messages */
     pri_link             *link;         /* NULL: another task */
     const pr_split       *split;
-    pri_targets           targets; /* of the dataset */
+    pri_targets           targets; /* of the dataset, with class weights */
+    float                *weights; /* of those; NULL: all 1 */
     pr_topo              *topo;
     pri_placing           placing;
     pr_plan               plan; /* of the placing */

@@ -41,8 +41,8 @@ has integer run epochs steps step_ns_median rows_lost threads bytes_moved pages_
     pages_elsewhere
 has "integer|null" bytes_local bytes_remote
 has null inputs_repeated_per_step
-has real train_loss best_val_accuracy test_accuracy rows_moved_per_step rows_wanted_per_step \
-    hit_rate
+has real train_loss best_val_accuracy test_accuracy best_val_micro_f1 test_micro_f1 \
+    rows_moved_per_step rows_wanted_per_step hit_rate
 has object options
 equal "command" "$(json command)" train
 equal "log" "$(json log)" run.db

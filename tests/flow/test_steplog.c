@@ -331,9 +331,17 @@ static void the_test_accuracy_is_that_of_the_kept_model(void **state)
     const char *path = path_in(test_directory(), "a.db");
     fixture_log(path, &fixture_run, 40, "off");
     sqlite3 *db = sql_open(path);
-    sql_run(db, "UPDATE epoch SET accuracy = 0.9 WHERE split = 'val' AND epoch IN (1, 2)");
+    sql_run(db, "UPDATE epoch SET accuracy = 0.9, micro_f1 = 0.9"
+                " WHERE split = 'val' AND epoch IN (1, 2)");
     assert_int_equal(sql_int(db, "SELECT round(1000 * test_accuracy) FROM v_run"), 310);
-    sql_run(db, "UPDATE epoch SET accuracy = NULL WHERE split = 'val'");
+    /* with many labels a node micro-F1 chooses, and the accuracy is the one there */
+    sql_run(db, "UPDATE epoch SET micro_f1 = 0.95 WHERE split = 'val' AND epoch = 0;"
+                "UPDATE epoch SET micro_f1 = 0.85 WHERE split = 'test' AND epoch = 0");
+    assert_int_equal(sql_int(db, "SELECT round(1000 * test_accuracy) FROM v_run"), 300);
+    assert_int_equal(sql_int(db, "SELECT round(1000 * best_val_accuracy) FROM v_run"), 400);
+    assert_int_equal(sql_int(db, "SELECT round(1000 * best_val_micro_f1) FROM v_run"), 950);
+    assert_int_equal(sql_int(db, "SELECT round(1000 * test_micro_f1) FROM v_run"), 850);
+    sql_run(db, "UPDATE epoch SET accuracy = NULL, micro_f1 = NULL WHERE split = 'val'");
     assert_int_equal(sql_int(db, "SELECT round(1000 * test_accuracy) FROM v_run"), 330);
     sql_run(db, "DELETE FROM epoch WHERE split = 'val'");
     assert_int_equal(sql_int(db, "SELECT round(1000 * test_accuracy) FROM v_run"), 330);
