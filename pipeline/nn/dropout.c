@@ -5,7 +5,10 @@
 #include "base/teamwork.h"
 #include "pipeline/nn/rows.h"
 
-enum { ELEMENT_PS = 200 }; /* what an element takes */
+enum {
+    ELEMENT_PS = 200, /* what an element takes */
+    SELECT     = 64   /* words made at a time */
+};
 
 pri_dropout pri_dropout_of(double p, uint64_t key, uint64_t step, uint32_t layer)
 {
@@ -46,6 +49,38 @@ PRI_CLONES static void nn_drop_row(float *restrict y, uint32_t cols, uint64_t ke
 
     for (uint32_t c = 0; c < cols; c++)
         y[c] *= element_word(low, high, c) >= threshold ? scale : 0.0f;
+}
+
+/* The entries that stay, all written and then overwritten where they do not: no branch would be
+ * foretold. */
+PRI_CLONES static uint32_t nn_select(uint64_t key, const pri_dropout *dropout,
+                                     const uint32_t *restrict column, const float *restrict value,
+                                     uint32_t num, uint32_t *restrict kept_column,
+                                     float *restrict kept_value)
+{
+    const uint32_t low = (uint32_t)key, high = (uint32_t)(key >> 32);
+    const uint32_t threshold = dropout->threshold;
+    const float    scale     = dropout->scale;
+    uint32_t       word[SELECT], n = 0;
+
+    for (uint32_t begin = 0; begin < num; begin += SELECT) {
+        const uint32_t here = num - begin < SELECT ? num - begin : SELECT;
+        for (uint32_t k = 0; k < here; k++) word[k] = element_word(low, high, column[begin + k]);
+        for (uint32_t k = 0; k < here; k++) {
+            kept_column[n] = column[begin + k];
+            kept_value[n]  = value[begin + k] * scale;
+            n += word[k] >= threshold;
+        }
+    }
+    return n;
+}
+
+uint32_t pri_dropout_select(const pri_dropout *dropout, pr_vid vertex, const uint32_t *column,
+                            const float *value, uint32_t num, uint32_t *kept_column,
+                            float *kept_value)
+{
+    return nn_select(row_key(dropout, vertex), dropout, column, value, num, kept_column,
+                     kept_value);
 }
 
 void pri_dropout_apply(const pri_dropout *dropout, pr_vids vertices, float *y, size_t ld,
