@@ -26,7 +26,8 @@ static void print_summary(const pr_eval_setup *setup, const pr_eval_result *r)
            setup->dataset.data);
     printf("split     %s\n", split_word[setup->eval.which]);
     printf("loss      %.4f\n", r->loss);
-    printf("accuracy  %.2f %%\n", 100 * r->accuracy);
+    printf("accuracy  %.2f %%%s\n", 100 * r->accuracy,
+           r->multi_label ? ": nodes of which all labels are right" : "");
     printf("micro-F1  %.2f %%\n", 100 * r->micro_f1);
 }
 

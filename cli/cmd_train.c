@@ -14,19 +14,26 @@ static size_t groups(void *setup, pr_option_group *out)
     return PR_TRAIN_GROUPS;
 }
 
+/* Print what the best model came to, in the score that chose it. */
 static void print_accuracy(const pr_train_result *r)
 {
-    if (!isfinite(r->best_val_accuracy)) {
-        if (isfinite(r->test_accuracy))
-            printf("accuracy    test %.2f %% after the last epoch; no nodes to validate on\n",
-                   100 * r->test_accuracy);
+    const char *const name = r->multi_label ? "micro-F1" : "accuracy";
+
+    if (!isfinite(r->best_val_micro_f1)) {
+        if (isfinite(r->test_micro_f1))
+            printf("%s    test %.2f %% after the last epoch; no nodes to validate on\n", name,
+                   100 * r->test_micro_f1);
         else
-            printf("accuracy    not evaluated\n");
+            printf("%s    not evaluated\n", name);
         return;
     }
-    printf("accuracy    validation %.2f %% at best (epoch %u of %u)", 100 * r->best_val_accuracy,
+    printf("%s    validation %.2f %% at best (epoch %u of %u)", name, 100 * r->best_val_micro_f1,
            r->best_epoch + 1, r->epochs);
-    if (isfinite(r->test_accuracy)) printf(", test %.2f %% there", 100 * r->test_accuracy);
+    if (isfinite(r->test_micro_f1)) printf(", test %.2f %% there", 100 * r->test_micro_f1);
+    printf("\n");
+    if (!r->multi_label) return;
+    printf("all right   validation %.2f %% of the nodes", 100 * r->best_val_accuracy);
+    if (isfinite(r->test_accuracy)) printf(", test %.2f %%", 100 * r->test_accuracy);
     printf("\n");
 }
 
@@ -126,6 +133,8 @@ static int print_json(command_call *call, const pr_train_result *r, int exit_sta
     results_real(&out, "train_loss", r->train_loss);
     results_real(&out, "best_val_accuracy", r->best_val_accuracy);
     results_real(&out, "test_accuracy", r->test_accuracy);
+    results_real(&out, "best_val_micro_f1", r->best_val_micro_f1);
+    results_real(&out, "test_micro_f1", r->test_micro_f1);
     if (isfinite(r->best_val_accuracy)) results_count(&out, "best_epoch", r->best_epoch);
     results_count(&out, "step_ns_median", (uint64_t)r->step_ns_median);
     results_real(&out, "rows_moved_per_step", r->rows_moved_per_step);

@@ -35,6 +35,7 @@ static uint64_t bytes_of_graph(const pr_dataset *data)
 
     bytes += g->num_edges * (sizeof(pr_vid) + (g->weights ? sizeof(float) : 0));
     if (data->labels) bytes += g->num_nodes * sizeof *data->labels;
+    if (data->targets) bytes += (uint64_t)g->num_nodes * data->num_classes;
     for (int i = 0; i < PR_NUM_SPLITS; i++) {
         const pr_split *s = &data->split[i];
         if (data->has_split[i]) bytes += (s->train.n + s->val.n + s->test.n) * sizeof(pr_vid);

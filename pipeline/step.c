@@ -260,12 +260,13 @@ pr_status pri_step_run(pri_lane *const *lanes, uint32_t num_lanes, const pri_ste
         add_counts(row, &part[i]);
         fill_partition(&partition[i], lanes[i], &part[i]);
         if (input->wanted) input->wanted[i] = part[i].batch.nodes;
+        if (input->loss) pri_loss_add(input->loss, &part[i].loss);
         if (part[i].lane_ns > part[slowest].lane_ns) slowest = i;
         if (part[i].times.update_ns > row->update_ns) row->update_ns = part[i].times.update_ns;
         if (part[i].ahead.cost.disk_ns > row->disk_ns) row->disk_ns = part[i].ahead.cost.disk_ns;
     }
     take_times(row, &part[slowest]);
-    row->loss     = input->seeds.n ? row->loss / work.divisor : (double)NAN;
+    row->loss     = input->seeds.n ? row->loss / work.divisor : (double)NAN; /* 0/0: no weight */
     row->step_ns  = pr_now_ns() - start;
     row->other_ns = row->step_ns - row->wait_ns - row->prepare_ns - row->place_ns -
                     row->aggregate_ns - row->gemm_ns - row->backward_ns - row->update_ns;

@@ -24,6 +24,7 @@ typedef struct pri_step_input {
     uint64_t                    seed;      /* of dropout */
     pr_vids                    *wanted;    /* out [lanes]: their batches' lists, borrowed until the
                                               next step; NULL: not asked for */
+    pri_loss *loss;                        /* out, added to: of all lanes; NULL: not asked for */
 } pri_step_input;
 
 /* Do one step on all lanes: each takes its lot of the seeds, updates its own cache partition and

@@ -11,6 +11,7 @@
 #include "base/rss.h"
 #include "cache/store.h"
 #include "pipeline/ahead.h"
+#include "pipeline/class_weights.h"
 #include "pipeline/forecast.h"
 #include "pipeline/lanes_open.h"
 #include "pipeline/runlog.h"
@@ -38,8 +39,8 @@ static pr_status open_data(pri_trainer *t)
     const char             *name  = train->split == PR_SPLIT_ALT ? "alt" : "main";
 
     PR_TRY(pr_dataset_open(&t->setup->dataset, &t->dataset));
-    PR_CHECK(t->dataset->labels, PR_E_INPUT, "%s: has no label.npy, nothing to train on",
-             t->dataset->path);
+    PR_CHECK(t->dataset->labels || t->dataset->targets, PR_E_INPUT,
+             "%s: has no label.npy, nothing to train on", t->dataset->path);
     PR_CHECK(t->dataset->has_split[train->split], PR_E_INPUT, "%s: has no %s split",
              t->dataset->path, name);
     t->split = &t->dataset->split[train->split];
@@ -48,6 +49,8 @@ static pr_status open_data(pri_trainer *t)
     PR_CHECK(t->dataset->num_classes > 0, PR_E_INPUT, "%s: num_classes is 0, must be at least 1",
              t->dataset->path);
     t->targets = pri_targets_of(t->dataset);
+    PR_TRY(pri_class_weights_open(train->class_weights, t->dataset, t->split->train, &t->weights));
+    t->targets.weight = t->weights;
 done:
     return st;
 }
@@ -308,6 +311,7 @@ void pri_trainer_close(pri_trainer *t)
     pri_order_close(&t->order);
     pr_topo_free(t->topo);
     pr_dataset_close(t->dataset);
+    pri_free(t->weights);
     pri_free(t->forecast);
     pri_free(t->own);
     *t = (pri_trainer){ 0 };

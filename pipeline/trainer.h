@@ -21,7 +21,8 @@ typedef struct pri_trainer {
     uint64_t              opened_bytes; /* what opening the dataset added to the resident set */
     const pr_dataset     *dataset;
     const pr_split       *split;
-    pri_targets           targets; /* of the dataset */
+    pri_targets           targets; /* of the dataset, with class weights */
+    float                *weights; /* of those; NULL: all 1 */
     pr_topo              *topo;
     pri_placing           placing;
     pr_plan               plan; /* of the placing */

@@ -50,7 +50,7 @@ typedef struct pr_train_options {
     uint64_t steps;  /* 0: no limit */
     int      eval;   /* pr_eval_kind */
     uint32_t eval_every;
-    uint32_t patience;        /* epochs without a better validation accuracy; 0: never stop early */
+    uint32_t patience;        /* evaluations without a better score; 0: never stop early */
     uint32_t sampler_threads; /* 0: the lane's; pipelined: 1 */
     int      pipeline;        /* pr_pipeline_kind */
     uint64_t seed;
@@ -130,7 +130,7 @@ typedef struct pr_progress {
     uint32_t    epoch, epochs;
     uint64_t    step, steps;  /* of the run; steps 0: not known */
     double      loss;         /* of the last step; NaN */
-    double      val_accuracy; /* after an evaluation; NaN */
+    double      val_accuracy; /* after an evaluation; NaN. With many labels a vertex: micro-F1 */
     int64_t     elapsed_ns;
     bool        epoch_end;
 } pr_progress;
@@ -219,6 +219,9 @@ typedef struct pr_train_result {
     uint64_t bytes_disk, reads_disk, reads_again; /* of all training steps */
     uint64_t peak_rss_bytes;                      /* of the process, as the kernel says */
     uint64_t memory_bytes; /* what the plan came to (pr_forecast.total_bytes); 0: there was none */
+    bool     multi_label;  /* any number of labels a vertex; an accuracy is of all of them right */
+    double   best_val_micro_f1; /* what "best" goes by: the accuracy where a vertex has one class */
+    double   test_micro_f1;     /* at best validation; NaN without evaluation */
 } pr_train_result;
 
 /* Train. On PR_E_INTERRUPTED the step was finished, log and checkpoint are written and `result` is
@@ -245,6 +248,7 @@ typedef struct pr_eval_result {
     int64_t  run;
     uint64_t num_nodes;
     double   loss, accuracy, micro_f1;
+    bool     multi_label; /* any number of labels a vertex; accuracy: all of them right */
     uint64_t rows_lost;
     int64_t  elapsed_ns;
 } pr_eval_result;
@@ -257,7 +261,7 @@ typedef struct pr_infer_options {
     char checkpoint[PR_TEXT_BYTES];
     char out[PR_TEXT_BYTES];   /* .npy or .csv */
     char nodes[PR_TEXT_BYTES]; /* .npy of ids; "" all nodes in order */
-    int  output;               /* 0 class, 1 logits, 2 probabilities */
+    int  output;               /* 0 class, or labels; 1 logits; 2 probabilities */
     char log[PR_TEXT_BYTES];
 } pr_infer_options;
 
@@ -276,7 +280,8 @@ typedef struct pr_infer_result {
     int64_t  elapsed_ns;
 } pr_infer_result;
 
-/* Exact predictions into one file, whole or not at all: .npy (class: i64 [n], else f32 [n, C])
+/* Exact predictions into one file, whole or not at all: .npy (class: i64 [n], or u8 [n, C] of 0 and
+ * 1 where vertices have any number of labels; else f32 [n, C])
  * or .csv (node, then the columns). */
 pr_status pr_infer(const pr_infer_setup *setup, const pr_hooks *hooks, pr_infer_result *result);
 
