@@ -56,6 +56,7 @@ typedef struct pr_train_options {
     uint64_t seed;
     char     log[PR_TEXT_BYTES];           /* "" or "none": no log */
     char     checkpoint[PR_TEXT_BYTES];    /* "": none */
+    char     init[PR_TEXT_BYTES];          /* weights to start from, .prc or .npz; "": drawn */
     char     trace[PR_TEXT_BYTES];         /* which rows every step wanted (pr_trace); "": none */
     int      task;                         /* pr_task */
     char     class_weights[PR_TEXT_BYTES]; /* "none", "balanced", or a .npy of a weight each */

@@ -47,6 +47,27 @@ expect 2 "absent.npz: cannot be read" "$PACKRAT" weights --from absent.npz --che
 expect 1 "no_dir/m.npz" "$PACKRAT" weights --checkpoint model.prc --out no_dir/m.npz
 [[ ! -e never.prc ]] || fail "a refused archive left a checkpoint"
 
+say "-- training from weights"
+start=("$PACKRAT" train --data graph --steps 1 --fanout "5,5" --log none --checkpoint start.prc)
+for init in model.prc model.npz; do
+    must "${start[@]}" --hidden 8 --init $init --lr 0
+    must "$PACKRAT" weights --checkpoint start.prc --out start.npz
+    equal "weights of a run from $init that learns nothing" "$(cksum < start.npz)" \
+        "$(cksum < model.npz)"
+done
+must "${start[@]}" --hidden 8 --lr 0
+must "$PACKRAT" weights --checkpoint start.prc --out start.npz
+[[ $(cksum < start.npz) != "$(cksum < model.npz)" ]] || fail "weights without --init are those with it"
+rm start.prc
+expect 2 "model.prc: has weights of another model: sage of 2 layers.*hidden 8.*this run's.*hidden 9" \
+    "${start[@]}" --hidden 9 --init model.prc
+expect 2 "model.prc: has weights of another.*relu; this run's is sage max.*elu, layer norm" \
+    "${start[@]}" --hidden 8 --init model.prc --layer-norm --activation elu --aggregator max
+expect 2 "model.npz: member convs.0.*has shape .8, 16., must have .9, 16." \
+    "${start[@]}" --hidden 9 --init model.npz
+expect 2 "no_such.npz" "${start[@]}" --hidden 8 --init no_such.npz
+[[ ! -e start.prc ]] || fail "a refused start left a checkpoint"
+
 if ! "$python" -c 'import numpy' 2> /dev/null; then
     say "skipped the rest: python3-numpy is not installed"
     finish

@@ -30,7 +30,7 @@ mv some cases
 must "$PACKRAT" gen --kind planted --nodes 300 --edges 2400 --features 12 --classes 4 --noise 0.5 \
     --communities 4 --subcommunities 2 --seed 7 --out graph
 step=(--data graph --fanout all --batch-size 4096 --hidden 8 --dropout 0 --weight-decay 0 --log none
-    --eval none --steps 1 --optimizer sgd --momentum 0 --seed 4 --threads 1)
+    --eval none --steps 1 --optimizer sgd --lr 1 --momentum 0 --threads 1)
 
 # infer_logits CHECKPOINT OUT
 infer_logits() {
@@ -50,12 +50,10 @@ while IFS='|' read -r name options; do
         "${options[@]}"
     infer_logits "$name.torch.prc" "$name.in.npy"
 
-    for lr in 0 1; do
-        must "$PACKRAT" train "${step[@]}" "${options[@]}" --lr $lr --checkpoint "$name.$lr.prc" --json
-    done
+    must "$PACKRAT" train "${step[@]}" "${options[@]}" --init "$name.torch.npz" \
+        --checkpoint "$name.step.prc" --json
     json train_loss > "$name.loss"
-    must "$PACKRAT" weights --checkpoint "$name.0.prc" --out "$name.before.npz"
-    must "$PACKRAT" weights --checkpoint "$name.1.prc" --out "$name.after.npz"
+    must "$PACKRAT" weights --checkpoint "$name.step.prc" --out "$name.after.npz"
 done < cases
 run "$python" "$torch" check cases graph
 cat "$OUT"

@@ -31,7 +31,7 @@ done
 for option in data split fanout batch-size epochs steps lr lr-schedule weight-decay dropout feature-norm \
     patience eval eval-every cache.mode cache.rows cache.bytes cache.factor cache.policy numa \
     threads tuning log checkpoint seed hidden model layers order order.file order.buffer order.mix \
-    order.clusters order.method echo echo.pool; do
+    order.clusters order.method echo echo.pool init; do
     prints "^  --$option " "$PACKRAT" train --help
 done
 

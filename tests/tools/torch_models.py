@@ -8,8 +8,8 @@ where it matters. `check` reads, beside CASES:
 
     NAME.npz       NAME.out.npy   weights that packrat trained and their logits by packrat infer
     NAME.torch.npz NAME.in.npy    weights that `make` wrote and their logits by packrat infer
-    NAME.before.npz NAME.after.npz NAME.loss
-                                  weights around one step of SGD with learning rate 1, and its loss
+    NAME.after.npz NAME.loss      weights behind one step of SGD with learning rate 1 from those of
+                                  `make`, and its loss
 """
 import argparse
 import os
@@ -219,7 +219,7 @@ def check_logits(checks, graph, name, options, weights, logits):
 
 
 def check_step(checks, graph, name, options):
-    model = model_with(graph, options, name + ".before.npz")
+    model = model_with(graph, options, name + ".torch.npz")
     after = numpy.load(name + ".after.npz")
     loss = nn.functional.cross_entropy(model(graph.features)[graph.train],
                                        graph.labels[graph.train])
