@@ -21,7 +21,7 @@ typedef struct pri_layer_tape {
                          the way back */
     float *alpha;     /* gat: weights of edges, then of each destination itself [E + D, heads];
                          those that dropout takes are negative */
-    uint32_t *argmax; /* sage max: place of the largest in its destination's list [D, in] */
+    uint32_t *argmax; /* sage max: the source that each of the largest is of [D, in] */
     float    *unit, *rstd; /* layer norm: [D, out] with ldy, [D] */
     size_t    lda, ldy, ldz;
     uint32_t  heads;
@@ -43,6 +43,7 @@ struct pri_tape {
     float          *z; /* sparse first layer: X W of all inputs, then its gradient; also the
                           gradient of gat's Z */
     size_t       ldz;
+    float       *dh;           /* gin: the gradient of h of one layer at a time, ld = ldy of it */
     float       *norm;         /* gcn: of a layer's sources (coefficients.h) [S] */
     float       *edge;         /* gat: gradients of scores [E + D, heads] */
     uint32_t    *arc;          /* gat: which edge each entry of the reversed block is [E] */
