@@ -62,6 +62,14 @@ equal "its options" "$(sql log.db "SELECT json_extract(options, '$.\"resumed-at\
     WHERE id = 2")" 4
 must "$PACKRAT" report log.db --run 2
 
+say "-- one warning where rounding may differ"
+loud=("$PACKRAT" train --data demo --batch-size 64 --fanout "5,5" --hidden 16 --log none)
+must "${loud[@]}" --checkpoint part2.prc --steps 3 --threads 1
+must env DNNL_MAX_CPU_ISA=SSE41 "${loud[@]}" --checkpoint part2.prc --steps 6 --threads 2 --resume
+equal "warnings" "$(grep -c "weights may differ in their last bits" "$ERR")" 1
+grep -q "onednn isa: 'sse41' was" "$ERR" || fail "it does not say which instructions: $(cat "$ERR")"
+grep -q "threads: '2' was '1'" "$ERR" || fail "it does not say how many threads: $(cat "$ERR")"
+
 say "-- refused, with both values"
 expect 2 "--seed is 5 here, 1 there" "${train[@]}" --checkpoint whole.prc --resume --seed 5
 expect 2 "--hidden is 8 here, 16 there" "${train[@]}" --checkpoint whole.prc --resume --hidden 8

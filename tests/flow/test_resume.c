@@ -128,10 +128,13 @@ static void check_stopped(uint32_t times)
     check_files("whole.prc", "pieces.prc");
 }
 
-/* Two epochs of some ten steps; the first layer's rows are cached. */
+/* Three epochs of some ten steps. */
 static void small(void)
 {
-    test_setup(&setup, test_planted(1200, 9000, 12, 4));
+    static const char *path;
+
+    if (!path) path = test_planted(1200, 9000, 12, 4);
+    test_setup(&setup, path);
     setup.train.batch_size = 64;
     setup.train.epochs     = 3;
     setup.model.hidden     = 8;
@@ -184,6 +187,14 @@ static void with_sampled_evaluation_and_patience(void **state)
     setup.train.patience = 2;
     setup.train.epochs   = 12;
     check_stopped(3);
+}
+
+static void within_a_memory_limit(void **state)
+{
+    (void)state;
+    small();
+    setup.machine.memory = UINT64_C(1) << 30;
+    check_stopped(2);
 }
 
 static void with_echo_and_community_order_and_a_schedule(void **state)
@@ -353,6 +364,58 @@ static void a_checkpoint_without_a_state_is_refused(void **state)
     assert_fails(PR_E_INPUT, "not where its training stood", pr_train(&setup, NULL, &result));
 }
 
+/* Load the checkpoint, let one lie stand in it, and expect words when a run is to go on from it. */
+static void check_lie(const char *key, const char *value, const uint32_t *recent, size_t num,
+                      const char *words)
+{
+    pri_checkpoint  c;
+    pr_train_result result;
+    const char     *path = path_of("lie.prc");
+
+    assert_ok(pri_checkpoint_load(path_of("pieces.prc"), &c));
+    uint32_t *own = c.recent;
+    if (key) assert_ok(pr_json_set_string(c.training, key, value));
+    if (num) c.recent = (uint32_t *)(uintptr_t)recent;
+    if (num) c.num_recent = num;
+    assert_ok(pri_checkpoint_save(path, &c));
+    c.recent = own;
+    pri_checkpoint_clear(&c);
+    snprintf(setup.train.checkpoint, sizeof setup.train.checkpoint, "%s", path);
+    const pr_status st = pr_train(&setup, NULL, &result);
+    if (pr_status_exit(st) != 2 || !strstr(pr_error_message(), words))
+        fail_msg("wanted \"%s\", got %s: %s", words, pr_status_name(st), pr_error_message());
+}
+
+static void lies_about_a_run_are_refused_by_name(void **state)
+{
+    (void)state;
+    const uint32_t short_head[] = { 0, 1, 0 }, lane[] = { 1, 1, 0, 0 },
+                   length[] = { 0, 1, 0, 9, 4 };
+    const uint32_t later[] = { 0, 77, 0, 0 }, back[] = { 0, 3, 0, 0, 0, 2, 0, 0 };
+    const uint32_t vertex[] = { 0, 1, 0, 1, 1200 }, twice[] = { 0, 1, 0, 1, 5, 0, 1, 0, 1, 5 };
+
+    small();
+    setup.sampler.kind       = PR_SAMPLER_LABOR;
+    setup.sampler.cache_bias = 4;
+    name_checkpoint("pieces.prc");
+    setup.train.resume = true;
+    assert_true(go_until(7));
+    check_lie("step", "seven", NULL, 0, "step is 'seven'");
+    check_lie("step", "18446744073709551615", NULL, 0, "stands at step 18446744073709551615");
+    check_lie("ended_step", "8", NULL, 0, "ended_step is 8, must be at most step, 7");
+    check_lie("epoch_loss", "much", NULL, 0, "epoch_loss is 'much'");
+    check_lie("bad_evals", "1", NULL, 0, "bad_evals is missing or not an integer");
+    check_lie("options", "none", NULL, 0, "options is missing or not an object");
+    check_lie("seed_order", "1", NULL, 0, "other training nodes");
+    check_lie(NULL, NULL, short_head, 3, "recent ends within a batch");
+    check_lie(NULL, NULL, lane, 4, "lane 1, there are 1 lanes");
+    check_lie(NULL, NULL, length, 5, "9 vertices and 1 words left");
+    check_lie(NULL, NULL, later, 4, "step 77, must ascend and be below 7");
+    check_lie(NULL, NULL, back, 8, "step 2, must ascend");
+    check_lie(NULL, NULL, vertex, 5, "vertex 1200");
+    check_lie(NULL, NULL, twice, 10, "step 1 of lane 0 twice");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -360,6 +423,7 @@ int main(void)
         cmocka_unit_test(stopped_several_times_in_one_run),
         cmocka_unit_test(with_two_lanes_and_a_cache_bias),
         cmocka_unit_test(with_sampled_evaluation_and_patience),
+        cmocka_unit_test(within_a_memory_limit),
         cmocka_unit_test(with_echo_and_community_order_and_a_schedule),
         cmocka_unit_test(with_a_step_limit_that_grows),
         cmocka_unit_test(from_the_last_save_before_the_end),
@@ -367,6 +431,7 @@ int main(void)
         cmocka_unit_test(another_run_is_refused_with_both_values),
         cmocka_unit_test(what_only_says_where_and_how_fast_may_differ),
         cmocka_unit_test(a_checkpoint_without_a_state_is_refused),
+        cmocka_unit_test(lies_about_a_run_are_refused_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
