@@ -17,9 +17,9 @@ typedef struct figure {
     size_t      offset;
 } figure;
 
-#define COURSE(member, kind)                                                                       \
+#define COURSE(name, member, kind)                                                                 \
     {                                                                                              \
-#        member, kind, offsetof(pri_course, member)                                                \
+        name, kind, offsetof(pri_course, member)                                                   \
     }
 #define RESULT(member, kind)                                                                       \
     {                                                                                              \
@@ -28,18 +28,46 @@ typedef struct figure {
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static const figure course_figures[] = {
-    COURSE(step, U64),        COURSE(eval_step, U64),       COURSE(ended_step, U64),
-    COURSE(rows_moved, U64),  COURSE(rows_wanted, U64),     COURSE(rows_hit, U64),
-    COURSE(rows_direct, U64), COURSE(inputs_repeated, U64), COURSE(steps_counted, U64),
-    COURSE(epoch_loss, REAL), COURSE(epoch_seeds, U64),     COURSE(epoch_correct, U64),
-    COURSE(bad_evals, U32),   COURSE(last_val, REAL),
+    COURSE("step", step, U64),
+    COURSE("eval_step", eval_step, U64),
+    COURSE("ended_step", ended_step, U64),
+    COURSE("rows_moved", rows_moved, U64),
+    COURSE("rows_wanted", rows_wanted, U64),
+    COURSE("rows_hit", rows_hit, U64),
+    COURSE("rows_direct", rows_direct, U64),
+    COURSE("inputs_repeated", inputs_repeated, U64),
+    COURSE("steps_counted", steps_counted, U64),
+    COURSE("epoch_nodes", epoch.num_nodes, U64),
+    COURSE("epoch_divisor", epoch.divisor, REAL),
+    COURSE("epoch_loss", epoch.loss.sum, REAL),
+    COURSE("epoch_correct", epoch.loss.num_correct, U64),
+    COURSE("epoch_true_positives", epoch.loss.true_positives, U64),
+    COURSE("epoch_false_positives", epoch.loss.false_positives, U64),
+    COURSE("epoch_false_negatives", epoch.loss.false_negatives, U64),
+    COURSE("bad_evals", bad_evals, U32),
+    COURSE("last_val", last_val, REAL),
+    COURSE("last_mrr", last_mrr, REAL),
 };
 
 static const figure result_figures[] = {
-    RESULT(epochs, U32),         RESULT(train_loss, REAL), RESULT(best_val_accuracy, REAL),
-    RESULT(test_accuracy, REAL), RESULT(best_epoch, U32),  RESULT(batch_hash, U64),
-    RESULT(bytes_moved, U64),    RESULT(bytes_local, I64), RESULT(bytes_remote, I64),
-    RESULT(bytes_disk, U64),     RESULT(reads_disk, U64),  RESULT(reads_again, U64),
+    RESULT(epochs, U32),
+    RESULT(train_loss, REAL),
+    RESULT(best_val_accuracy, REAL),
+    RESULT(best_val_micro_f1, REAL),
+    RESULT(test_accuracy, REAL),
+    RESULT(test_micro_f1, REAL),
+    RESULT(val_mrr, REAL),
+    RESULT(test_mrr, REAL),
+    RESULT(test_hits_at_10, REAL),
+    RESULT(test_auc, REAL),
+    RESULT(best_epoch, U32),
+    RESULT(batch_hash, U64),
+    RESULT(bytes_moved, U64),
+    RESULT(bytes_local, I64),
+    RESULT(bytes_remote, I64),
+    RESULT(bytes_disk, U64),
+    RESULT(reads_disk, U64),
+    RESULT(reads_again, U64),
 };
 
 /* ---- write ---- */

@@ -5,6 +5,7 @@
 #define PIPELINE_COURSE_H
 
 #include "base/json.h"
+#include "pipeline/metrics.h"
 #include "pipeline/tracing.h"
 #include "pipeline/trainer.h"
 
@@ -23,12 +24,11 @@ typedef struct pri_course {
     uint64_t step, eval_step;
     uint64_t ended_step; /* at which an epoch, or what there was of it, was ended: scored, and its
                             loss logged; where it is the step nothing is left to do for the steps */
-    uint64_t rows_moved, rows_wanted, rows_hit, rows_direct;
-    uint64_t inputs_repeated, steps_counted; /* of the steps where they are */
-    double   epoch_loss;                     /* sum over the epoch's seeds */
-    uint64_t epoch_seeds, epoch_correct;
-    uint32_t bad_evals; /* in a row */
-    double   last_val;
+    uint64_t  rows_moved, rows_wanted, rows_hit, rows_direct;
+    uint64_t  inputs_repeated, steps_counted; /* of the steps where they are */
+    pri_score epoch;                          /* of the epoch's seeds */
+    uint32_t  bad_evals;                      /* in a row */
+    double    last_val, last_mrr;
 } pri_course;
 
 enum { PRI_KEPT_TIMES = 65536 };

@@ -187,14 +187,16 @@ done:
 
 uint64_t pri_resume_order(const pri_trainer *t)
 {
-    const pri_order_source *order = &t->order;
-    const pr_vids           nodes = order->nodes;
-    const uint64_t          sum   = pri_checksum(nodes.at, nodes.n * sizeof *nodes.at, nodes.n);
+    const pr_vids        nodes    = t->order.nodes;
+    const pr_clusters   *clusters = t->order.clusters;
+    const pri_edge_list *edges    = t->link ? t->link->plan.edges : NULL;
+    uint64_t             sum      = nodes.n;
 
-    return order->clusters
-               ? pri_checksum(order->clusters->of_node,
-                              order->clusters->num_nodes * sizeof *order->clusters->of_node, sum)
-               : sum;
+    sum = pri_checksum(nodes.at, nodes.n * sizeof *nodes.at, sum);
+    if (clusters)
+        sum = pri_checksum(clusters->of_node, clusters->num_nodes * sizeof *clusters->of_node, sum);
+    if (edges) sum = pri_checksum(edges->ends, 2 * edges->n * sizeof *edges->ends, sum);
+    return sum;
 }
 
 pr_status pri_resume_check(const pri_trainer *t)
@@ -206,10 +208,11 @@ pr_status pri_resume_check(const pri_trainer *t)
 
     if (!t->resumes) return PR_OK;
     PR_TRY(pri_member_u64(&m, "seed_order", &order));
-    PR_CHECK(order == t->order_sum, PR_E_MISMATCH,
-             "--resume: %s is of a run with other training nodes, or in another order: their "
-             "checksum is %016" PRIx64 " here, %016" PRIx64 " there",
-             path, t->order_sum, order);
+    PR_CHECK(
+        order == t->order_sum, PR_E_MISMATCH,
+        "--resume: %s is of a run with other training nodes or edges, or in another order: their "
+        "checksum is %016" PRIx64 " here, %016" PRIx64 " there",
+        path, t->order_sum, order);
     PR_CHECK(t->first_step <= t->max_steps, PR_E_MISMATCH,
              "--resume: %s stands at step %" PRIu64 ", the run ends at step %" PRIu64
              ": --epochs or --steps must be more",

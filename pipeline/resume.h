@@ -29,7 +29,7 @@ pr_status pri_resume_lanes(pri_trainer *trainer);
 /* Write down the options that decide about batches and numbers, by name. Free with pr_json_free. */
 pr_status pri_resume_options(const pri_trainer *trainer, pr_json **out);
 
-/* Give a checksum of the nodes and clusters that seeds are taken from. */
+/* Give a checksum of the nodes and clusters, or edges, that seeds are taken from. */
 uint64_t pri_resume_order(const pri_trainer *trainer);
 
 #endif

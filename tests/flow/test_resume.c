@@ -88,6 +88,9 @@ static void check_results(const pr_train_result *a, const pr_train_result *b)
     assert_true(same(a->train_loss, b->train_loss));
     assert_true(same(a->best_val_accuracy, b->best_val_accuracy));
     assert_true(same(a->test_accuracy, b->test_accuracy));
+    assert_true(same(a->test_micro_f1, b->test_micro_f1));
+    assert_true(same(a->val_mrr, b->val_mrr));
+    assert_true(same(a->test_auc, b->test_auc));
     assert_true(same(a->rows_wanted_per_step, b->rows_wanted_per_step));
 }
 
@@ -260,24 +263,35 @@ static void from_the_last_save_before_the_end(void **state)
     }
 }
 
+/* With all that draws random numbers, and every optimiser. */
 static void every_kind_of_model(void **state)
 {
     (void)state;
-    for (int kind = PR_MODEL_SAGE; kind <= PR_MODEL_GAT; kind++) {
-        pr_train_result probe;
-        small();
-        setup.model.kind          = kind;
-        setup.train.checkpoint[0] = '\0';
-        setup.train.steps         = 1;
-        const pr_status st        = pr_train(&setup, NULL, &probe);
-        if (st == PR_E_UNSUPPORTED) {
-            print_message("%s: %s\n", pr_model_kind_name(kind), pr_error_message());
-            continue;
+    for (int kind = PR_MODEL_SAGE; kind <= PR_MODEL_GAT; kind++)
+        for (int more = 0; more < 2; more++) {
+            small();
+            setup.model.kind              = kind;
+            setup.model.heads             = 4;
+            setup.model.input_dropout     = 0.2;
+            setup.model.attention_dropout = 0.3;
+            setup.model.layer_norm        = more;
+            setup.model.residual          = more;
+            setup.model.aggregator        = kind == PR_MODEL_SAGE ? more : 0;
+            setup.optimizer.kind          = (kind + more) % 3;
+            setup.optimizer.lr_schedule   = (kind + 2 * more) % 4;
+            setup.train.eval              = PR_EVAL_SAMPLED;
+            check_stopped(2);
         }
-        assert_ok(st);
-        setup.train.steps = 0;
-        check_stopped(2);
-    }
+}
+
+static void training_for_links(void **state)
+{
+    (void)state;
+    small();
+    setup.train.task       = PR_TASK_LINK;
+    setup.train.batch_size = 700;
+    setup.train.epochs     = 2;
+    check_stopped(2);
 }
 
 static void refuses(const char *words)
@@ -406,7 +420,7 @@ static void lies_about_a_run_are_refused_by_name(void **state)
     check_lie("epoch_loss", "much", NULL, 0, "epoch_loss is 'much'");
     check_lie("bad_evals", "1", NULL, 0, "bad_evals is missing or not an integer");
     check_lie("options", "none", NULL, 0, "options is missing or not an object");
-    check_lie("seed_order", "1", NULL, 0, "other training nodes");
+    check_lie("seed_order", "1", NULL, 0, "other training nodes or edges");
     check_lie(NULL, NULL, short_head, 3, "recent ends within a batch");
     check_lie(NULL, NULL, lane, 4, "lane 1, there are 1 lanes");
     check_lie(NULL, NULL, length, 5, "9 vertices and 1 words left");
@@ -428,6 +442,7 @@ int main(void)
         cmocka_unit_test(with_a_step_limit_that_grows),
         cmocka_unit_test(from_the_last_save_before_the_end),
         cmocka_unit_test(every_kind_of_model),
+        cmocka_unit_test(training_for_links),
         cmocka_unit_test(another_run_is_refused_with_both_values),
         cmocka_unit_test(what_only_says_where_and_how_fast_may_differ),
         cmocka_unit_test(a_checkpoint_without_a_state_is_refused),
