@@ -48,6 +48,10 @@ static const pr_option train_options[] = {
       TRAIN(log), 0, 0, NULL },
     { "checkpoint", "file", "where to keep the best model (the last without evaluation)", "",
       PR_OPT_TEXT, TRAIN(checkpoint), 0, 0, NULL },
+    { "init", "file",
+      "weights to start from instead of drawn ones: a checkpoint, or a .npz as packrat weights has "
+      "it",
+      "", PR_OPT_TEXT, TRAIN(init), 0, 0, NULL },
     { "task", "",
       "node: tell a vertex's class or labels; link: whether there is an edge between two", "node",
       PR_OPT_CHOICE, TRAIN(task), 0, 0, "node|link" },

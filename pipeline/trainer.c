@@ -12,6 +12,7 @@
 #include "cache/store.h"
 #include "pipeline/ahead.h"
 #include "pipeline/class_weights.h"
+#include "pipeline/init_weights.h"
 #include "pipeline/forecast.h"
 #include "pipeline/lanes_open.h"
 #include "pipeline/resume.h"
@@ -153,6 +154,7 @@ static pr_status open_model(pri_trainer *t)
                            data->num_classes, setup->train.seed, &t->model));
     PR_TRY(pr_model_create(&setup->model, t->fanout.num_layers, data->features.num_cols,
                            data->num_classes, setup->train.seed, &t->best));
+    PR_TRY(pri_init_weights(setup->train.init, t->model));
 done:
     return st;
 }
