@@ -212,6 +212,7 @@ typedef struct pr_train_result {
     int64_t     run; /* id in the log; 0 without one */
     uint32_t    epochs;
     uint64_t    steps;
+    uint64_t    first_step;        /* that this process did: where a run was resumed; else 0 */
     double      train_loss;        /* mean over the last epoch's seeds; NaN without steps */
     double      best_val_accuracy; /* 0 .. 1; NaN without evaluation */
     double      test_accuracy;     /* at best validation; NaN without evaluation */
