@@ -66,7 +66,7 @@ PRI_CLONES static void nn_affine(const float *unit, const float *restrict scale,
     for (size_t c = 0; c < cols; c++) y[c] = scale[c] * unit[c] + shift[c];
 }
 
-PRI_CLONES static void nn_relu(float *restrict y, size_t cols)
+PRI_CLONES static void nn_post_relu(float *restrict y, size_t cols)
 {
     for (size_t c = 0; c < cols; c++) y[c] = y[c] < 0.0f ? 0.0f : y[c]; /* keeps NaN */
 }
@@ -105,14 +105,14 @@ void pri_post_rows(const pri_post *post, float *u, size_t ld, size_t num, float 
             nn_affine(to, post->norm_scale, post->norm_shift, y, cols);
             if (rstd) rstd[i] = one;
         }
-        if (post->activation == PR_ACTIVATION_RELU) nn_relu(y, cols);
+        if (post->activation == PR_ACTIVATION_RELU) nn_post_relu(y, cols);
         if (post->activation == PR_ACTIVATION_ELU) nn_elu(y, cols);
     }
 }
 
 /* ---- residual ---- */
 
-PRI_CLONES static void nn_add(float *restrict y, const float *restrict x, size_t cols)
+PRI_CLONES static void nn_post_add(float *restrict y, const float *restrict x, size_t cols)
 {
     for (size_t c = 0; c < cols; c++) y[c] += x[c];
 }
@@ -121,7 +121,7 @@ PRI_CLONES static void nn_add(float *restrict y, const float *restrict x, size_t
 static void add_rows(float *y, size_t ldy, const float *x, size_t ldx, uint32_t num, size_t cols)
 {
 #pragma omp parallel for schedule(static) if (pri_worth_team(num * cols, PRI_SUM_PS))
-    for (uint32_t i = 0; i < num; i++) nn_add(y + i * ldy, x + i * ldx, cols);
+    for (uint32_t i = 0; i < num; i++) nn_post_add(y + i * ldy, x + i * ldx, cols);
 }
 
 /* Y[i, :] += CSR row i. */
