@@ -8,7 +8,7 @@
 
 #include <packrat/base.h>
 
-enum { COMMAND_MAX_GROUPS = 12, COMMAND_MAX_REQUIRED = 4 };
+enum { COMMAND_MAX_GROUPS = 16, COMMAND_MAX_REQUIRED = 4 };
 
 enum { EXIT_DONE = 0, EXIT_WORLD = 1, EXIT_USAGE = 2 };
 

@@ -257,6 +257,7 @@ static pr_status write_out(conversion *c)
         .fill_context = c,
         .row_format   = c->result->format,
         .labels       = d->labels,
+        .targets      = d->targets,
         .num_classes  = d->num_classes,
         .original_ids = c->original_ids,
         .node_ids     = c->node_ids,

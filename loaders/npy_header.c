@@ -27,7 +27,7 @@ static const struct {
 } dtypes[] = {
     { "i4", "<i4", 4 }, { "u4", "<u4", 4 }, { "i8", "<i8", 8 }, { "u8", "<u8", 8 },
     { "f4", "<f4", 4 }, { "f8", "<f8", 8 }, { "u1", "|u1", 1 }, { "i1", "|i1", 1 },
-    { "u2", "<u2", 2 }, { "f2", "<f2", 2 },
+    { "u2", "<u2", 2 }, { "f2", "<f2", 2 }, { "b1", "|b1", 1 },
 };
 enum { NUM_DTYPES = sizeof dtypes / sizeof dtypes[0] };
 
@@ -131,8 +131,8 @@ static pr_status read_dtype(cursor *c, pri_npy_header *out)
                 return PR_OK;
             }
     PR_RAISE(PR_E_INPUT,
-             "%s: holds elements of type '%s'; <i4 <u4 <i8 <u8 <f4 <f8 |u1 |i1 <u2 <f2 are "
-             "read",
+             "%s: holds elements of type '%s'; <i4 <u4 <i8 <u8 <f4 <f8 |u1 |i1 <u2 <f2 |b1 "
+             "are read",
              c->name, word);
 done:
     return st;

@@ -207,16 +207,19 @@ static pr_status permute_labels(pri_permuted *p, const int64_t *original_ids)
 {
     pr_status         st = PR_OK;
     const pr_dataset *d  = p->from;
-    const uint64_t    N  = d->graph.num_nodes;
+    const uint64_t    N = d->graph.num_nodes, C = d->num_classes;
 
+    if (d->targets) PR_NEW(p->targets, N * C);
     if (d->labels) PR_NEW(p->labels, N);
     if (original_ids) PR_NEW(p->original_ids, N);
-    p->bytes += N * ((d->labels ? 4u : 0u) + (original_ids ? 8u : 0u));
+    p->bytes += N * ((d->labels ? 4u : 0u) + (d->targets ? C : 0u) + (original_ids ? 8u : 0u));
     for (uint64_t v = 0; v < N; v++) {
         if (p->labels) p->labels[v] = d->labels[p->old_of_new[v]];
+        if (p->targets) memcpy(p->targets + v * C, d->targets + p->old_of_new[v] * C, C);
         if (p->original_ids) p->original_ids[v] = original_ids[p->old_of_new[v]];
     }
     p->arrays.labels       = p->labels;
+    p->arrays.targets      = p->targets;
     p->arrays.num_classes  = d->num_classes;
     p->arrays.original_ids = p->original_ids;
 done:
@@ -295,6 +298,7 @@ void pri_permuted_clear(pri_permuted *p)
     pri_free(p->feature_data);
     pri_free(p->feature_indices);
     pri_free(p->labels);
+    pri_free(p->targets);
     pri_free(p->original_ids);
     *p = (pri_permuted){ 0 };
 }

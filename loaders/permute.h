@@ -17,6 +17,7 @@ typedef struct pri_permuted {
     float             *weights, *feature_data, *scale;
     uint32_t          *feature_indices;
     int32_t           *labels;
+    uint8_t           *targets;
     int64_t           *original_ids;
     uint64_t           bytes; /* of all that */
 } pri_permuted;

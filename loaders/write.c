@@ -209,7 +209,7 @@ static pr_status write_array(const target *t, const char *name, pr_dtype dtype, 
     PR_TRY(check_stop(t));
     const bool large = row_bytes * shape[0] > pr_memory_available() / 2;
     PR_TRY(pri_npy_begin_at(&file, path, dtype, num_dims, shape,
-                            num_dims == 2 ? PRI_ROWS_AT : 0)); /* of two: feat.npy only */
+                            num_dims == 2 ? PRI_ROWS_AT : 0)); /* of two: rows */
     for (uint64_t first = 0; first < shape[0]; first += most) {
         const uint64_t count = shape[0] - first < most ? shape[0] - first : most;
         const void    *from  = t->chunk;
@@ -303,6 +303,10 @@ static pr_status write_files(const target *t, const pri_dataset_arrays *arrays)
     PR_TRY(write_features(t, arrays));
     if (arrays->labels)
         PR_TRY(write_array(t, "label.npy", PR_I64, 1, &N, widen_labels, arrays->labels));
+    if (arrays->targets) {
+        const uint64_t shape[] = { N, arrays->num_classes };
+        PR_TRY(write_array(t, "label.npy", PR_U8, 2, shape, NULL, arrays->targets));
+    }
     PR_TRY(write_splits(t, arrays));
     if (arrays->original_ids)
         PR_TRY(write_array(t, "ids.npy", PR_I64, 1, &N, NULL, arrays->original_ids));

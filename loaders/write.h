@@ -40,7 +40,8 @@ typedef struct pri_dataset_arrays {
     void                  *arcs_context;
     const pri_arc_figures *arc_figures; /* NULL: to be counted over graph.indices */
 
-    const int32_t *labels;      /* [num_nodes], -1: no label; NULL: no label.npy */
+    const int32_t *labels;      /* [num_nodes], -1: no label; NULL: no label.npy, or targets */
+    const uint8_t *targets;     /* [num_nodes, num_classes], 0 or 1; NULL: one class a node */
     uint32_t       num_classes; /* 0 without labels */
     bool           has_split[PR_NUM_SPLITS];
     pr_split       split[PR_NUM_SPLITS]; /* ascending, disjoint, labelled */
@@ -67,7 +68,7 @@ pr_status pri_dataset_target_parent(const char *dir, char out[PR_TEXT_BYTES]);
 
 /* Write indptr.npy (i64), indices.npy (u32), edge_weight.npy (f32, where the graph has weights),
  * feat.npy (its rows begin at byte 4096; with feat_scale.npy, where they are int8) or feat_*.npy,
- * label.npy (i64), the splits (i64), ids.npy, node_ids.npy (i64) and
+ * label.npy (i64, or u1 [N, C]), the splits (i64), ids.npy, node_ids.npy (i64) and
  * meta.json with its counts and degree figures.
  *
  *   stop   may be NULL; when it becomes non-zero: PR_E_INTERRUPTED
@@ -84,7 +85,7 @@ pr_status pri_dataset_write(const char *dir, const pri_dataset_arrays *arrays,
 /* Split the labelled nodes by a hash of (seed, node): about train_percent train, val_percent
  * validate, the rest test. Independent of the order of nodes and of every other label.
  *
- *   labels   [num_nodes], -1: no label
+ *   labels   [num_nodes], -1: no label; NULL: every node has one
  *   out      the lists; they lie in *memory
  *   memory   free with pri_free; NULL on failure
  *

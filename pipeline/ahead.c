@@ -116,8 +116,11 @@ static pri_drawing *drawing_of(pri_ahead *ahead, uint64_t step)
 static void name(pri_drawing *drawing, pr_phase phase, uint32_t epoch, uint64_t step, pri_lot lot)
 {
     drawing->seeds = lot.seeds;
-    drawing->draw =
-        (pr_draw){ .phase = phase, .epoch = epoch, .step = step, .positions = lot.positions };
+    drawing->draw  = (pr_draw){ .phase     = phase,
+                                .epoch     = epoch,
+                                .step      = step,
+                                .positions = lot.positions,
+                                .exclude   = lot.exclude };
 }
 
 /* Have the batches drawn that a step with this window needs, and some to spare. */

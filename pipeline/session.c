@@ -1,6 +1,7 @@
 /* session.c: checkpoint, dataset and machine put together. */
 #include "pipeline/session.h"
 
+#include "pipeline/link_run.h"
 #include "pipeline/runlog.h"
 
 pr_status pri_session_open(pri_session *session, const pr_dataset_options *dataset,
@@ -15,6 +16,7 @@ pr_status pri_session_open(pri_session *session, const pr_dataset_options *datas
     PR_CHECK(checkpoint[0], PR_E_ARG, "--checkpoint is missing: the file that training wrote");
     PR_CHECK(dataset->data[0], PR_E_ARG, "--data is missing: a dataset directory");
     PR_TRY(pr_checkpoint_load(checkpoint, &session->model, &session->info));
+    session->is_link  = pri_link_trained(&session->info);
     const int trained = session->info.feature_norm;
     if (options.feature_norm == PR_NORM_AUTO) options.feature_norm = trained;
     if (options.feature_norm != trained)
@@ -25,9 +27,16 @@ pr_status pri_session_open(pri_session *session, const pr_dataset_options *datas
              "%s wants %u features, %s has %u", checkpoint, shape.width[0], dataset->data,
              session->dataset->features.num_cols);
     const uint32_t classes = shape.width[shape.num_layers];
-    PR_CHECK(!session->dataset->labels || classes == session->dataset->num_classes, PR_E_MISMATCH,
-             "%s knows %u classes, %s has %u", checkpoint, classes, dataset->data,
+    PR_CHECK(session->is_link || !session->dataset->num_classes ||
+                 classes == session->dataset->num_classes,
+             PR_E_MISMATCH, "%s knows %u classes, %s has %u", checkpoint, classes, dataset->data,
              session->dataset->num_classes);
+    const bool labels = session->info.outputs == PR_OUTPUTS_LABELS;
+    PR_CHECK(session->is_link || !session->dataset->num_classes ||
+                 labels == (session->dataset->targets != NULL),
+             PR_E_MISMATCH, "%s was trained for %s, nodes of %s have %s", checkpoint,
+             labels ? "any number of labels a node" : "one class a node", dataset->data,
+             labels ? "one class each" : "any number of labels");
     if (session->info.dataset_fingerprint != session->dataset->fingerprint)
         pr_diag(PR_WARN,
                 "%s was trained on another graph (%s, fingerprint %016llx) than %s "

@@ -30,11 +30,10 @@ typedef struct course {
     uint64_t         inputs_repeated, steps_counted; /* of the steps where they are */
     uint64_t         verified_step; /* at which the kernel was asked where memory is */
     uint64_t         heap_calls;
-    double           epoch_loss; /* sum over the epoch's seeds */
-    uint64_t         epoch_seeds, epoch_correct;
+    pri_score        epoch;     /* of the epoch's seeds */
     uint32_t         bad_evals; /* in a row */
     bool             unsaved;   /* the model to keep is newer than the checkpoint */
-    double           last_val;
+    double           last_val, last_mrr;
 } course;
 
 static bool interrupted(const course *c)
@@ -53,7 +52,8 @@ static void tell(const course *c, const char *stage, uint32_t epoch, double loss
                                    .loss         = loss,
                                    .val_accuracy = c->last_val,
                                    .elapsed_ns   = pr_now_ns() - c->start_ns,
-                                   .epoch_end    = epoch_end };
+                                   .epoch_end    = epoch_end,
+                                   .val_mrr      = c->last_mrr };
     c->hooks->progress(c->hooks->context, &progress);
 }
 
@@ -141,11 +141,13 @@ static pr_status train_step(course *c, uint32_t epoch)
     pri_seeds_reach(t->seeds, c->step);
     input.seeds          = pri_seeds_of(t->seeds, c->step).ids;
     input.order          = t->seeds;
+    input.link           = pri_seeds_link(t->seeds, c->step);
     input.followed       = is_followed(c, epoch);
     input.step           = c->step;
     input.optimizer      = &t->setup->optimizer;
     input.num_steps      = t->max_steps;
     input.wanted         = wanted;
+    input.loss           = &c->epoch.loss;
     const uint64_t calls = pri_mem_calls();
     PR_TRY(pri_step_run(t->lane, t->num_lanes, &input, &row, partition));
     if (t->log) pr_steplog_step(t->log, &row, partition, t->num_lanes);
@@ -160,9 +162,10 @@ static pr_status train_step(course *c, uint32_t epoch)
     c->rows_direct += row.rows_direct;
     add_locality(c, &row);
     add_disk(c->result, &row);
-    c->epoch_loss += row.loss * (double)row.num_seeds;
-    c->epoch_seeds += row.num_seeds;
-    c->epoch_correct += (uint64_t)row.num_correct;
+    const uint64_t scored = input.link ? input.link->pairs.num_pairs : row.num_seeds;
+    c->epoch.num_nodes += scored;
+    c->epoch.divisor +=
+        input.link ? (double)scored : pri_targets_divisor(input.targets, input.seeds);
     c->result->batch_hash = pri_mix64(c->result->batch_hash ^ row.batch_hash);
     if (isnan(t->info.best_val_accuracy)) { /* the latest model is the one to keep */
         t->info.step  = c->step;
@@ -175,16 +178,32 @@ done:
     return st;
 }
 
-static void log_epoch(const course *c, uint32_t epoch, const char *split, double loss,
-                      double accuracy)
+static void log_epoch(const course *c, uint32_t epoch, const char *split,
+                      const pri_metrics *metrics)
 {
     const pr_epoch row = { .epoch      = epoch,
                            .split      = split,
-                           .loss       = loss,
-                           .accuracy   = accuracy,
-                           .micro_f1   = accuracy,
-                           .elapsed_ns = pr_now_ns() - c->start_ns };
+                           .loss       = metrics->loss,
+                           .accuracy   = metrics->accuracy,
+                           .micro_f1   = metrics->micro_f1,
+                           .elapsed_ns = pr_now_ns() - c->start_ns,
+                           .mrr        = (double)NAN,
+                           .auc        = (double)NAN };
     if (c->trainer->log) pr_steplog_epoch(c->trainer->log, &row);
+}
+
+static void log_link_epoch(const course *c, uint32_t epoch, const char *split,
+                           const pri_link_metrics *m)
+{
+    const pr_epoch row = { .epoch      = epoch,
+                           .split      = split,
+                           .loss       = m->loss,
+                           .accuracy   = (double)NAN,
+                           .micro_f1   = (double)NAN,
+                           .elapsed_ns = pr_now_ns() - c->start_ns,
+                           .mrr        = m->mrr,
+                           .auc        = m->auc };
+    if (c->trainer->log && m->num_edges) pr_steplog_epoch(c->trainer->log, &row);
 }
 
 /* Score val and test, exactly or by sampling. */
@@ -209,12 +228,60 @@ static pr_status score(course *c, uint32_t epoch, pri_metrics *val, pri_metrics 
         *val  = scored[0];
         *test = scored[1];
     } else {
-        const pri_step_input input = step_input(c, epoch);
-        const uint32_t       size  = t->setup->train.batch_size;
+        const pri_targets alike = pri_targets_of(t->dataset); /* scores know no class weights */
+        const uint32_t    size  = t->setup->train.batch_size;
+        pri_step_input    input = step_input(c, epoch);
+        input.targets           = &alike;
         PR_TRY(pri_evaluate_sampled(t->lane, t->num_lanes, input, t->split->val, size,
                                     &c->eval_step, stop, t->log, val));
         PR_TRY(pri_evaluate_sampled(t->lane, t->num_lanes, input, t->split->test, size,
                                     &c->eval_step, stop, t->log, test));
+    }
+done:
+    return st;
+}
+
+/* Keep the model as the best so far, with what validation said of it. */
+static void keep_model(course *c, uint32_t epoch, double val_score)
+{
+    pri_trainer *t = c->trainer;
+
+    c->bad_evals              = 0;
+    c->result->best_epoch     = epoch;
+    t->info.best_val_accuracy = val_score;
+    t->info.epoch             = epoch;
+    t->info.step              = c->step;
+    pri_model_copy(t->best, t->model);
+    c->unsaved = true;
+}
+
+/* The same for link prediction, by the MRR. */
+static pr_status evaluate_link(course *c, uint32_t epoch)
+{
+    pr_status             st      = PR_OK;
+    pri_trainer          *t       = c->trainer;
+    pr_train_result      *result  = c->result;
+    const pri_link_part   parts[] = { PRI_LINK_VAL, PRI_LINK_TEST };
+    const pri_exact_input input   = { .phase  = PR_PHASE_EVAL,
+                                      .step   = c->eval_step++,
+                                      .epoch  = epoch,
+                                      .model  = t->model,
+                                      .stop   = c->hooks ? c->hooks->stop : NULL,
+                                      .limits = &t->exact_limits };
+    pri_link_metrics      m[2];
+
+    PR_TRY(pri_link_evaluate(t->link, t->lane, t->num_lanes, input, parts, 2, m, t->log));
+    log_link_epoch(c, epoch, "val", &m[0]);
+    log_link_epoch(c, epoch, "test", &m[1]);
+    c->last_mrr = m[0].mrr;
+    if (!m[0].num_edges || isnan(result->val_mrr) || m[0].mrr > result->val_mrr) {
+        result->val_mrr         = m[0].mrr;
+        result->test_mrr        = m[1].mrr;
+        result->test_hits_at_10 = m[1].hits_at_10;
+        result->test_auc        = m[1].auc;
+        keep_model(c, epoch, m[0].mrr);
+    } else {
+        c->bad_evals++;
     }
 done:
     return st;
@@ -228,21 +295,18 @@ static pr_status evaluate(course *c, uint32_t epoch)
     pri_trainer *t  = c->trainer;
     pri_metrics  val, test;
 
+    if (t->link) return evaluate_link(c, epoch);
     PR_TRY(score(c, epoch, &val, &test));
-    if (t->split->val.n) log_epoch(c, epoch, "val", val.loss, val.accuracy);
-    if (t->split->test.n) log_epoch(c, epoch, "test", test.loss, test.accuracy);
-    c->last_val       = val.accuracy;
-    const double best = c->result->best_val_accuracy;
-    if (!t->split->val.n || isnan(best) || val.accuracy > best) {
-        c->bad_evals                 = 0;
+    if (t->split->val.n) log_epoch(c, epoch, "val", &val);
+    if (t->split->test.n) log_epoch(c, epoch, "test", &test);
+    c->last_val       = val.micro_f1;
+    const double best = c->result->best_val_micro_f1;
+    if (!t->split->val.n || isnan(best) || val.micro_f1 > best) {
         c->result->best_val_accuracy = val.accuracy;
+        c->result->best_val_micro_f1 = val.micro_f1;
         c->result->test_accuracy     = test.accuracy;
-        c->result->best_epoch        = epoch;
-        t->info.best_val_accuracy    = val.accuracy;
-        t->info.epoch                = epoch;
-        t->info.step                 = c->step;
-        pri_model_copy(t->best, t->model);
-        c->unsaved = true;
+        c->result->test_micro_f1     = test.micro_f1;
+        keep_model(c, epoch, val.micro_f1);
     } else {
         c->bad_evals++;
     }
@@ -257,8 +321,7 @@ static pr_status train_epoch(course *c, uint32_t epoch)
     pri_trainer   *t   = c->trainer;
     const uint64_t end = (epoch + UINT64_C(1)) * pri_seeds_steps_per_epoch(t->seeds);
 
-    c->epoch_loss  = 0;
-    c->epoch_seeds = c->epoch_correct = 0;
+    c->epoch = (pri_score){ 0 };
     while (c->step < end && c->step < t->max_steps) {
         PR_CHECK(!interrupted(c), PR_E_INTERRUPTED, "interrupted after step %llu",
                  (unsigned long long)c->step);
@@ -266,10 +329,11 @@ static pr_status train_epoch(course *c, uint32_t epoch)
         const uint64_t every = t->setup->placement.verify_every;
         if (c->step == 1 || (every && c->step % every == 0)) PR_TRY(verify(c));
     }
+    pri_metrics metrics   = pri_metrics_of(&c->epoch);
     c->result->epochs     = epoch + 1;
-    c->result->train_loss = c->epoch_loss / (double)c->epoch_seeds;
-    log_epoch(c, epoch, "train", c->result->train_loss,
-              (double)c->epoch_correct / (double)c->epoch_seeds);
+    c->result->train_loss = metrics.loss;
+    if (t->link) metrics.accuracy = metrics.micro_f1 = (double)NAN;
+    log_epoch(c, epoch, "train", &metrics);
 done:
     return st;
 }
@@ -307,11 +371,12 @@ static void sum_up(course *c)
     const size_t       kept   = c->step < KEPT_TIMES ? (size_t)c->step : KEPT_TIMES;
     const double       steps  = (double)c->step;
 
-    result->steps      = c->step;
-    result->threads    = t->plan.num_threads;
-    result->lanes      = t->num_lanes;
-    result->pipelined  = t->pipelined;
-    result->heap_calls = c->heap_calls;
+    result->steps       = c->step;
+    result->threads     = t->plan.num_threads;
+    result->lanes       = t->num_lanes;
+    result->pipelined   = t->pipelined;
+    result->heap_calls  = c->heap_calls;
+    result->multi_label = t->dataset->targets != NULL;
     if (kept) {
         qsort(c->step_ns, kept, sizeof *c->step_ns, compare_ns);
         result->step_ns_median       = c->step_ns[kept / 2];
@@ -355,10 +420,16 @@ pr_status pr_train(const pr_train_setup *setup, const pr_hooks *hooks, pr_train_
     *result    = (pr_train_result){ .train_loss               = (double)NAN,
                                     .best_val_accuracy        = (double)NAN,
                                     .test_accuracy            = (double)NAN,
+                                    .best_val_micro_f1        = (double)NAN,
+                                    .test_micro_f1            = (double)NAN,
                                     .hit_rate                 = (double)NAN,
                                     .inputs_repeated_per_step = (double)NAN,
-                                    .policy                   = "none" };
-    c.last_val = (double)NAN;
+                                    .policy                   = "none",
+                                    .val_mrr                  = (double)NAN,
+                                    .test_mrr                 = (double)NAN,
+                                    .test_hits_at_10          = (double)NAN,
+                                    .test_auc                 = (double)NAN };
+    c.last_val = c.last_mrr = (double)NAN;
     c.start_ns = c.last_save_ns = pr_now_ns();
     if (setup->train.trace[0]) PR_TRY(pri_outfile_probe(setup->train.trace));
     PR_TRY(pri_trainer_open(&trainer, setup, hooks ? hooks->stop : NULL));

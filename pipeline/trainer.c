@@ -11,6 +11,7 @@
 #include "base/rss.h"
 #include "cache/store.h"
 #include "pipeline/ahead.h"
+#include "pipeline/class_weights.h"
 #include "pipeline/forecast.h"
 #include "pipeline/lanes_open.h"
 #include "pipeline/runlog.h"
@@ -31,15 +32,34 @@ done:
     return st;
 }
 
+/* See the dataset as link prediction does. */
+static pr_status open_link(pri_trainer *t)
+{
+    pr_status             st    = PR_OK;
+    const pr_train_setup *setup = t->setup;
+    const uint32_t        dim   = setup->link.dim ? setup->link.dim : setup->model.hidden;
+
+    PR_TRY(pri_link_check(setup));
+    PR_TRY(pr_dataset_open(&setup->dataset, &t->dataset));
+    PR_TRY(pri_link_open(t->dataset, &setup->link, setup->train.seed, dim, setup->train.split,
+                         &t->link));
+    t->dataset              = &t->link->messages;
+    t->split                = &t->dataset->split[setup->train.split];
+    t->own->placement.lanes = 1;
+done:
+    return st;
+}
+
 static pr_status open_data(pri_trainer *t)
 {
     pr_status               st    = PR_OK;
     const pr_train_options *train = &t->setup->train;
     const char             *name  = train->split == PR_SPLIT_ALT ? "alt" : "main";
 
+    if (train->task == PR_TASK_LINK) return open_link(t);
     PR_TRY(pr_dataset_open(&t->setup->dataset, &t->dataset));
-    PR_CHECK(t->dataset->labels, PR_E_INPUT, "%s: has no label.npy, nothing to train on",
-             t->dataset->path);
+    PR_CHECK(t->dataset->labels || t->dataset->targets, PR_E_INPUT,
+             "%s: has no label.npy, nothing to train on", t->dataset->path);
     PR_CHECK(t->dataset->has_split[train->split], PR_E_INPUT, "%s: has no %s split",
              t->dataset->path, name);
     t->split = &t->dataset->split[train->split];
@@ -48,6 +68,8 @@ static pr_status open_data(pri_trainer *t)
     PR_CHECK(t->dataset->num_classes > 0, PR_E_INPUT, "%s: num_classes is 0, must be at least 1",
              t->dataset->path);
     t->targets = pri_targets_of(t->dataset);
+    PR_TRY(pri_class_weights_open(train->class_weights, t->dataset, t->split->train, &t->weights));
+    t->targets.weight = t->weights;
 done:
     return st;
 }
@@ -91,7 +113,8 @@ pri_seeds_plan pri_trainer_seeds_plan(const pri_trainer *t)
                              .batch_size = train->batch_size,
                              .num_steps  = t->max_steps,
                              .max_ahead  = pri_ahead_depth(&t->setup->cache),
-                             .split      = t->seed_split };
+                             .split      = t->seed_split,
+                             .link       = t->link ? &t->link->plan : NULL };
 }
 
 static pr_status open_seeds(pri_trainer *t)
@@ -307,7 +330,9 @@ void pri_trainer_close(pri_trainer *t)
     pri_placing_close(&t->placing);
     pri_order_close(&t->order);
     pr_topo_free(t->topo);
-    pr_dataset_close(t->dataset);
+    pr_dataset_close(t->link ? t->link->whole : t->dataset);
+    pri_link_free(t->link);
+    pri_free(t->weights);
     pri_free(t->forecast);
     pri_free(t->own);
     *t = (pri_trainer){ 0 };

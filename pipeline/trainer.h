@@ -5,6 +5,7 @@
 #include <packrat/pipeline.h>
 
 #include "pipeline/lane.h"
+#include "pipeline/link_run.h"
 #include "pipeline/order_open.h"
 #include "pipeline/placed.h"
 #include "pipeline/placing.h"
@@ -19,9 +20,11 @@ typedef struct pri_trainer {
     pri_forecast         *forecast;     /* NULL: none was made */
     pri_exact_limits      exact_limits; /* of exact evaluation; zero: none */
     uint64_t              opened_bytes; /* what opening the dataset added to the resident set */
-    const pr_dataset     *dataset;
+    const pr_dataset     *dataset;      /* of task link: link->messages */
+    pri_link             *link;         /* NULL: another task */
     const pr_split       *split;
-    pri_targets           targets; /* of the dataset */
+    pri_targets           targets; /* of the dataset, with class weights */
+    float                *weights; /* of those; NULL: all 1 */
     pr_topo              *topo;
     pri_placing           placing;
     pr_plan               plan; /* of the placing */

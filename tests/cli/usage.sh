@@ -107,6 +107,9 @@ lr|inf|number
 lr|-0.1|\.\.
 lr|fast|number
 lr-schedule|sine|constant\|linear
+lr-gamma|1.5|\.\.
+optimizer|rmsprop|adam\|adamw\|sgd
+momentum|1|\.\.
 dropout|1.5|\.\.
 dropout|-0.1|\.\.
 hidden|0|\.\.

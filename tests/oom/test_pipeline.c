@@ -57,6 +57,11 @@ static void a_run_that_cannot_open_leaves_nothing(void **state)
     setup.order.echo   = 3;
     pr_diag_set_level(PR_ERROR);
     test_oom("trainer in community order", open_trainer, close_trainer, &trainer);
+    setup.order.kind            = PR_ORDER_RANDOM;
+    setup.order.echo            = 1;
+    setup.train.task            = PR_TASK_LINK;
+    setup.link.negative_sampler = PR_NEGATIVE_DEGREE;
+    test_oom("trainer of links", open_trainer, close_trainer, &trainer);
     pr_diag_set_level(PR_INFO);
 }
 
