@@ -2,7 +2,6 @@
 #include "pipeline/answers.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <string.h>
 
 #include "base/checksum.h"
@@ -15,6 +14,7 @@ static const uint32_t NONE = UINT32_MAX;
 
 struct pri_answers {
     pri_answers_setup setup;
+    char              path[PR_TEXT_BYTES + 64];
     bool              csv;
     size_t            row_bytes; /* of an answer as it is kept */
     uint32_t *kept_at; /* [num_nodes] where a vertex's answer is kept, NONE; NULL: nothing is */
@@ -61,7 +61,7 @@ static void answer(const pri_answers *a, const float *row, unsigned char *to)
         const uint32_t class_of = pri_argmax_row(row, columns);
         memcpy(to, &class_of, sizeof class_of);
     } else if (is_labels(a)) {
-        for (uint32_t c = 0; c < columns; c++) to[c] = row[c] > 0.0f;
+        pri_labels_row(row, columns, to);
     } else {
         float *reals = (float *)(void *)to; /* rows are whole floats, and blocks are aligned */
         memcpy(reals, row, columns * sizeof *reals);
@@ -69,7 +69,7 @@ static void answer(const pri_answers *a, const float *row, unsigned char *to)
         if (!a->setup.labels)
             pri_softmax_row(reals, columns);
         else
-            for (uint32_t c = 0; c < columns; c++) reals[c] = 1.0f / (1.0f + expf(-reals[c]));
+            pri_sigmoid_row(reals, columns);
     }
 }
 
@@ -283,7 +283,11 @@ pr_status pri_answers_create(const pri_answers_setup *setup, pri_answers **out)
     PR_ASSERT(setup->columns > 0 && (setup->ids || setup->n == setup->num_nodes));
     PR_NEW(a, 1);
     a->setup = *setup;
-    a->csv   = ends_with(setup->path, ".csv");
+    PR_CHECK(strlen(setup->path) < sizeof a->path, PR_E_ARG, "%s: the name is too long",
+             setup->path);
+    memcpy(a->path, setup->path, strlen(setup->path) + 1);
+    a->setup.path = a->path;
+    a->csv        = ends_with(setup->path, ".csv");
     PR_CHECK(a->csv || ends_with(setup->path, ".npy"), PR_E_ARG,
              "--out is '%s', must end in .npy or .csv", setup->path);
     a->row_bytes  = row_bytes(a);
