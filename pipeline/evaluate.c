@@ -185,11 +185,12 @@ pr_status pri_evaluate_exact(pri_lane *const *lanes, uint32_t num_lanes,
     scoring                scores = { .input = input };
     const pri_exact_output output = { input->output.logits, take_rows, &scores };
     pri_exact_limits       none   = { 0 };
+    const pri_exact_span  *span   = input->span.end ? &input->span : NULL;
     exact_job              job[PR_MAX_LANES];
 
     const int64_t start = pr_now_ns();
     PR_TRY(pri_exact_create_within(input->model, &data->graph, &data->features, output, num_lanes,
-                                   input->limits ? input->limits : &none, NULL, &exact));
+                                   input->limits ? input->limits : &none, span, &exact));
     for (uint32_t i = 0; i < num_lanes; i++)
         job[i] = (exact_job){ .input = input, .exact = exact, .part = i };
     PR_TRY(run_exact(lanes, num_lanes, job));
@@ -286,7 +287,7 @@ pr_status pr_evaluate(const pr_eval_setup *setup, const pr_hooks *hooks, pr_eval
     const pr_option_group own = { &pr_eval_option_table, (void *)(uintptr_t)&setup->eval };
     PR_TRY(pri_session_log(&session, "eval", setup->eval.log, own, &log));
     if (log) result->run = pr_steplog_run(log);
-    PR_TRY(pri_exact_memory_limits(&session, 0, 0, &limits));
+    PR_TRY(pri_exact_memory_limits(&session, NULL, NULL, 0, 0, &limits));
     const pri_exact_input input = { .phase       = PR_PHASE_EVAL,
                                     .dataset     = session.dataset,
                                     .model       = session.model,

@@ -17,6 +17,8 @@
  *   step     number of the step within its phase
  *   scored   lists of ascending labelled nodes; the row's loss and num_correct speak of the first
  *            one; n = 0: none
+ *   span     layers, whose first reads the features of the data set; {0, 0}: all. Others than
+ *            logits are not scored
  *   output   who takes all rows, scored or not; zero: nobody
  *   answers  nodes the pass is for: its num_seeds
  *   limits   memory and temporary files; NULL: half of what there is, in the usual directory
@@ -35,6 +37,7 @@ typedef struct pri_exact_input {
     const pr_dataset   *dataset;
     const pr_model     *model;
     pr_vids             scored[PRI_NUM_SCORED];
+    pri_exact_span      span;
     pri_exact_output    output;
     uint64_t            num_answers;
     const volatile int *stop;

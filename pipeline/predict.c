@@ -181,7 +181,8 @@ static pr_status predict(const pri_session *session, const pr_hooks *hooks, answ
     pri_exact_limits limits;
     pri_metrics      none[PRI_NUM_SCORED];
 
-    PR_TRY(pri_exact_memory_limits(session, answer_bytes(a), writing_bytes(a, csv), &limits));
+    PR_TRY(pri_exact_memory_limits(session, NULL, NULL, answer_bytes(a), writing_bytes(a, csv),
+                                   &limits));
     const pri_exact_input input = { .phase       = PR_PHASE_INFER,
                                     .dataset     = session->dataset,
                                     .model       = session->model,

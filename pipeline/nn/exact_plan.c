@@ -52,6 +52,22 @@ static uint64_t sum(uint64_t a, uint64_t b)
     return a > UINT64_MAX - b ? UINT64_MAX : a + b;
 }
 
+static uint32_t first_layer(const pri_exact_demand *d)
+{
+    return d->span.first;
+}
+
+static uint32_t end_layer(const pri_exact_demand *d)
+{
+    return d->span.end ? d->span.end : d->shape->num_layers;
+}
+
+/* Give the columns that layer `at` of the span reads; of the next: that it makes. */
+static size_t width(const pri_exact_demand *d, uint32_t at)
+{
+    return d->shape->width[first_layer(d) + at];
+}
+
 static uint64_t pool_bytes(const pri_exact_demand *d, uint64_t cols)
 {
     return product(product(cols, d->features->num_rows), sizeof(float));
@@ -133,13 +149,12 @@ static size_t scratch_of(const pri_exact_plan *plan, uint32_t layer)
 /* Give the floats of scratch that no layer takes more than, for a row of any plan. */
 static size_t scratch_bound(const pri_exact_demand *d)
 {
-    const pr_model_shape *shape = d->shape;
-    size_t                most  = 1;
+    size_t most = 1;
 
-    for (uint32_t l = 0; l < shape->num_layers; l++) {
+    for (uint32_t l = 0; l < end_layer(d) - first_layer(d); l++) {
         const bool   sparse = l == 0 && d->features->kind == PR_FEATURES_CSR;
-        const size_t in     = sparse ? 0 : 2 * pri_line_floats(shape->width[l]);
-        const size_t cols   = in + 2 * pri_line_floats(shape->width[l + 1]);
+        const size_t in     = sparse ? 0 : 2 * pri_line_floats(width(d, l));
+        const size_t cols   = in + 2 * pri_line_floats(width(d, l + 1));
         if (cols > most) most = cols;
     }
     return most;
@@ -163,11 +178,14 @@ static void count_memory(const pri_exact_demand *d, size_t floats, pri_exact_pla
 
 static pri_exact_layer layer_of(const pri_exact_demand *d, uint32_t at)
 {
-    return (pri_exact_layer){ .in         = d->shape->width[at],
-                              .out        = d->shape->width[at + 1],
-                              .relu       = at + 1 < d->shape->num_layers,
-                              .target     = at + 1 < d->shape->num_layers ? PRI_Y_POOL : PRI_Y_SINK,
-                              .panel      = d->shape->width[at + 1],
+    const uint32_t index = first_layer(d) + at;
+
+    return (pri_exact_layer){ .index      = index,
+                              .in         = width(d, at),
+                              .out        = width(d, at + 1),
+                              .relu       = pri_model_fuses(d->shape, index),
+                              .target     = index + 1 < end_layer(d) ? PRI_Y_POOL : PRI_Y_SINK,
+                              .panel      = width(d, at + 1),
                               .num_panels = 1 };
 }
 
@@ -180,9 +198,9 @@ static void plan_in_memory(const pri_exact_demand *d, bool streamed, size_t floa
     size_t widest = 1;
     int    source = 0;
 
-    *plan = (pri_exact_plan){ .num_layers = d->shape->num_layers };
+    *plan = (pri_exact_plan){ .num_layers = end_layer(d) - first_layer(d) };
     for (uint32_t l = 0; l < plan->num_layers; l++)
-        if (d->shape->width[l + 1] > widest) widest = d->shape->width[l + 1];
+        if (width(d, l + 1) > widest) widest = width(d, l + 1);
     const size_t         ld        = pri_line_floats(widest);
     const pri_pool_place buffer[2] = { { 0, ld }, { ld, ld } };
     for (uint32_t i = 0; i < plan->num_layers; i++) {
@@ -217,6 +235,7 @@ typedef struct path {
 /* The search: best[l][in_pool] once the inputs of layer l are in the pool, or not. */
 typedef struct search {
     const pri_exact_demand *demand;
+    uint32_t                num_layers;
     size_t                  cols; /* of the pool */
     bool                    streamed;
     path                    best[PR_MAX_LAYERS + 1][2];
@@ -236,14 +255,14 @@ static size_t panel_of(size_t out, size_t room)
 /* Give the bytes of a vertex's inputs in a file; 0 when they are in memory. */
 static uint64_t input_bytes(const search *s, uint32_t l, bool in_pool)
 {
-    if (l > 0) return in_pool ? 0 : s->demand->shape->width[l] * sizeof(float);
+    if (l > 0) return in_pool ? 0 : width(s->demand, l) * sizeof(float);
     return s->streamed ? s->demand->features->file->row_bytes : 0;
 }
 
 /* Weigh one way through layer l, in `room` columns for panels. */
 static path weigh(const search *s, uint32_t l, bool in_pool, path p, size_t room)
 {
-    const size_t   out = s->demand->shape->width[l + 1], in = s->demand->shape->width[l];
+    const size_t   out = width(s->demand, l + 1), in = width(s->demand, l);
     const bool     spills = p.target == PRI_Y_SPILL;
     const uint64_t reads = input_bytes(s, l, in_pool), writes = out * sizeof(float);
     const path    *then  = &s->best[l + 1][p.target == PRI_Y_POOL];
@@ -273,7 +292,7 @@ static path weigh(const search *s, uint32_t l, bool in_pool, path p, size_t room
         p.bytes = reads + 2 * writes + (spills ? 3 * writes : 0);
         break;
     }
-    if (spills && l + 1 == s->demand->shape->num_layers) p.bytes += writes; /* read back */
+    if (spills && l + 1 == s->num_layers) p.bytes += writes; /* read back */
     p.works = p.works && then->works;
     p.bytes += then->bytes;
     p.cols += then->cols;
@@ -291,13 +310,12 @@ static path best_of(const search *s, uint32_t l, bool in_pool)
 {
     static const pri_exact_way ways[] = { PRI_WAY_AGGREGATE, PRI_WAY_TRANSFORM, PRI_WAY_PANELS,
                                           PRI_WAY_PRODUCTS };
-    const pr_model_shape      *shape  = s->demand->shape;
-    const bool                 last   = l + 1 == shape->num_layers;
-    const size_t               x      = in_pool ? pri_line_floats(shape->width[l]) : 0;
+    const bool                 last   = l + 1 == s->num_layers;
+    const size_t               x      = in_pool ? pri_line_floats(width(s->demand, l)) : 0;
     path                       best   = { 0 };
 
     for (int target = last ? PRI_Y_SINK : PRI_Y_POOL; target <= PRI_Y_SPILL; target++) {
-        const size_t y = target == PRI_Y_POOL ? pri_line_floats(shape->width[l + 1]) : 0;
+        const size_t y = target == PRI_Y_POOL ? pri_line_floats(width(s->demand, l + 1)) : 0;
         if ((last && target == PRI_Y_POOL) || x + y > s->cols) continue;
         for (size_t w = 0; w < sizeof ways / sizeof *ways; w++) {
             const path from = { .way = ways[w], .target = (pri_exact_target)target };
@@ -361,9 +379,9 @@ static void follow(const search *s, pri_exact_plan *plan)
 static bool plan_spilling(const pri_exact_demand *d, size_t cols, size_t floats,
                           pri_exact_plan *plan)
 {
-    search s = { .demand = d, .cols = cols };
+    search s = { .demand = d, .num_layers = end_layer(d) - first_layer(d), .cols = cols };
 
-    *plan      = (pri_exact_plan){ .num_layers = d->shape->num_layers };
+    *plan      = (pri_exact_plan){ .num_layers = s.num_layers };
     s.streamed = streams(d, d->memory_bytes); /* the pool takes all there is */
     s.best[plan->num_layers][0].works = true;
     for (uint32_t l = plan->num_layers; l-- > 0;)

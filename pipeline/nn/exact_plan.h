@@ -6,6 +6,7 @@
 #include <packrat/nn.h>
 
 #include "base/check.h"
+#include "pipeline/nn/nn.h"
 
 /* Where the inputs of a layer are. */
 typedef enum pri_exact_source {
@@ -16,8 +17,9 @@ typedef enum pri_exact_source {
     PRI_X_SPILL   /* or into a temporary file */
 } pri_exact_source;
 
-/* Where its outputs go. Those of the last layer are handed out range by range as they are made
- * (PRI_Y_SINK), or, where columns come one panel after the other, from a file at the end. */
+/* Where its outputs go. Those of the last layer of the span are handed out range by range as they
+ * are made (PRI_Y_SINK), or, where columns come one panel after the other, from a file at the end.
+ */
 typedef enum pri_exact_target { PRI_Y_SINK, PRI_Y_POOL, PRI_Y_SPILL } pri_exact_target;
 
 /* How a layer is done (exact_plan.c has what each costs). P panels of columns:
@@ -44,6 +46,7 @@ typedef struct pri_pool_place {
 } pri_pool_place;
 
 typedef struct pri_exact_layer {
+    uint32_t         index; /* in the model */
     size_t           in, out;
     bool             relu;
     pri_exact_source source;
@@ -60,7 +63,7 @@ typedef struct pri_exact_layer {
 enum { PRI_SPILL_EVEN, PRI_SPILL_ODD, PRI_SPILL_Z, PRI_NUM_SPILLS }; /* outputs by layer; Z */
 
 typedef struct pri_exact_plan {
-    uint32_t        num_layers;
+    uint32_t        num_layers; /* of the span */
     pri_exact_layer layer[PR_MAX_LAYERS];
     size_t          pool_cols;     /* floats for every vertex */
     size_t          scratch_bytes; /* of each part */
@@ -75,6 +78,7 @@ typedef struct pri_exact_demand {
     const pr_features    *features; /* of every vertex; what kind, and where */
     uint32_t              num_parts;
     uint64_t              memory_bytes; /* UINT64_MAX: all of it */
+    pri_exact_span        span;         /* of layers; {0, 0}: all */
 } pri_exact_demand;
 
 /* Give what everything in memory takes, and the least that works. UINT64_MAX: it has no number. */

@@ -26,12 +26,12 @@ static uint32_t passes_of(const pri_exact_plan *plan, uint32_t layer)
 }
 
 /* Plan within the memory there is. `limited` is false for what has always been all in memory. */
-static pr_status plan(pri_exact *in, uint64_t memory_bytes, bool limited)
+static pr_status plan(pri_exact *in, pri_exact_span span, uint64_t memory_bytes, bool limited)
 {
     pr_status              st      = PR_OK;
     const uint64_t         machine = pri_machine_bytes(), N = in->graph->num_nodes;
-    const pri_exact_demand demand = { &in->model->shape, in->features, in->num_parts,
-                                      memory_bytes };
+    const pri_exact_demand demand = { &in->model->shape, in->features, in->num_parts, memory_bytes,
+                                      span };
     const bool             works  = pri_exact_plan_make(&demand, &in->plan);
 
     PR_CHECK(works || !limited, PR_E_NOMEM,
@@ -78,21 +78,26 @@ done:
     return st;
 }
 
+static pri_exact_span span_of(const pr_model_shape *shape, const pri_exact_span *span)
+{
+    return span ? *span : (pri_exact_span){ 0, shape->num_layers };
+}
+
 /* Create it; `limits` NULL: as much as it takes. */
 static pr_status create(const pr_model *model, const pr_graph *graph, const pr_features *features,
                         pri_exact_output output, uint32_t num_parts, const pri_exact_limits *limits,
-                        pri_exact **out)
+                        pri_exact_span span, pri_exact **out)
 {
-    pr_status  st = PR_OK;
-    pri_exact *in = NULL;
+    pr_status      st    = PR_OK;
+    pri_exact     *in    = NULL;
+    const uint32_t reads = model->shape.width[span.first];
 
     *out = NULL;
-    PR_ASSERT(num_parts > 0);
+    PR_ASSERT(num_parts > 0 && span.first < span.end && span.end <= model->shape.num_layers);
     PR_CHECK(features->num_rows == graph->num_nodes, PR_E_MISMATCH,
              "%u feature rows for a graph of %u vertices", features->num_rows, graph->num_nodes);
-    PR_CHECK(features->num_cols == model->shape.width[0], PR_E_MISMATCH,
-             "features have %u columns, the model reads %u", features->num_cols,
-             model->shape.width[0]);
+    PR_CHECK(features->num_cols == reads, PR_E_MISMATCH,
+             "features have %u columns, the model reads %u", features->num_cols, reads);
     PR_NEW(in, 1);
     in->model    = model;
     in->graph    = graph;
@@ -104,7 +109,7 @@ static pr_status create(const pr_model *model, const pr_graph *graph, const pr_f
         in->num_parts        = num_parts; /* those not made yet are zero, and freed as such */
         const uint64_t half  = pri_machine_bytes() / 2;
         const uint64_t given = limits ? limits->memory_bytes : UINT64_MAX;
-        PR_TRY(plan(in, given ? given : half, limits != NULL));
+        PR_TRY(plan(in, span, given ? given : half, limits != NULL));
         PR_TRY(open_files(in, limits ? limits->spill_dir : NULL));
         PR_TRY(take_memory(in));
     }
@@ -121,7 +126,8 @@ pr_status pri_exact_create(const pr_model *model, const pr_graph *graph,
 {
     const pri_exact_output output = { .logits = logits };
 
-    return create(model, graph, features, output, num_parts, NULL, out);
+    return create(model, graph, features, output, num_parts, NULL, span_of(&model->shape, NULL),
+                  out);
 }
 
 pr_status pri_exact_create_within(const pr_model *model, const pr_graph *graph,
@@ -129,15 +135,16 @@ pr_status pri_exact_create_within(const pr_model *model, const pr_graph *graph,
                                   uint32_t num_parts, const pri_exact_limits *limits,
                                   const pri_exact_span *span, pri_exact **out)
 {
-    PR_ASSERT(!span || (span->first == 0 && span->end == model->shape.num_layers));
-    return create(model, graph, features, output, num_parts, limits, out);
+    return create(model, graph, features, output, num_parts, limits, span_of(&model->shape, span),
+                  out);
 }
 
 void pri_exact_measure(const pr_model_shape *shape, const pr_features *features, uint32_t num_parts,
-                       uint64_t memory_bytes, uint64_t *most, uint64_t *least, uint64_t *spill)
+                       const pri_exact_span *span, uint64_t memory_bytes, uint64_t *most,
+                       uint64_t *least, uint64_t *spill)
 {
     const uint64_t   given  = memory_bytes ? memory_bytes : pri_machine_bytes() / 2;
-    pri_exact_demand demand = { shape, features, num_parts, given };
+    pri_exact_demand demand = { shape, features, num_parts, given, span_of(shape, span) };
     const uint64_t   lowest = pri_exact_least(&demand);
     pri_exact_plan   plan;
 
@@ -216,7 +223,8 @@ pr_status pri_exact_pass(const pri_exact *in, uint32_t pass, uint32_t part,
                             .layer   = &in->plan.layer[layer],
                             .index   = layer,
                             .part    = part,
-                            .weights = pri_model_layer(in->model, in->model->parameters, layer),
+                            .weights = pri_model_layer(in->model, in->model->parameters,
+                                                       in->plan.layer[layer].index),
                             .own     = &in->part[part],
                             .stop    = stop,
                             .times   = times };

@@ -155,7 +155,7 @@ static void check_case(size_t i, uint32_t parts)
     pr_model_describe(model, &shape);
     for (size_t place = 0; place < 4; place++) {
         uint64_t most, least;
-        pri_exact_measure(&shape, places[place], parts, 0, &most, &least, NULL);
+        pri_exact_measure(&shape, places[place], parts, NULL, 0, &most, &least, NULL);
         const uint64_t memory[] = { least, least + (most - least) / 8, most - (most - least) / 3,
                                     most };
         for (size_t m = 0; m < 4; m++) {
@@ -214,7 +214,7 @@ static void rows_are_handed_out_once_and_in_order_and_nothing_keeps_them(void **
         assert_true(want && t.rows && t.taken);
         assert_ok(pri_nn_infer_exact(model, &w->graph, &w->rows, want, NULL, &times));
         pr_model_describe(model, &shape);
-        pri_exact_measure(&shape, &w->filed, 2, 0, &most, &least, NULL);
+        pri_exact_measure(&shape, &w->filed, 2, NULL, 0, &most, &least, NULL);
         for (uint32_t k = 0; k < 4; k++) {
             const pri_exact_limits limits = { least + (most - least) / 3 * k, directory };
             pri_exact             *exact;
@@ -331,7 +331,7 @@ static void parts_of_a_pass_may_run_at_once(void **state)
 
     pr_model_describe(model, &shape);
     assert_ok(pri_nn_infer_exact(model, &w->graph, &w->rows, want, NULL, &times));
-    pri_exact_measure(&shape, &w->filed, PARTS, 0, NULL, &limits.memory_bytes, NULL);
+    pri_exact_measure(&shape, &w->filed, PARTS, NULL, 0, NULL, &limits.memory_bytes, NULL);
     assert_ok(pri_exact_create_within(model, &w->graph, &w->filed,
                                       (pri_exact_output){ .logits = got }, PARTS, &limits, NULL,
                                       &exact));
@@ -375,7 +375,7 @@ static spilling spill_create(const char *directory)
     assert_non_null(s.logits);
     s.model = whole_model(s.w, 3, 64, 5);
     pr_model_describe(s.model, &s.shape);
-    pri_exact_measure(&s.shape, &s.w->filed, 2, 0, NULL, &s.limits.memory_bytes, NULL);
+    pri_exact_measure(&s.shape, &s.w->filed, 2, NULL, 0, NULL, &s.limits.memory_bytes, NULL);
     return s;
 }
 
@@ -409,7 +409,7 @@ static void less_than_the_least_is_refused_with_the_least(void **state)
     assert_ok(spill_open(&s, &exact));
     uint64_t spill, measured;
     assert_int_equal(pri_exact_memory(exact, &spill) <= least, 1);
-    pri_exact_measure(&s.shape, &s.w->filed, 2, least, NULL, NULL, &measured);
+    pri_exact_measure(&s.shape, &s.w->filed, 2, NULL, least, NULL, NULL, &measured);
     assert_int_equal(measured, spill);
     assert_true(spill > 0);
     pri_exact_free(exact);
@@ -545,7 +545,7 @@ static void the_resident_set_grows_by_no_more_than_was_given(void **state)
     assert_non_null(logits);
     memset(logits, 1, (size_t)N * 4 * sizeof *logits);
     pr_model_describe(model, &shape);
-    pri_exact_measure(&shape, &w->filed, 1, 0, &most, &least, NULL);
+    pri_exact_measure(&shape, &w->filed, 1, NULL, 0, &most, &least, NULL);
     assert_true(most > least + (50 << 20));
     for (uint64_t memory = least; memory < most / 2; memory *= 2) {
         const uint64_t         before = resident();
