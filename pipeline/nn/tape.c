@@ -6,7 +6,7 @@
 
 enum { LINE_BYTES = 64, LINE_FLOATS = 16 };
 
-enum { LAYER_ARRAYS = 9, MAX_ARRAYS = LAYER_ARRAYS * PR_MAX_LAYERS + 16 };
+enum { LAYER_ARRAYS = 9, MAX_ARRAYS = LAYER_ARRAYS * PR_MAX_LAYERS + 24 };
 
 /* A walk over the arrays of a tape; without `base` it only counts. */
 typedef struct layout {
@@ -93,6 +93,7 @@ static void place_arrays(pri_tape *tape, const pr_model_shape *shape, uint32_t m
                          bool sparse, layout *lay)
 {
     const bool gcn = shape->options.kind == PR_MODEL_GCN, gat = shape->options.kind == PR_MODEL_GAT;
+    const bool gin     = shape->options.kind == PR_MODEL_GIN;
     uint64_t   max_src = 0, max_dst = 0, max_edges = 0, dy[2] = { 0, 0 }, z = 0, scores = 0;
 
     for (uint32_t l = 0; l < tape->num_layers; l++) {
@@ -116,6 +117,7 @@ static void place_arrays(pri_tape *tape, const pr_model_shape *shape, uint32_t m
     tape->x0              = place(lay, copied, tape->ldx0, sizeof *tape->x0);
     tape->z               = place(lay, z, 1, sizeof *tape->z);
     tape->row_of_input    = place(lay, sparse ? max_inputs : 0, 1, sizeof *tape->row_of_input);
+    tape->dh              = place(lay, gin ? larger(dy[0], dy[1]) : 0, 1, sizeof *tape->dh);
     tape->norm            = place(lay, gcn ? max_src : 0, 1, sizeof *tape->norm);
     tape->edge            = place(lay, gat ? scores : 0, 1, sizeof *tape->edge);
     tape->reversed.begin  = place(lay, max_src + 1, 1, sizeof *tape->reversed.begin);
