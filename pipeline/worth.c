@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "pipeline/nn/model.h"
 
 /* What a lane's part of a step takes. */
 typedef struct lane_work {
@@ -21,19 +22,88 @@ typedef struct hop {
     double num_dst, num_src, edges;
 } hop;
 
+/* What a layer of a kind adds up and multiplies on the way forward. */
+typedef struct layer_work {
+    double summed;   /* elements of rows that are added up */
+    double products; /* multiplications of matrices */
+    double scores;   /* exponentials */
+    double elements; /* gone over behind the convolution */
+} layer_work;
+
+/* Rows of CSR are multiplied first: rows of the weights are added up, and then the products. */
+static layer_work work_of_sparse(const pri_worth_input *input, double columns, bool self, hop h)
+{
+    const double rows = h.num_src + (self ? h.num_dst : 0);
+
+    return (layer_work){ .summed = (rows * input->row_terms + h.edges) * columns };
+}
+
+/* The convolution of a layer. */
+static layer_work convolution(const pri_worth_input *input, uint32_t layer, hop h)
+{
+    const pr_model_shape *shape = input->shape;
+    const double          in = shape->width[layer], out = shape->width[layer + 1];
+    const bool            sparse  = layer == 0 && input->row_terms > 0;
+    const double          heads   = pri_model_heads(shape, layer);
+    const double          columns = (double)pri_model_head_cols(shape, layer);
+    layer_work            w;
+
+    switch ((pr_model_kind)shape->options.kind) {
+    case PR_MODEL_SAGE:
+        if (sparse) return work_of_sparse(input, out, true, h);
+        return (layer_work){ .summed = h.edges * in, .products = h.num_dst * 2.0 * in * out };
+    case PR_MODEL_GCN:
+        if (sparse) return work_of_sparse(input, out, false, h);
+        return (layer_work){ .summed = h.edges * in, .products = h.num_dst * in * out };
+    case PR_MODEL_GIN:
+        w = sparse ? work_of_sparse(input, out, false, h)
+                   : (layer_work){ .summed = h.edges * in, .products = h.num_dst * in * out };
+        w.products += h.num_dst * out * out;
+        return w;
+    case PR_MODEL_GAT: break;
+    }
+    w        = sparse ? work_of_sparse(input, columns, false, h)
+                      : (layer_work){ .summed = h.edges * columns, .products = h.num_src * in * columns };
+    w.scores = (h.edges + h.num_dst) * heads;
+    w.summed += (h.num_src + h.num_dst) * columns; /* scores are made of */
+    return w;
+}
+
+/* What comes behind it: residual, norm, activation. */
+static void add_post(const pri_worth_input *input, uint32_t layer, hop h, layer_work *w)
+{
+    const pr_model_shape   *shape = input->shape;
+    const pr_model_options *o     = &shape->options;
+    const double            in = shape->width[layer], out = shape->width[layer + 1];
+    const bool              sparse = layer == 0 && input->row_terms > 0;
+
+    if (o->residual && in != out && sparse)
+        w->summed += h.num_dst * input->row_terms * out;
+    else if (o->residual && in != out)
+        w->products += h.num_dst * in * out;
+    else if (o->residual)
+        w->elements += h.num_dst * out;
+    if (layer + 1 == shape->num_layers) return;
+    if (o->layer_norm) w->elements += 3 * h.num_dst * out;
+    if (!pri_model_fuses(shape, layer)) w->elements += h.num_dst * out;
+}
+
 /* Forward and backward of the layer that a hop's edges feed. The gradient of the first layer's
  * inputs is not computed. */
 static double layer_ns(const pri_worth_input *input, uint32_t layer, hop h)
 {
-    const double in = input->shape->width[layer], out = input->shape->width[layer + 1];
-    const double sums  = h.edges * in * sizeof(float) * PRI_WORTH_BYTE_NS;
-    const double gemms = h.num_dst * 2.0 * (2.0 * in) * out * PRI_WORTH_FLOP_NS;
+    const bool sparse = layer == 0 && input->row_terms > 0;
+    const bool gat    = input->shape->options.kind == PR_MODEL_GAT;
+    layer_work w      = convolution(input, layer, h);
 
-    if (layer > 0) return 2 * sums + 3 * gemms;
-    if (input->row_terms <= 0) return sums + 2 * gemms;
-    /* Rows of CSR are multiplied first: rows of the weights are added up, and then the products. */
-    const double terms = (h.num_src + h.num_dst) * input->row_terms + h.edges;
-    return 2 * terms * out * sizeof(float) * PRI_WORTH_BYTE_NS;
+    add_post(input, layer, h, &w);
+    const double byte = sizeof(float) * PRI_WORTH_BYTE_NS;
+    const double sums = w.summed * byte, gemms = 2.0 * w.products * PRI_WORTH_FLOP_NS;
+    const double other = 2 * w.elements * byte + w.scores * PRI_WORTH_SCORE_NS;
+
+    if (gat) return 3 * sums + (layer > 0 ? 3 : 2) * gemms + other; /* back: products, and sums */
+    if (layer > 0) return 2 * sums + 3 * gemms + other;
+    return (sparse ? 2 : 1) * sums + 2 * gemms + other;
 }
 
 double pri_worth_reach(double known, double edges, double nodes)

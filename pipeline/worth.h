@@ -41,6 +41,7 @@
  *   ROW     an input row found in the cache's index (bench_cache_update: 2.5 to 10)
  *   BYTE    a byte of a row, copied or added up: 10 GB/s a core (bench_cache_update)
  *   FLOP    100 GFLOP/s a core: oneDNN reaches 100 to 240 with AVX2 or AVX-512
+ *   SCORE   gat: an arc's weight of one head, forward and backward (an exponential, two quotients)
  *   ADAM    a parameter updated
  *   SUM     a parameter's gradient of a further lane: 4 bytes that another node has written, at
  *           4 GB/s
@@ -52,6 +53,7 @@
 #define PRI_WORTH_ROW_NS   5.0
 #define PRI_WORTH_BYTE_NS  0.1
 #define PRI_WORTH_FLOP_NS  0.01
+#define PRI_WORTH_SCORE_NS 4.0
 #define PRI_WORTH_ADAM_NS  1.0
 #define PRI_WORTH_SUM_NS   1.0
 #define PRI_WORTH_LANE_NS  40e3

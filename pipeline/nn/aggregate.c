@@ -19,15 +19,20 @@ PRI_CLONES static void nn_scale(float *restrict y, float f, size_t cols)
     for (size_t c = 0; c < cols; c++) y[c] *= f;
 }
 
+PRI_CLONES static void nn_scaled(float *restrict y, const float *restrict x, float f, size_t cols)
+{
+    for (size_t c = 0; c < cols; c++) y[c] = f * x[c];
+}
+
+PRI_CLONES static void nn_biased(float *restrict y, const float *restrict bias,
+                                 const float *restrict x, float f, size_t cols)
+{
+    for (size_t c = 0; c < cols; c++) y[c] = bias[c] + f * x[c];
+}
+
 PRI_CLONES static void nn_relu(float *restrict y, size_t cols)
 {
     for (size_t c = 0; c < cols; c++) y[c] = y[c] < 0.0f ? 0.0f : y[c]; /* keeps NaN */
-}
-
-/* The way back through ReLU and dropout: what was not passed on gets no gradient. */
-PRI_CLONES static void nn_mask(float *restrict y, const float *restrict kept, float f, size_t cols)
-{
-    for (size_t c = 0; c < cols; c++) y[c] *= kept[c] > 0.0f ? f : 0.0f;
 }
 
 /* sum[c] += X[r, c] for rows [0, num_rows), in blocks so that long sums stay exact enough. */
@@ -62,18 +67,13 @@ pri_lists pri_lists_of_graph(const pr_graph *graph, pr_vid first, uint32_t num)
     };
 }
 
-static uint64_t begin_of(const pri_lists *lists, uint32_t d)
-{
-    return lists->begin32 ? lists->begin32[d] : lists->begin64[d];
-}
-
 static pri_list list_of(const pri_lists *lists, uint32_t d)
 {
-    const uint64_t begin = begin_of(lists, d), end = begin_of(lists, d + 1);
+    const uint64_t begin = pri_lists_begin(lists, d), end = pri_lists_begin(lists, d + 1);
 
     return (pri_list){ .index     = lists->index + begin,
                        .num       = (size_t)(end - begin),
-                       .num_after = (size_t)(begin_of(lists, lists->num) - end),
+                       .num_after = (size_t)(pri_lists_begin(lists, lists->num) - end),
                        .weight    = lists->weight ? lists->weight + begin : NULL,
                        .factor    = 1.0f };
 }
@@ -84,6 +84,15 @@ static float one_over(const float *weight, size_t num)
     double sum = 0.0;
     for (size_t i = 0; i < num; i++) sum += (double)weight[i];
     return (float)(1.0 / sum);
+}
+
+/* Give the part of each row of a list in its destination's sum: of its mean without coefficients.
+ */
+static float part_of(const pri_coefficients *coefficients, uint32_t row, const pri_list *l)
+{
+    if (l->num == 0) return 0.0f;
+    const float all = coefficients ? pri_coefficients_list(coefficients, row) : 1.0f;
+    return l->weight ? all * one_over(l->weight, l->num) : all / (float)l->num;
 }
 
 /* Rows that a thread takes at a time. */
@@ -101,7 +110,8 @@ static bool worth_a_team(uint64_t num_rows, size_t cols)
 /* Rows that are read and written to sum lists. */
 static uint64_t rows_of(const pri_lists *lists)
 {
-    return lists->num ? lists->num + begin_of(lists, lists->num) - begin_of(lists, 0) : 0;
+    return lists->num ? lists->num + pri_lists_begin(lists, lists->num) - pri_lists_begin(lists, 0)
+                      : 0;
 }
 
 /* ---- forward ---- */
@@ -130,31 +140,61 @@ void pri_aggregate_add(const pri_lists *lists, const pri_rows *z, float *y, size
 #pragma omp parallel for schedule(dynamic, task) if (worth_a_team(rows_of(lists), z->cols))
     for (uint32_t d = 0; d < lists->num; d++) {
         pri_list l = list_of(lists, d);
-        l.factor   = l.num ? 1.0f / (float)l.num : 0.0f;
-        if (l.num && l.weight) l.factor = one_over(l.weight, l.num);
+        l.factor   = part_of(NULL, d, &l);
         pri_rows_add(y + d * ldy, z, &l);
         if (relu) nn_relu(y + d * ldy, z->cols);
+    }
+}
+
+void pri_aggregate_sum(const pri_lists *lists, const pri_coefficients *coefficients,
+                       const pri_rows *x, const float *bias, float *y, size_t ldy, bool relu)
+{
+    const uint32_t task = task_of(lists->num);
+
+#pragma omp parallel for schedule(dynamic, task) if (worth_a_team(rows_of(lists), x->cols))
+    for (uint32_t d = 0; d < lists->num; d++) {
+        const uint32_t row  = lists->first + d;
+        const float    self = pri_coefficients_self(coefficients, row);
+        float         *sum  = y + d * ldy;
+        pri_list       l    = list_of(lists, d);
+        if (bias)
+            nn_biased(sum, bias, pri_row(x, row), self, x->cols);
+        else
+            nn_scaled(sum, pri_row(x, row), self, x->cols);
+        l.factor = part_of(coefficients, row, &l);
+        l.share  = coefficients->norm;
+        pri_rows_add(sum, x, &l);
+        if (relu) nn_relu(sum, x->cols);
     }
 }
 
 /* ---- backward ---- */
 
 /* Put one row's edges in, last first, with their parts of its sum. */
-static void reverse_weighted(const pr_block *block, uint32_t d, pri_reversed *out)
+static void reverse_row(const pri_lists *lists, const pri_coefficients *coefficients, uint32_t d,
+                        pri_reversed *out)
 {
-    const uint32_t first = block->indptr[d], degree = block->indptr[d + 1] - first;
-    const float    factor = degree ? one_over(block->weights + first, degree) : 0.0f;
+    const pri_list  l      = list_of(lists, d);
+    const float     factor = part_of(coefficients, d, &l);
+    uint32_t *const begin = out->begin, *const dst = out->dst;
 
-    for (uint32_t e = first + degree; e-- > first;) {
-        const uint32_t at = --out->begin[block->indices[e]];
-        out->dst[at]      = d;
-        out->value[at]    = factor * block->weights[e];
+    if (!l.weight) {
+        out->share[d] = factor;
+        for (size_t i = l.num; i-- > 0;) dst[--begin[l.index[i]]] = d;
+        return;
+    }
+    for (size_t i = l.num; i-- > 0;) {
+        const uint32_t at = --begin[l.index[i]];
+        dst[at]           = d;
+        out->value[at]    = factor * l.weight[i];
     }
 }
 
-void pri_aggregate_reverse(const pr_block *block, pri_reversed *out)
+void pri_aggregate_reverse_sums(const pr_block *block, const pri_coefficients *coefficients,
+                                pri_reversed *out)
 {
-    uint32_t *begin = out->begin;
+    const pri_lists lists = pri_lists_of_block(block);
+    uint32_t       *begin = out->begin;
 
     out->num_src  = block->num_src;
     out->weighted = block->weights != NULL;
@@ -165,41 +205,52 @@ void pri_aggregate_reverse(const pr_block *block, pri_reversed *out)
         total += begin[u];
         begin[u] = total;
     }
-    for (uint32_t d = block->num_dst; d-- > 0;) { /* backwards: ends become begins, in order */
-        const uint32_t first = block->indptr[d], degree = block->indptr[d + 1] - first;
-        if (out->weighted) {
-            reverse_weighted(block, d, out);
-            continue;
-        }
-        out->share[d] = degree ? 1.0f / (float)degree : 0.0f;
-        for (uint32_t e = first + degree; e-- > first;) out->dst[--begin[block->indices[e]]] = d;
-    }
+    for (uint32_t d = block->num_dst; d-- > 0;) /* backwards: ends become begins, in order */
+        reverse_row(&lists, coefficients, d, out);
+}
+
+void pri_aggregate_reverse(const pr_block *block, pri_reversed *out)
+{
+    pri_aggregate_reverse_sums(block, NULL, out);
+}
+
+/* Give the list of destinations that drew source u. */
+static pri_list reversed_list(const pri_reversed *reversed, const pri_coefficients *coefficients,
+                              uint32_t u)
+{
+    const uint32_t begin = reversed->begin[u], end = reversed->begin[u + 1];
+    const bool     normed = coefficients && coefficients->norm;
+
+    return (pri_list){ .index     = reversed->dst + begin,
+                       .num       = end - begin,
+                       .num_after = reversed->begin[reversed->num_src] - end,
+                       .weight    = reversed->weighted ? reversed->value + begin : NULL,
+                       .share     = reversed->weighted ? NULL : reversed->share,
+                       .factor    = normed ? coefficients->norm[u] : 1.0f };
 }
 
 void pri_aggregate_scatter(const pri_reversed *reversed, const pri_scatter *from, float *out,
                            size_t ldout)
 {
-    const uint32_t *begin   = reversed->begin;
-    const uint32_t  num_src = reversed->num_src, num_edges = begin[num_src];
-    const pri_rows  mean     = { .at = from->mean, .ld = from->ld, .cols = from->cols };
-    const size_t    row_size = from->cols * sizeof *out;
-    const uint64_t  num_rows = (uint64_t)num_src + num_edges;
-    const uint32_t  task     = task_of(num_src);
+    const uint32_t          num_src  = reversed->num_src;
+    const pri_coefficients *how      = from->coefficients;
+    const pri_rows          mean     = { .at = from->mean, .ld = from->ld, .cols = from->cols };
+    const size_t            row_size = from->cols * sizeof *out;
+    const uint64_t          num_rows = (uint64_t)num_src + reversed->begin[num_src];
+    const uint32_t          task     = task_of(num_src);
 
 #pragma omp parallel for schedule(dynamic, task) if (worth_a_team(num_rows, from->cols))
     for (uint32_t u = 0; u < num_src; u++) {
         float         *y = out + u * ldout;
-        const pri_list l = { .index     = reversed->dst + begin[u],
-                             .num       = begin[u + 1] - begin[u],
-                             .num_after = num_edges - begin[u + 1],
-                             .value     = reversed->weighted ? reversed->value + begin[u] : NULL,
-                             .share     = reversed->weighted ? NULL : reversed->share };
-        if (u < from->num_self)
-            memcpy(y, from->self + u * from->ld, row_size);
-        else
+        const pri_list l = reversed_list(reversed, how, u);
+        if (u >= from->num_self)
             memset(y, 0, row_size);
+        else if (how)
+            nn_scaled(y, from->self + u * from->ld, pri_coefficients_self(how, u), from->cols);
+        else
+            memcpy(y, from->self + u * from->ld, row_size);
         pri_rows_add(y, &mean, &l);
-        if (from->kept) nn_mask(y, from->kept + u * ldout, from->scale, from->cols);
+        if (from->kept) pri_row_mask(y, from->kept + u * ldout, from->scale, from->cols);
     }
 }
 

@@ -1,5 +1,6 @@
-/* aggregate.h: means over neighbour lists, read in place, and the way back. Where neighbours have
- * weights w the mean is sum w x / sum w (PinSAGE's importance pooling), else sum x / number.
+/* aggregate.h: means and sums over neighbour lists, read in place, and the way back. Where
+ * neighbours have weights w the mean is sum w x / sum w (PinSAGE's importance pooling), else
+ * sum x / number.
  *
  * Every result row is computed by one thread in the order of its list, so results do not depend
  * on the number of threads, nor on the instruction set. */
@@ -8,6 +9,7 @@
 
 #include <packrat/nouns.h>
 
+#include "pipeline/nn/coefficients.h"
 #include "pipeline/nn/rows.h"
 
 /* The neighbour lists of `num` destinations: destination d is row `first + d` of the sources and
@@ -23,6 +25,12 @@ typedef struct pri_lists {
 pri_lists pri_lists_of_block(const pr_block *block);
 pri_lists pri_lists_of_graph(const pr_graph *graph, pr_vid first, uint32_t num);
 
+/* Give where the list of destination d begins, or ends where d is the next. */
+static inline uint64_t pri_lists_begin(const pri_lists *lists, uint32_t d)
+{
+    return lists->begin32 ? lists->begin32[d] : lists->begin64[d];
+}
+
 /* A[d, :] = [ X[first + d] | mean over the list of d of X[u] ]; an empty list gives a zero mean.
  *
  *   a   out [num, 2 x.cols], must not overlap X
@@ -34,6 +42,17 @@ void pri_aggregate_concat(const pri_lists *lists, const pri_rows *x, float *a, s
  *
  *   y   in and out [num, z.cols], must not overlap Z */
 void pri_aggregate_add(const pri_lists *lists, const pri_rows *z, float *y, size_t ldy, bool relu);
+
+/* Y[d, :] = bias + s x + l (mean over the list of d of n[u] X[u, :]), x = X[first + d, :], then
+ * ReLU if asked. The coefficients have s and l of source row first + d, and n where they have a
+ * norm.
+ *
+ *   bias  [x.cols], or NULL for zero
+ *   y     out [num, x.cols], must not overlap X
+ *
+ * Cannot fail. */
+void pri_aggregate_sum(const pri_lists *lists, const pri_coefficients *coefficients,
+                       const pri_rows *x, const float *bias, float *y, size_t ldy, bool relu);
 
 /* A block turned round: for every source the destinations that drew it, ascending, and for every
  * destination one over its number of neighbours (0 when it has none), or for every edge of a block
@@ -50,6 +69,10 @@ typedef struct pri_reversed {
 /* Fill the arrays, which the caller has made large enough; a counting sort by source. */
 void pri_aggregate_reverse(const pr_block *block, pri_reversed *out);
 
+/* The same for sums: share and value are times what the coefficients say of destinations. */
+void pri_aggregate_reverse_sums(const pr_block *block, const pri_coefficients *coefficients,
+                                pri_reversed *out);
+
 /* The gradient of sources from that of the lists' means:
  *
  *     OUT[u, :] = SELF[u, :] + sum over the destinations d of u of share[d] or value * MEAN[d, :]
@@ -59,13 +82,15 @@ void pri_aggregate_reverse(const pr_block *block, pri_reversed *out);
  *   kept   NULL, or [num_src, cols] with ldout: where it is not positive OUT becomes 0, elsewhere
  *          OUT is multiplied by `scale` (ReLU and dropout in one). May not be OUT.
  *   out    [num_src, cols]; overlaps nothing
+ *   coefficients   NULL, or of sums: SELF[u] is times its own, the sum times norm[u]
  *
  * Cannot fail. */
 typedef struct pri_scatter {
-    const float *self, *mean, *kept;
-    size_t       ld, cols;
-    uint32_t     num_self;
-    float        scale;
+    const float            *self, *mean, *kept;
+    size_t                  ld, cols;
+    uint32_t                num_self;
+    float                   scale;
+    const pri_coefficients *coefficients;
 } pri_scatter;
 
 void pri_aggregate_scatter(const pri_reversed *reversed, const pri_scatter *from, float *out,

@@ -21,6 +21,16 @@ pri_dropout pri_dropout_of(double p, uint64_t key, uint64_t step, uint32_t layer
 void pri_dropout_apply(const pri_dropout *dropout, pr_vids vertices, float *y, size_t ld,
                        size_t cols);
 
+/* Drop of non-zeros of a vertex's row: give how many stay, and those, scaled, in their order.
+ *
+ *   column, value             [num]; `num_after` columns behind them are readable
+ *   kept_column, kept_value   room [num] each; overlap nothing
+ *
+ * Cannot fail. */
+uint32_t pri_dropout_select(const pri_dropout *dropout, pr_vid vertex, const uint32_t *column,
+                            const float *value, uint32_t num, uint32_t num_after,
+                            uint32_t *kept_column, float *kept_value);
+
 /* Tell whether one element stays; for tests and for whoever must name a mask. */
 bool pri_dropout_keeps(const pri_dropout *dropout, pr_vid vertex, uint32_t column);
 

@@ -67,6 +67,11 @@ static dnnl_status_t append_relu(dnnl_post_ops_t ops)
     return dnnl_post_ops_append_eltwise(ops, dnnl_eltwise_relu, 0.0f, 0.0f);
 }
 
+static dnnl_status_t append_sum(dnnl_post_ops_t ops)
+{
+    return dnnl_post_ops_append_sum(ops, 1.0f, 0, dnnl_data_type_undef);
+}
+
 static dnnl_status_t matmul_make(dnnl_engine_t engine, const dnnl_memory_desc_t desc[NUM_OPERANDS],
                                  bool bias, const_dnnl_primitive_attr_t attr,
                                  dnnl_primitive_desc_t *out)
@@ -105,6 +110,11 @@ static dnnl_status_t scratch_make(const_dnnl_primitive_desc_t pd, dnnl_engine_t 
 static dnnl_status_t append_relu(dnnl_post_ops_t ops)
 {
     return dnnl_post_ops_append_eltwise(ops, 1.0f, dnnl_eltwise_relu, 0.0f, 0.0f);
+}
+
+static dnnl_status_t append_sum(dnnl_post_ops_t ops)
+{
+    return dnnl_post_ops_append_sum(ops, 1.0f);
 }
 
 static dnnl_status_t matmul_make(dnnl_engine_t engine, const dnnl_memory_desc_t desc[NUM_OPERANDS],
@@ -202,7 +212,7 @@ static void operands(const pri_gemm_shape *s, dnnl_dim_t rows, matrix out[NUM_OP
     out[OPERAND_BIAS] = plain(1, s->n, s->n);
 }
 
-static dnnl_status_t attributes_make(bool relu, dnnl_primitive_attr_t *out)
+static dnnl_status_t attributes_make(const pri_gemm_shape *shape, dnnl_primitive_attr_t *out)
 {
     dnnl_post_ops_t ops    = NULL;
     dnnl_status_t   status = dnnl_primitive_attr_create(out);
@@ -210,9 +220,9 @@ static dnnl_status_t attributes_make(bool relu, dnnl_primitive_attr_t *out)
     /* Library scratchpads belong to the creating thread; ours go with the primitive. */
     if (status == dnnl_success)
         status = dnnl_primitive_attr_set_scratchpad_mode(*out, dnnl_scratchpad_mode_user);
-    if (status != dnnl_success || !relu) return status;
+    if (status != dnnl_success || !(shape->relu || shape->adds)) return status;
     status = dnnl_post_ops_create(&ops);
-    if (status == dnnl_success) status = append_relu(ops);
+    if (status == dnnl_success) status = shape->relu ? append_relu(ops) : append_sum(ops);
     if (status == dnnl_success) status = dnnl_primitive_attr_set_post_ops(*out, ops);
     if (ops) (void)dnnl_post_ops_destroy(ops);
     return status;
@@ -244,7 +254,7 @@ static dnnl_status_t primitive_make(pri_gemm *gemm)
     operands(&gemm->shape, DNNL_RUNTIME_DIM_VAL, m);
     for (int i = 0; i <= OPERAND_C && status == dnnl_success; i++)
         status = desc_make(&m[i], &desc[i]);
-    if (status == dnnl_success) status = attributes_make(gemm->shape.relu, &attr);
+    if (status == dnnl_success) status = attributes_make(&gemm->shape, &attr);
     if (status == dnnl_success)
         status = matmul_make(gemm->engine->engine, desc, gemm->shape.bias, attr, &pd);
     if (status == dnnl_success) status = dnnl_primitive_create(&gemm->primitive, pd);
@@ -295,6 +305,7 @@ pr_status pri_gemm_create(pri_engine *engine, const pri_gemm_shape *shape, pri_g
     *out = NULL;
     PR_ASSERT(shape->k > 0 && shape->n > 0);
     PR_ASSERT(shape->form == PRI_GEMM_AB || (!shape->bias && !shape->relu));
+    PR_ASSERT(!shape->adds || (shape->form != PRI_GEMM_ATB && !shape->relu));
     PR_NEW(gemm, 1);
     gemm->engine               = engine;
     gemm->shape                = *shape;

@@ -23,6 +23,7 @@ typedef struct pri_gemm_shape {
     size_t        k, n;          /* at least 1 */
     size_t        lda, ldb, ldc; /* elements from one row to the next */
     bool          bias, relu;    /* PRI_GEMM_AB only */
+    bool          adds;          /* to what C has; not with relu, nor PRI_GEMM_ATB */
 } pri_gemm_shape;
 
 /* One product, kept: made once, run with any number of rows. One thread at a time. */
@@ -36,7 +37,7 @@ void      pri_gemm_free(pri_gemm *gemm); /* NULL is fine */
  *
  *   rows   may be 0: C is empty then, or zero for PRI_GEMM_ATB
  *   bias   [n] where the shape says so, else NULL
- *   c      overwritten; must not overlap a or b
+ *   c      overwritten, or added to; must not overlap a or b
  *
  * PR_E_LIBRARY with oneDNN's status and the shape. No call through the heap door. */
 pr_status pri_gemm_run(pri_gemm *gemm, size_t rows, const float *a, const float *b,

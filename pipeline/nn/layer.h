@@ -65,9 +65,10 @@ typedef struct pri_input_gradient {
 
 /* Forward fills own->y with U, or with ReLU(U) where the layer fuses; times go to aggregate_ns and
  * gemm_ns. Backward has du [num_dst, out] with own->ldy, the gradient of U (of what ReLU passed on
- * already), which it may overwrite; it overwrites the gradients of all tensors of the convolution,
- * and dx where there is one (NULL in the first layer). PR_E_LIBRARY when oneDNN fails. No heap
- * call. Results do not depend on the number of threads but for the rounding of GEMMs. */
+ * already), which it leaves as it is: a residual passes it on. It overwrites the gradients of all
+ * tensors of the convolution, and dx where there is one (NULL in the first layer). PR_E_LIBRARY
+ * when oneDNN fails. No heap call. Results do not depend on the number of threads but for the
+ * rounding of GEMMs. */
 typedef pr_status (*pri_forward)(const pri_layer *layer, const pri_input *x, pri_nn_times *times);
 typedef pr_status (*pri_backward)(const pri_layer *layer, const pri_input *x, float *du,
                                   const pri_input_gradient *dx);

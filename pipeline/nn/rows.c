@@ -12,8 +12,9 @@
 #include "base/teamwork.h"
 
 enum {
-    GROUP = 4, /* rows added together */
-    LINE  = 16 /* floats in a cache line */
+    GROUP     = 4,  /* rows added together */
+    LINE      = 16, /* floats in a cache line */
+    DOT_PARTS = 32  /* of the rows of a product, each added up by one thread */
 };
 
 /* A line's worth of floats at any address; compilers turn it into what the CPU has. */
@@ -24,8 +25,8 @@ typedef float line __attribute__((vector_size(LINE * sizeof(float)), aligned(4),
 static inline float factor_of(const pri_list *l, size_t i)
 {
     if (l->value) return l->value[i];
-    if (l->share) return l->share[l->index[i]];
-    return l->weight ? l->factor * l->weight[i] : l->factor;
+    const float weighted = l->weight ? l->factor * l->weight[i] : l->factor;
+    return l->share ? weighted * l->share[l->index[i]] : weighted;
 }
 
 /* sum[c] += f[0] row[0][c], += f[1] row[1][c], ... in this order. */
@@ -58,12 +59,31 @@ add_one(float *restrict sum, const float *restrict row, float f, const float *ne
     for (; c < cols; c++) sum[c] += row[c] * f;
 }
 
+/* Rows of one line: the sum stays in a register. Stored after every four rows, and read again, it
+ * took a third more time. */
+static inline __attribute__((always_inline)) void add_line(float *restrict sum, const pri_rows *x,
+                                                           const pri_list *l)
+{
+    const size_t readable = l->num + l->num_after;
+    line         total    = AT(sum, 0);
+
+    for (size_t i = 0; i < l->num; i++) {
+        if (i + GROUP < readable) __builtin_prefetch(pri_row(x, l->index[i + GROUP]));
+        total = total + AT(pri_row(x, l->index[i]), 0) * factor_of(l, i);
+    }
+    *(line *)sum = total;
+}
+
 /* Add the rows of a list to sum [cols], in list order. */
 PRI_CLONES static void nn_add_list(float *restrict sum, const pri_rows *x, const pri_list *l)
 {
     const size_t readable = l->num + l->num_after;
     size_t       i        = 0;
 
+    if (x->cols == LINE) {
+        add_line(sum, x, l);
+        return;
+    }
     for (; i + GROUP <= l->num; i += GROUP) {
         const float *row[GROUP], *next[GROUP];
         float        f[GROUP];
@@ -87,8 +107,44 @@ void pri_rows_add(float *sum, const pri_rows *x, const pri_list *list)
     nn_add_list(sum, x, list);
 }
 
+PRI_CLONES static void nn_mask(float *restrict y, const float *restrict kept, float f, size_t cols)
+{
+    for (size_t c = 0; c < cols; c++) y[c] *= kept[c] > 0.0f ? f : 0.0f;
+}
+
+void pri_row_mask(float *y, const float *kept, float f, size_t cols)
+{
+    nn_mask(y, kept, f, cols);
+}
+
 void pri_rows_copy(const pri_rows *x, uint32_t num, float *to, size_t ld)
 {
 #pragma omp parallel for schedule(static) if (pri_worth_team(num * x->cols, PRI_SUM_PS))
     for (uint32_t i = 0; i < num; i++) memcpy(to + i * ld, pri_row(x, i), x->cols * sizeof *to);
+}
+
+/* The product of two rows: sixteen sums side by side, whatever the CPU has, and then one. */
+PRI_CLONES static double nn_dot(const float *restrict x, const float *restrict y, size_t cols)
+{
+    line   sums = { 0 };
+    size_t c    = 0;
+    double dot  = 0.0;
+
+    for (; c + LINE <= cols; c += LINE) sums += AT(x, c) * AT(y, c);
+    for (int i = 0; i < LINE; i++) dot += (double)sums[i];
+    for (; c < cols; c++) dot += (double)(x[c] * y[c]);
+    return dot;
+}
+
+double pri_rows_dot(const pri_rows *x, const float *y, size_t ldy, uint32_t num)
+{
+    double       part[DOT_PARTS] = { 0 }, sum = 0.0;
+    const size_t share = (num + (size_t)DOT_PARTS - 1) / DOT_PARTS;
+
+#pragma omp parallel for schedule(static) if (pri_worth_team(num * x->cols, PRI_SUM_PS))
+    for (size_t p = 0; p < DOT_PARTS; p++)
+        for (size_t i = p * share; i < num && i < (p + 1) * share; i++)
+            part[p] += nn_dot(pri_row(x, (uint32_t)i), y + i * ldy, x->cols);
+    for (size_t p = 0; p < DOT_PARTS; p++) sum += part[p];
+    return sum;
 }

@@ -17,6 +17,26 @@ typedef struct pri_sparse {
     pri_dropout   dropout; /* of their values, by vertex and column */
 } pri_sparse;
 
+/* A part of a row: its non-zeros from some on, at most PRI_SPARSE_PART of them behind dropout. */
+typedef struct pri_sparse_part {
+    const uint32_t *column;
+    const float    *value;
+    size_t          num, num_after; /* and readable entries behind them */
+} pri_sparse_part;
+
+enum { PRI_SPARSE_PART = 512 };
+
+/* Where parts are put together when values are dropped. */
+typedef struct pri_sparse_room {
+    uint32_t column[PRI_SPARSE_PART];
+    float    value[PRI_SPARSE_PART];
+} pri_sparse_room;
+
+/* Give the next part of row i: *at is 0 for the first and moves on; false behind the last. `part`
+ * is borrowed from rows and room. Cannot fail. */
+bool pri_sparse_next(const pri_sparse *rows, uint32_t i, size_t *at, pri_sparse_room *room,
+                     pri_sparse_part *part);
+
 /* Z [num, cols] = bias + X[rows] W.
  *
  *   w      [num_cols of X, cols], ldw

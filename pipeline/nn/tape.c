@@ -6,7 +6,7 @@
 
 enum { LINE_BYTES = 64, LINE_FLOATS = 16 };
 
-enum { LAYER_ARRAYS = 9, MAX_ARRAYS = LAYER_ARRAYS * PR_MAX_LAYERS + 16 };
+enum { LAYER_ARRAYS = 9, MAX_ARRAYS = LAYER_ARRAYS * PR_MAX_LAYERS + 24 };
 
 /* A walk over the arrays of a tape; without `base` it only counts. */
 typedef struct layout {
@@ -70,20 +70,25 @@ static size_t columns_of_a(const pr_model_shape *shape, uint32_t l)
     return 0;
 }
 
+/* Edges of a layer's block: there are no more (see pr_block). */
+static uint64_t edges_of(const pri_layer_tape *t)
+{
+    return t->max_edges < UINT32_MAX ? t->max_edges : UINT32_MAX;
+}
+
 /* Place what only some kinds of a layer have. */
 static void place_layer(pri_layer_tape *t, const pr_model_shape *shape, uint32_t l, layout *lay)
 {
     const pr_model_options *o   = &shape->options;
     const bool              gin = o->kind == PR_MODEL_GIN, gat = o->kind == PR_MODEL_GAT;
-    const bool              max   = o->kind == PR_MODEL_SAGE && o->aggregator == PR_AGGREGATE_MAX;
-    const bool              norm  = o->layer_norm && l + 1 < shape->num_layers;
-    const uint64_t          edges = t->max_edges < UINT32_MAX ? t->max_edges : UINT32_MAX;
+    const bool              max  = o->kind == PR_MODEL_SAGE && o->aggregator == PR_AGGREGATE_MAX;
+    const bool              norm = o->layer_norm && l + 1 < shape->num_layers;
 
     t->h = place(lay, gin ? t->max_dst : 0, t->ldy, sizeof *t->h);
     t->z = place(lay, gat ? t->max_src : 0, t->ldz, sizeof *t->z);
     t->scores =
         place(lay, gat ? (uint64_t)t->max_src + t->max_dst : 0, t->heads, sizeof *t->scores);
-    t->alpha  = place(lay, gat ? edges + t->max_dst : 0, t->heads, sizeof *t->alpha);
+    t->alpha  = place(lay, gat ? edges_of(t) + t->max_dst : 0, t->heads, sizeof *t->alpha);
     t->argmax = place(lay, max ? t->max_dst : 0, shape->width[l], sizeof *t->argmax);
     t->unit   = place(lay, norm ? t->max_dst : 0, t->ldy, sizeof *t->unit);
     t->rstd   = place(lay, norm ? t->max_dst : 0, 1, sizeof *t->rstd);
@@ -93,6 +98,7 @@ static void place_arrays(pri_tape *tape, const pr_model_shape *shape, uint32_t m
                          bool sparse, layout *lay)
 {
     const bool gcn = shape->options.kind == PR_MODEL_GCN, gat = shape->options.kind == PR_MODEL_GAT;
+    const bool gin     = shape->options.kind == PR_MODEL_GIN;
     uint64_t   max_src = 0, max_dst = 0, max_edges = 0, dy[2] = { 0, 0 }, z = 0, scores = 0;
 
     for (uint32_t l = 0; l < tape->num_layers; l++) {
@@ -103,11 +109,10 @@ static void place_arrays(pri_tape *tape, const pr_model_shape *shape, uint32_t m
         dy[l % 2] = larger(dy[l % 2], (uint64_t)t->max_dst * t->ldy);
         max_src   = larger(max_src, t->max_src);
         max_dst   = larger(max_dst, t->max_dst);
-        max_edges = larger(max_edges, t->max_edges);
+        max_edges = larger(max_edges, edges_of(t));
         if (gat) z = larger(z, (uint64_t)t->max_src * t->ldz);
-        scores = larger(scores, (t->max_edges + t->max_dst) * t->heads);
+        scores = larger(scores, (edges_of(t) + t->max_dst) * t->heads);
     }
-    if (max_edges > UINT32_MAX) max_edges = UINT32_MAX; /* of a block, see pr_block */
     if (sparse && !gat) z = (uint64_t)max_inputs * tape->ldz;
     const uint64_t copied = pri_model_copies(shape) ? max_inputs : 0;
     tape->gradient        = place(lay, shape->num_parameters, 1, sizeof *tape->gradient);
@@ -116,8 +121,10 @@ static void place_arrays(pri_tape *tape, const pr_model_shape *shape, uint32_t m
     tape->x0              = place(lay, copied, tape->ldx0, sizeof *tape->x0);
     tape->z               = place(lay, z, 1, sizeof *tape->z);
     tape->row_of_input    = place(lay, sparse ? max_inputs : 0, 1, sizeof *tape->row_of_input);
+    tape->dh              = place(lay, gin ? larger(dy[0], dy[1]) : 0, 1, sizeof *tape->dh);
     tape->norm            = place(lay, gcn ? max_src : 0, 1, sizeof *tape->norm);
     tape->edge            = place(lay, gat ? scores : 0, 1, sizeof *tape->edge);
+    tape->arc             = place(lay, gat ? max_edges : 0, 1, sizeof *tape->arc);
     tape->reversed.begin  = place(lay, max_src + 1, 1, sizeof *tape->reversed.begin);
     tape->reversed.dst    = place(lay, max_edges, 1, sizeof *tape->reversed.dst);
     tape->reversed.share  = place(lay, max_dst, 1, sizeof *tape->reversed.share);
@@ -149,6 +156,7 @@ done:
 typedef struct products {
     size_t     k, n, ldx, ldy;
     bool       bias, relu, back; /* back: the gradient of X is wanted */
+    bool       adds;             /* Y, and the gradient of X, are added to */
     pri_gemm **forward, **weight, **input;
 } products;
 
@@ -162,13 +170,18 @@ static pr_status make_products(pri_engine *engine, const products *p)
                                      .ldb  = p->n,
                                      .ldc  = p->ldy,
                                      .bias = p->bias,
-                                     .relu = p->relu };
+                                     .relu = p->relu,
+                                     .adds = p->adds };
     const pri_gemm_shape weight  = {
          .form = PRI_GEMM_ATB, .k = p->k, .n = p->n, .lda = p->ldx, .ldb = p->ldy, .ldc = p->n
     };
-    const pri_gemm_shape input = {
-        .form = PRI_GEMM_ABT, .k = p->k, .n = p->n, .lda = p->ldy, .ldb = p->n, .ldc = p->ldx
-    };
+    const pri_gemm_shape input = { .form = PRI_GEMM_ABT,
+                                   .k    = p->k,
+                                   .n    = p->n,
+                                   .lda  = p->ldy,
+                                   .ldb  = p->n,
+                                   .ldc  = p->ldx,
+                                   .adds = p->adds };
 
     PR_TRY(pri_gemm_create(engine, &forward, p->forward));
     PR_TRY(pri_gemm_create(engine, &weight, p->weight));
@@ -205,24 +218,28 @@ static pr_status make_gemms(pri_tape *tape, const pr_model *model, uint32_t l)
     }
     PR_TRY(make_products(tape->engine, &first));
     if (gin) {
-        const products second = { out,       out,          t->ldy,
-                                  t->ldy,    true,         pri_model_fuses(shape, l),
-                                  true,      &t->forward2, &t->weight2,
-                                  &t->input2 };
+        const products second = { .k       = out,
+                                  .n       = out,
+                                  .ldx     = t->ldy,
+                                  .ldy     = t->ldy,
+                                  .bias    = true,
+                                  .relu    = pri_model_fuses(shape, l),
+                                  .back    = true,
+                                  .forward = &t->forward2,
+                                  .weight  = &t->weight2,
+                                  .input   = &t->input2 };
         PR_TRY(make_products(tape->engine, &second));
     }
     if (shape->options.residual && in != out) {
-        const size_t   ldx   = l > 0 ? tape->layer[l - 1].ldy : tape->ldx0;
-        const products third = { in,
-                                 out,
-                                 ldx,
-                                 t->ldy,
-                                 false,
-                                 false,
-                                 l > 0,
-                                 &t->residual,
-                                 &t->residual_weight,
-                                 &t->residual_input };
+        const products third = { .k       = in,
+                                 .n       = out,
+                                 .ldx     = l > 0 ? tape->layer[l - 1].ldy : tape->ldx0,
+                                 .ldy     = t->ldy,
+                                 .back    = l > 0,
+                                 .adds    = true,
+                                 .forward = &t->residual,
+                                 .weight  = &t->residual_weight,
+                                 .input   = &t->residual_input };
         PR_TRY(make_products(tape->engine, &third));
     }
 done:

@@ -17,9 +17,11 @@ typedef struct pri_layer_tape {
     float *y; /* Y [D, out] after activation and dropout: the next layer's inputs, or the logits */
     float *h; /* gin: [D, out] behind the first product and ReLU, ld = ldy */
     float *z; /* gat: X W of all sources [S, ldz] */
-    float *scores;    /* gat: of sources, then of destinations [S + D, heads] */
-    float *alpha;     /* gat: weights of edges, then of each destination itself [E + D, heads] */
-    uint32_t *argmax; /* sage max: place of the largest in its destination's list [D, in] */
+    float *scores;    /* gat: of sources, then of destinations [S + D, heads]; their gradients on
+                         the way back */
+    float *alpha;     /* gat: weights of edges, then of each destination itself [E + D, heads];
+                         those that dropout takes are negative */
+    uint32_t *argmax; /* sage max: the source that each of the largest is of [D, in] */
     float    *unit, *rstd; /* layer norm: [D, out] with ldy, [D] */
     size_t    lda, ldy, ldz;
     uint32_t  heads;
@@ -41,8 +43,10 @@ struct pri_tape {
     float          *z; /* sparse first layer: X W of all inputs, then its gradient; also the
                           gradient of gat's Z */
     size_t       ldz;
+    float       *dh;           /* gin: the gradient of h of one layer at a time, ld = ldy of it */
     float       *norm;         /* gcn: of a layer's sources (coefficients.h) [S] */
     float       *edge;         /* gat: gradients of scores [E + D, heads] */
+    uint32_t    *arc;          /* gat: which edge each entry of the reversed block is [E] */
     pr_slot     *row_of_input; /* sparse first layer: CSR rows, copied from the slab */
     pri_reversed reversed;     /* of one layer at a time */
     double      *row_loss;     /* [seeds] */

@@ -36,7 +36,7 @@ static void destroy_engine(void *engine)
 
 static pr_status create_gemm(void *context, void **out)
 {
-    const pri_gemm_shape shape = { PRI_GEMM_AB, 4, 4, 4, 4, 4, true, true };
+    const pri_gemm_shape shape = { PRI_GEMM_AB, 4, 4, 4, 4, 4, true, true, false };
     pri_gemm            *gemm  = NULL;
     const pr_status      st    = pri_gemm_create(context, &shape, &gemm);
     *out                       = gemm;

@@ -266,6 +266,71 @@ static void weighted_means_and_their_transpose_equal_a_plain_loop(void **state)
     free(out);
 }
 
+/* Sums with norms (gcn) and without (gin) of ranges of a whole graph, behind a bias and ReLU. */
+static void sums_of_a_graph_equal_a_plain_loop(void **state)
+{
+    (void)state;
+    enum { COLS = 37, FIRST = 11, NUM = 40 };
+    fixture        *f     = fix_create(COLS, 3, test_seed());
+    const pri_lists lists = pri_lists_of_graph(&f->graph, FIRST, NUM);
+    const pri_rows  z     = { .at = f->rows, .ld = COLS, .cols = COLS };
+    float           norm[FIX_NODES], y[NUM * COLS], *bias = random_rows(1, COLS);
+
+    pri_coefficients_norm(&f->graph, (pr_vids){ .n = FIX_NODES }, norm);
+    for (int n = 0; n < 8; n++) {
+        const bool             relu = n & 1, biased = n & 2, normed = n & 4;
+        const pri_coefficients how = { .graph = &f->graph,
+                                       .norm  = normed ? norm : NULL,
+                                       .self  = 1.25f };
+        pri_aggregate_sum(&lists, &how, &z, biased ? bias : NULL, y, COLS, relu);
+        for (uint32_t d = 0; d < NUM; d++)
+            for (size_t c = 0; c < COLS; c++) {
+                const pr_vid v      = FIRST + d;
+                const double degree = (double)(f->indptr[v + 1] - f->indptr[v]);
+                double       want   = biased ? (double)bias[c] : 0.0;
+                want += (double)f->rows[v * COLS + c] * (normed ? 1.0 / (degree + 1.0) : 1.25);
+                for (pr_eid e = f->indptr[v]; e < f->indptr[v + 1]; e++) {
+                    const pr_vid u    = f->indices[e];
+                    const double self = (double)(f->indptr[u + 1] - f->indptr[u]) + 1.0;
+                    want += (double)f->rows[u * COLS + c] /
+                            (normed ? sqrt((degree + 1.0) * self) : 1.0);
+                }
+                if (relu && want < 0.0) want = 0.0;
+                assert_true(fabs((double)y[d * COLS + c] - want) < NEAR);
+            }
+    }
+    free(bias);
+    fix_free(f);
+}
+
+static void products_of_rows_add_up_in_one_order(void **state)
+{
+    (void)state;
+    enum { LD = 80 };
+    static const uint32_t rows[] = { 0, 1, 31, 32, 33, 1000 }, cols[] = { 1, 16, 79 };
+    const int             threads = omp_get_max_threads();
+    float                *x = random_rows(1000, LD), *y = random_rows(1000, LD + 1);
+
+    for (int n = 0; n < 18; n++) {
+        const pri_rows of    = { .at = x, .ld = LD, .cols = cols[n % 3] };
+        const uint32_t num   = rows[n / 3];
+        double         first = 0.0, want = 0.0;
+        for (int t = 1; t <= MAX_THREADS; t++) {
+            omp_set_num_threads(t);
+            const double now = pri_rows_dot(&of, y, LD + 1, num);
+            if (t == 1) first = now;
+            assert_true(first == now);
+        }
+        for (size_t r = 0; r < num; r++)
+            for (size_t c = 0; c < of.cols; c++)
+                want += (double)x[r * LD + c] * (double)y[r * (LD + 1) + c];
+        assert_true(fabs(first - want) < 1e-3);
+    }
+    omp_set_num_threads(threads);
+    free(x);
+    free(y);
+}
+
 static void column_sums_equal_a_plain_loop(void **state)
 {
     (void)state;
@@ -371,6 +436,8 @@ int main(void)
         cmocka_unit_test(a_reversed_block_lists_every_edge_once_in_order),
         cmocka_unit_test(scattering_is_the_transpose_of_the_mean),
         cmocka_unit_test(weighted_means_and_their_transpose_equal_a_plain_loop),
+        cmocka_unit_test(sums_of_a_graph_equal_a_plain_loop),
+        cmocka_unit_test(products_of_rows_add_up_in_one_order),
         cmocka_unit_test(column_sums_equal_a_plain_loop),
         cmocka_unit_test(sparse_products_equal_dense_ones),
         cmocka_unit_test(results_are_the_same_bits_for_any_number_of_threads),

@@ -75,9 +75,10 @@ static void check_product(pri_engine *engine, const pri_gemm_shape *s, size_t ro
         for (size_t i = 0; i <= num_i; i++)
             for (size_t j = 0; j < s->ldc; j++) {
                 const bool   inside = i < num_i && j < num_j;
+                const double before = s->adds ? 77.0 : 0.0;
                 const double want =
-                    inside ? element(s, now, a, b, s->bias ? bias : NULL, i, j) : 77.0;
-                const double bound = inside ? 3e-7 * (1.0 + (double)terms) : 0.0;
+                    inside ? element(s, now, a, b, s->bias ? bias : NULL, i, j) + before : 77.0;
+                const double bound = inside ? 3e-7 * (1.0 + (double)terms) + 3e-6 * before : 0.0;
                 if (!(fabs((double)c[i * s->ldc + j] - want) <= bound))
                     fail_msg("form %d, rows %zu, k %zu, n %zu: (%zu, %zu) is %g, want %g",
                              (int)s->form, now, s->k, s->n, i, j, (double)c[i * s->ldc + j], want);
@@ -99,13 +100,31 @@ static void every_form_and_shape_equals_a_triple_loop(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const size_t k = cases[i].k, n = cases[i].n;
         for (int post = 0; post < 4; post++) {
-            const pri_gemm_shape ab = { PRI_GEMM_AB, k,       n,        k + PAD,
-                                        n + PAD,     n + PAD, post & 1, post & 2 };
+            const pri_gemm_shape ab = { PRI_GEMM_AB, k,        n,        k + PAD, n + PAD,
+                                        n + PAD,     post & 1, post & 2, 0 };
             check_product(engine, &ab, cases[i].rows);
         }
-        const pri_gemm_shape atb = { PRI_GEMM_ATB, k, n, k + PAD, n + PAD, n + PAD, 0, 0 };
-        const pri_gemm_shape abt = { PRI_GEMM_ABT, k, n, n + PAD, n + PAD, k + PAD, 0, 0 };
+        const pri_gemm_shape atb = { PRI_GEMM_ATB, k, n, k + PAD, n + PAD, n + PAD, 0, 0, 0 };
+        const pri_gemm_shape abt = { PRI_GEMM_ABT, k, n, n + PAD, n + PAD, k + PAD, 0, 0, 0 };
         check_product(engine, &atb, cases[i].rows);
+        check_product(engine, &abt, cases[i].rows);
+    }
+    pri_engine_free(engine);
+}
+
+static void a_product_may_be_added_to_what_is_there(void **state)
+{
+    (void)state;
+    pri_engine *engine = NULL;
+
+    assert_ok(pri_engine_create(&engine));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const size_t k = cases[i].k, n = cases[i].n;
+        for (int bias = 0; bias < 2; bias++) {
+            const pri_gemm_shape ab = { PRI_GEMM_AB, k, n, k + PAD, n + PAD, n + PAD, bias, 0, 1 };
+            check_product(engine, &ab, cases[i].rows);
+        }
+        const pri_gemm_shape abt = { PRI_GEMM_ABT, k, n, n + PAD, n + PAD, k + PAD, 0, 0, 1 };
         check_product(engine, &abt, cases[i].rows);
     }
     pri_engine_free(engine);
@@ -119,9 +138,9 @@ static void rows_without_padding_work_too(void **state)
     assert_ok(pri_engine_create(&engine));
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const size_t         k = cases[i].k, n = cases[i].n;
-        const pri_gemm_shape ab  = { PRI_GEMM_AB, k, n, k, n, n, 1, 1 };
-        const pri_gemm_shape atb = { PRI_GEMM_ATB, k, n, k, n, n, 0, 0 };
-        const pri_gemm_shape abt = { PRI_GEMM_ABT, k, n, n, n, k, 0, 0 };
+        const pri_gemm_shape ab  = { PRI_GEMM_AB, k, n, k, n, n, 1, 1, 0 };
+        const pri_gemm_shape atb = { PRI_GEMM_ATB, k, n, k, n, n, 0, 0, 0 };
+        const pri_gemm_shape abt = { PRI_GEMM_ABT, k, n, n, n, k, 0, 0, 0 };
         check_product(engine, &ab, cases[i].rows);
         check_product(engine, &atb, cases[i].rows);
         check_product(engine, &abt, cases[i].rows);
@@ -133,7 +152,7 @@ static void a_kept_product_follows_the_size_of_the_team(void **state)
 {
     (void)state;
     const int            threads = omp_get_max_threads();
-    const pri_gemm_shape shape   = { PRI_GEMM_AB, 64, 48, 64, 48, 48, 0, 1 };
+    const pri_gemm_shape shape   = { PRI_GEMM_AB, 64, 48, 64, 48, 48, 0, 1, 0 };
     test_rng             rng     = { .key = test_seed() };
     pri_engine          *engine  = NULL;
     pri_gemm            *gemm    = NULL;
@@ -161,7 +180,7 @@ static void a_kept_product_follows_the_size_of_the_team(void **state)
 static void running_a_product_never_calls_the_heap_door(void **state)
 {
     (void)state;
-    const pri_gemm_shape shape     = { PRI_GEMM_AB, 8, 8, 8, 8, 8, 1, 1 };
+    const pri_gemm_shape shape     = { PRI_GEMM_AB, 8, 8, 8, 8, 8, 1, 1, 0 };
     pri_engine          *engine    = NULL;
     pri_gemm            *gemm      = NULL;
     float                a[32 * 8] = { 0 }, b[64] = { 0 }, bias[8] = { 0 }, c[32 * 8];
@@ -190,6 +209,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_form_and_shape_equals_a_triple_loop),
+        cmocka_unit_test(a_product_may_be_added_to_what_is_there),
         cmocka_unit_test(rows_without_padding_work_too),
         cmocka_unit_test(a_kept_product_follows_the_size_of_the_team),
         cmocka_unit_test(running_a_product_never_calls_the_heap_door),

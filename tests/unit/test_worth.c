@@ -6,9 +6,9 @@
 #include "pipeline/worth.h"
 
 static const pr_fanout two_hops = { .num_layers = 2, .hop = { 15, 10 } };
-static pr_model_shape  shape    = {
-        .num_layers = 2, .width = { 128, 256, 40 }, .num_parameters = 86312
-};
+static pr_model_shape  shape    = { .num_layers     = 2,
+                                    .width          = { 128, 256, 40 },
+                                    .num_parameters = 86312 };
 
 static pr_plan plan_of(uint32_t num_lanes, uint32_t threads)
 {
@@ -73,8 +73,7 @@ static void a_step_of_more_work_is_worth_more_lanes(void **state)
     const pr_plan        plan  = plan_of(8, 4);
     const pr_fanout      three = { .num_layers = 3, .hop = { 15, 10, 5 } };
     pr_sampler_options   labor;
-    const pr_model_shape deep = {
-                                  .num_layers     = 3,
+    const pr_model_shape deep = { .num_layers     = 3,
                                   .width          = { 128, 256, 256, 40 },
                                   .num_parameters = 217640 };
 
@@ -129,11 +128,11 @@ static void what_lanes_compute_twice_is_not_saved(void **state)
 static void rows_with_few_entries_are_little_work(void **state)
 {
     (void)state;
-    const pr_model_shape bags = {
-        .num_layers = 2, .width = { 5000, 64, 40 }, .num_parameters = 645224
-    };
-    const pr_plan   plan  = plan_of(2, 2);
-    pri_worth_input input = input_of(64);
+    const pr_model_shape bags  = { .num_layers     = 2,
+                                   .width          = { 5000, 64, 40 },
+                                   .num_parameters = 645224 };
+    const pr_plan        plan  = plan_of(2, 2);
+    pri_worth_input      input = input_of(64);
 
     input.shape        = &bags;
     input.row_bytes    = 20000;
@@ -144,6 +143,37 @@ static void rows_with_few_entries_are_little_work(void **state)
     assert_true(few < dense / 3);
     input.row_terms = 180;
     assert_true(pri_worth_step_ns(&plan, &input, 1) > 3 * few);
+}
+
+/* Whatever a model has more of takes longer, dense or sparse. */
+static void every_part_of_a_model_counts(void **state)
+{
+    (void)state;
+    const pr_plan plan = plan_of(2, 2);
+
+    for (int kind = PR_MODEL_SAGE; kind <= PR_MODEL_GAT; kind++)
+        for (int terms = 0; terms <= 18; terms += 18) {
+            pr_model_shape  model = { .options        = { .kind       = kind,
+                                                          .activation = PR_ACTIVATION_RELU,
+                                                          .heads      = 4,
+                                                          .out_heads  = 1 },
+                                      .num_layers     = 2,
+                                      .width          = { 500, 64, 40 },
+                                      .num_parameters = 100000 };
+            pri_worth_input input = input_of(64);
+            input.shape           = &model;
+            input.row_terms       = terms;
+            const double plain    = pri_worth_step_ns(&plan, &input, 1);
+            assert_true(isfinite(plain) && plain > 0);
+            model.options.layer_norm = true;
+            const double normed      = pri_worth_step_ns(&plan, &input, 1);
+            model.options.residual   = true;
+            assert_true(normed > plain && pri_worth_step_ns(&plan, &input, 1) > normed);
+            if (kind != PR_MODEL_GAT) continue;
+            const double few        = pri_worth_step_ns(&plan, &input, 1);
+            model.options.out_heads = 8;
+            assert_true(pri_worth_step_ns(&plan, &input, 1) > few);
+        }
 }
 
 static void uneven_lanes_count_by_their_threads_the_largest_first(void **state)
@@ -211,6 +241,7 @@ int main(void)
         cmocka_unit_test(steps_are_no_larger_than_the_training_set),
         cmocka_unit_test(what_lanes_compute_twice_is_not_saved),
         cmocka_unit_test(rows_with_few_entries_are_little_work),
+        cmocka_unit_test(every_part_of_a_model_counts),
         cmocka_unit_test(uneven_lanes_count_by_their_threads_the_largest_first),
         cmocka_unit_test(fewer_lanes_keep_the_threads),
         cmocka_unit_test(it_is_said_in_half_a_sentence),
