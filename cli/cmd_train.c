@@ -111,8 +111,10 @@ static void print_lanes(const pr_train_result *r)
 /* Print what the steps came to; a run that was interrupted before its first one has no figures. */
 static void print_figures(const pr_train_setup *setup, const pr_train_result *r)
 {
-    printf("epochs      %u, %llu steps in %.1f s\n", r->epochs, (unsigned long long)r->steps,
+    printf("epochs      %u, %llu steps in %.1f s", r->epochs, (unsigned long long)r->steps,
            (double)r->elapsed_ns * 1e-9);
+    if (r->first_step) printf(", resumed at step %llu", (unsigned long long)r->first_step);
+    printf("\n");
     if (setup->train.task == PR_TASK_LINK)
         print_links(r);
     else
@@ -148,6 +150,7 @@ static int print_json(command_call *call, const pr_train_result *r, int exit_sta
     results_text(&out, "checkpoint", saved);
     results_count(&out, "epochs", r->epochs);
     results_count(&out, "steps", r->steps);
+    results_count(&out, "first_step", r->first_step);
     results_real(&out, "train_loss", r->train_loss);
     results_real(&out, "best_val_accuracy", r->best_val_accuracy);
     results_real(&out, "test_accuracy", r->test_accuracy);
@@ -220,7 +223,10 @@ const command command_train = {
     .about       = "Trains on mini-batches of sampled neighbourhoods. The feature rows of a batch "
                    "are read in place from a packed cache that every step changes as little as it "
                    "can. Each step becomes a row of the log, an SQLite database; packrat report "
-                   "prints it. SIGINT and SIGTERM finish the step and write log and checkpoint.",
+                   "prints it. SIGINT and SIGTERM finish the step and write log and checkpoint; the same "
+                   "command with --resume goes on from there, with the same batches, rates and "
+                   "dropout, and with equal weights to the bit where threads, lanes and instruction "
+                   "set are the same.",
     .setup_bytes = sizeof(pr_train_setup),
     .groups      = groups,
     .required    = { "data" },

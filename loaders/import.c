@@ -151,6 +151,7 @@ static pr_status import_dir(pri_import_job *job)
     PR_TRY(pri_csc_from_graph(&d->graph, &how, &job->csc));
     PR_TRY(pri_original_ids_open(job->options->source, d->graph.num_nodes, &job->source_ids,
                                  &a->original_ids));
+    PR_TRY(pri_edge_lists_read(job->options->source, d->graph.num_nodes, a->edges));
     const uint64_t arcs =
         pri_csc_bytes(d->graph.num_edges, d->graph.num_nodes, false, d->graph.weights != NULL);
     job->peak_bytes = job->least_bytes =
@@ -224,6 +225,7 @@ static void free_job(pri_import_job *job)
 {
     if (!job) return;
     pr_npy_close(&job->source_ids);
+    pri_edge_lists_clear(job->arrays.edges);
     pr_dataset_close(job->dataset);
     pri_csc_clear(&job->csc);
     pri_arcs_clear(&job->arcs);

@@ -262,6 +262,22 @@ done:
     return st;
 }
 
+/* Number the ends of listed edges anew; they stay in their order. */
+static pr_status permute_edges(pri_permuted *p)
+{
+    pr_status      st    = PR_OK;
+    pri_edge_list *lists = p->arrays.edges;
+
+    if (p->from->path) PR_TRY(pri_edge_lists_read(p->from->path, p->from->graph.num_nodes, lists));
+    for (int i = 0; i < PRI_NUM_EDGE_LISTS; i++) {
+        for (size_t k = 0; k < 2 * lists[i].n; k++)
+            lists[i].ends[k] = p->new_of_old[lists[i].ends[k]];
+        p->bytes += 2 * lists[i].n * sizeof(pr_vid);
+    }
+done:
+    return st;
+}
+
 pr_status pri_dataset_permute(const pr_dataset *dataset, const pr_vid *old_of_new,
                               const int64_t *original_ids, uint32_t threads,
                               const volatile int *stop, pri_permuted *out)
@@ -277,6 +293,7 @@ pr_status pri_dataset_permute(const pr_dataset *dataset, const pr_vid *old_of_ne
     PR_TRY(permute_features(out));
     PR_TRY(permute_labels(out, original_ids));
     PR_TRY(permute_splits(out));
+    PR_TRY(permute_edges(out));
     PR_TRY(check_stop(stop));
     out->arrays.name     = dataset->name;
     out->arrays.node_ids = old_of_new;
@@ -300,5 +317,6 @@ void pri_permuted_clear(pri_permuted *p)
     pri_free(p->labels);
     pri_free(p->targets);
     pri_free(p->original_ids);
+    pri_edge_lists_clear(p->arrays.edges);
     *p = (pri_permuted){ 0 };
 }

@@ -30,7 +30,8 @@ static const char *const files[] = {
     "feat_indices.npy", "feat_data.npy",  "label.npy",         "train_idx.npy",
     "val_idx.npy",      "test_idx.npy",   "alt_train_idx.npy", "alt_val_idx.npy",
     "alt_test_idx.npy", "ids.npy",        "node_ids.npy",      "edge_weight.npy",
-    "meta.json",        "feat_scale.npy",
+    "meta.json",        "feat_scale.npy", "train_edges.npy",   "val_edges.npy",
+    "test_edges.npy",
 };
 
 static bool is_empty_directory(const char *dir)
@@ -271,6 +272,25 @@ done:
     return st;
 }
 
+static pr_status widen_ends(const void *source, uint64_t first, uint64_t count, void *to)
+{
+    return widen_ids(source, 2 * first, 2 * count, to);
+}
+
+static pr_status write_edge_lists(const target *t, const pri_dataset_arrays *arrays)
+{
+    pr_status st = PR_OK;
+
+    for (int i = 0; i < PRI_NUM_EDGE_LISTS; i++) {
+        const pri_edge_list *list    = &arrays->edges[i];
+        const uint64_t       shape[] = { list->n, 2 };
+        if (!list->ends) continue;
+        PR_TRY(write_array(t, pri_edge_list_name[i], PR_I64, 2, shape, widen_ends, list->ends));
+    }
+done:
+    return st;
+}
+
 static pr_status write_meta(const target *t, const pri_dataset_arrays *arrays)
 {
     pr_status   st   = PR_OK;
@@ -308,6 +328,7 @@ static pr_status write_files(const target *t, const pri_dataset_arrays *arrays)
         PR_TRY(write_array(t, "label.npy", PR_U8, 2, shape, NULL, arrays->targets));
     }
     PR_TRY(write_splits(t, arrays));
+    PR_TRY(write_edge_lists(t, arrays));
     if (arrays->original_ids)
         PR_TRY(write_array(t, "ids.npy", PR_I64, 1, &N, NULL, arrays->original_ids));
     if (arrays->node_ids)

@@ -153,6 +153,7 @@ pr_status pri_lanes_equip(pri_trainer *t)
                                  .io              = &setup->io,
                                  .scores          = scores,
                                  .seed            = setup->train.seed,
+                                 .first_step      = t->first_step,
                                  .max_seeds       = pri_split_most(&t->rule, i, max_seeds),
                                  .sampler_threads = setup->train.sampler_threads,
                                  .pipelined       = t->pipelined };

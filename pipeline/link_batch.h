@@ -10,8 +10,8 @@
 
 #include <packrat/sampler.h>
 
+#include "loaders/edge_lists.h"
 #include "pipeline/link_draw.h"
-#include "pipeline/link_files.h"
 #include "pipeline/nn/link_loss.h"
 
 /* What steps are made of; borrowed as long as batches are. */

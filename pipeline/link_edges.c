@@ -6,8 +6,7 @@
 
 #include "loaders/pair_set.h"
 
-enum { NUM_PARTS = 3 };
-static const char *const list_name[] = { "train_edges.npy", "val_edges.npy", "test_edges.npy" };
+enum { NUM_PARTS = PRI_NUM_EDGE_LISTS };
 
 /* How an edge finds its part: in a set of those that lists hold out, or by its hash. */
 typedef struct dealer {
@@ -29,13 +28,10 @@ static pri_link_part part_of(const dealer *d, pr_vid a, pr_vid b)
 static pr_status read_lists(const pr_dataset *data, dealer *d, pri_link_edges *out, bool *trains)
 {
     pr_status st = PR_OK;
-    bool      found[NUM_PARTS];
 
-    for (int p = 0; p < NUM_PARTS; p++)
-        PR_TRY(pri_edges_read(data->path, list_name[p], data->graph.num_nodes, &found[p],
-                              &out->part[p]));
-    *trains   = found[PRI_LINK_TRAIN];
-    d->listed = out->listed = found[PRI_LINK_VAL] || found[PRI_LINK_TEST];
+    PR_TRY(pri_edge_lists_read(data->path, data->graph.num_nodes, out->part));
+    *trains   = out->part[PRI_LINK_TRAIN].ends;
+    d->listed = out->listed = out->part[PRI_LINK_VAL].ends || out->part[PRI_LINK_TEST].ends;
     PR_CHECK(d->listed || !*trains, PR_E_INPUT,
              "%s: has train_edges.npy, but neither val_edges.npy nor test_edges.npy", data->path);
 done:
@@ -55,7 +51,7 @@ static pr_status hold_out(const pr_dataset *data, dealer *d, const pri_link_edge
             PR_CHECK(pri_pair_set_add(&d->held, a, b), PR_E_INPUT,
                      "%s/%s: edge %zu, of nodes %u and %u, is there or in val_edges.npy before; an "
                      "edge may be held out once",
-                     data->path, list_name[p], i, a, b);
+                     data->path, pri_edge_list_name[p], i, a, b);
         }
     for (size_t i = 0; i < train->n; i++) {
         const pr_vid a = train->ends[2 * i], b = train->ends[2 * i + 1];
@@ -233,7 +229,7 @@ done:
 
 void pri_link_edges_clear(pri_link_edges *edges)
 {
-    for (int p = 0; p < NUM_PARTS; p++) pri_free(edges->part[p].ends);
+    pri_edge_lists_clear(edges->part);
     pri_free((void *)(uintptr_t)edges->graph.indptr);
     pri_free((void *)(uintptr_t)edges->graph.indices);
     pri_free((void *)(uintptr_t)edges->graph.weights);

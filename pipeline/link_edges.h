@@ -8,8 +8,8 @@
 
 #include <packrat/pipeline.h>
 
+#include "loaders/edge_lists.h"
 #include "pipeline/link_draw.h"
-#include "pipeline/link_files.h"
 
 typedef struct pri_link_edges {
     pr_graph      graph;   /* without edges held out, in both directions; arrays are its own */

@@ -11,8 +11,8 @@
 #ifndef PIPELINE_LINK_SCORE_H
 #define PIPELINE_LINK_SCORE_H
 
+#include "loaders/edge_lists.h"
 #include "pipeline/link_draw.h"
-#include "pipeline/link_files.h"
 
 typedef struct pri_link_metrics {
     uint64_t num_edges;

@@ -37,6 +37,7 @@ pr_status pri_seeds_open(const pri_seeds_plan *plan, pri_seeds **out)
     PR_NEW(seeds, 1);
     seeds->plan     = *plan;
     seeds->num_kept = plan->max_ahead + 1;
+    seeds->reached  = plan->first_step;
     if (plan->batch_size > n) seeds->plan.batch_size = (uint32_t)n;
     const uint64_t batch   = seeds->plan.batch_size;
     const uint64_t pool    = plan->echo.pool * batch;
@@ -127,17 +128,18 @@ static pri_echo_place place_of(const pri_seeds *seeds, uint64_t step)
                          step % seeds->steps_per_epoch);
 }
 
-/* Make one step ready, all before it being so. */
+/* Make one step ready, all before it being so, or gone. */
 static void lay_out(pri_seeds *seeds, uint64_t step)
 {
-    const uint32_t       epoch = (uint32_t)(step / seeds->steps_per_epoch);
+    const bool     begins = step == seeds->plan.first_step; /* maybe within an epoch or round */
+    const uint32_t epoch  = (uint32_t)(step / seeds->steps_per_epoch);
     const pri_echo_place place = place_of(seeds, step);
     const pr_vid        *from  = seeds->order + place.begin;
 
-    if (step % seeds->steps_per_epoch == 0)
+    if (begins || step % seeds->steps_per_epoch == 0)
         pri_seed_order_write(seeds->source, epoch, seeds->order);
     if (seeds->block) {
-        if (place.at == 0) { /* a round begins */
+        if (begins || place.at == 0) { /* a round begins */
             memcpy(seeds->block, from, place.size * sizeof *seeds->block);
             pri_echo_arrange(seeds->plan.order.seed, epoch, &place, seeds->block);
         }
@@ -155,6 +157,7 @@ void pri_seeds_reach(pri_seeds *seeds, uint64_t step)
 pri_step_seeds pri_seeds_of(const pri_seeds *seeds, uint64_t step)
 {
     PR_ASSERT(step < seeds->reached && step + seeds->num_kept >= seeds->reached);
+    PR_ASSERT(step >= seeds->plan.first_step);
     const uint32_t epoch = (uint32_t)(step / seeds->steps_per_epoch);
     if (seeds->link)
         return (pri_step_seeds){ epoch, pri_link_batches_of(seeds->link, step)->seeds };

@@ -27,6 +27,7 @@ typedef struct pri_seeds_plan {
     pri_seed_order_plan  order;
     pri_echo             echo;
     uint32_t             batch_size; /* at least 1; the last step of a round has what is left */
+    uint64_t             first_step; /* where it begins: a run that is resumed; at most num_steps */
     uint64_t             num_steps;  /* where the stream ends */
     uint32_t             max_ahead;  /* how far past the step in work it will be read */
     pri_split           *split;      /* deals steps of batch_size to lanes; NULL: one lane */
@@ -49,8 +50,9 @@ void      pri_seeds_free(pri_seeds *seeds); /* NULL is fine */
 uint64_t pri_seeds_steps_per_epoch(const pri_seeds *seeds);
 uint64_t pri_seeds_num_steps(const pri_seeds *seeds);
 
-/* Make steps up to `step`, or to the end, ready to be read; those before step - max_ahead are gone.
- * Cannot fail. O(batch_size) a step, and O(nodes) where an epoch begins. */
+/* Make steps up to `step`, or to the end, ready to be read; those before step - max_ahead, and
+ * before the first, are gone. Cannot fail. O(batch_size) a step, and O(nodes) where an epoch
+ * begins. */
 void pri_seeds_reach(pri_seeds *seeds, uint64_t step);
 
 /* Give the seeds of a step that is ready. Any thread, while nobody reaches. */

@@ -48,6 +48,10 @@ static const pr_option train_options[] = {
       TRAIN(log), 0, 0, NULL },
     { "checkpoint", "file", "where to keep the best model (the last without evaluation)", "",
       PR_OPT_TEXT, TRAIN(checkpoint), 0, 0, NULL },
+    { "init", "file",
+      "weights to start from instead of drawn ones: a checkpoint, or a .npz as packrat weights has "
+      "it",
+      "", PR_OPT_TEXT, TRAIN(init), 0, 0, NULL },
     { "task", "",
       "node: tell a vertex's class or labels; link: whether there is an edge between two", "node",
       PR_OPT_CHOICE, TRAIN(task), 0, 0, "node|link" },
@@ -55,8 +59,10 @@ static const pr_option train_options[] = {
       "what each class, or a label that is set, counts in the loss: none: 1; balanced: the fewer "
       "training nodes the more; or a .npy with one for each",
       "none", PR_OPT_TEXT, TRAIN(class_weights), 0, 0, NULL },
-    { "resume", "", "go on where --checkpoint is; from the start where there is none yet", "false",
-      PR_OPT_FLAG, TRAIN(resume), 0, 0, NULL },
+    { "resume", "",
+      "go on where --checkpoint is, from the start where there is none yet; refused for another "
+      "dataset, model, or option that changes batches or numbers; epochs and steps may be more",
+      "false", PR_OPT_FLAG, TRAIN(resume), 0, 0, NULL },
     { "checkpoint-every", "steps",
       "save the state of the run so often; 0: with a better model, some seconds apart", "0",
       PR_OPT_U64, TRAIN(checkpoint_every), 0, 1e15, NULL },

@@ -9,39 +9,23 @@
 #include "base/rng.h"
 #include "base/rss.h"
 #include "pipeline/ahead.h"
+#include "pipeline/course.h"
 #include "pipeline/evaluate.h"
 #include "pipeline/forecast.h"
+#include "pipeline/recall.h"
 #include "pipeline/runlog.h"
 #include "pipeline/tracing.h"
 
-enum { KEPT_TIMES = 65536, WARM_STEPS = 3 };
+enum { WARM_STEPS = 3 };
 static const int64_t save_every_ns = 10000000000; /* checkpoints in between, at most so often */
 
-/* Where a run stands. */
-typedef struct course {
-    pri_trainer     *trainer;
-    const pr_hooks  *hooks;
-    pr_train_result *result;
-    pri_tracing     *tracing; /* NULL: none */
-    int64_t          start_ns, last_save_ns;
-    uint64_t         step, eval_step;
-    int64_t         *step_ns; /* [KEPT_TIMES] of the latest steps, a ring */
-    uint64_t         rows_moved, rows_wanted, rows_hit, rows_direct;
-    uint64_t         inputs_repeated, steps_counted; /* of the steps where they are */
-    uint64_t         verified_step; /* at which the kernel was asked where memory is */
-    uint64_t         heap_calls;
-    pri_score        epoch;     /* of the epoch's seeds */
-    uint32_t         bad_evals; /* in a row */
-    bool             unsaved;   /* the model to keep is newer than the checkpoint */
-    double           last_val, last_mrr;
-} course;
-
-static bool interrupted(const course *c)
+static bool interrupted(const pri_course *c)
 {
     return c->hooks && c->hooks->stop && *c->hooks->stop;
 }
 
-static void tell(const course *c, const char *stage, uint32_t epoch, double loss, bool epoch_end)
+static void tell(const pri_course *c, const char *stage, uint32_t epoch, double loss,
+                 bool epoch_end)
 {
     if (!c->hooks || !c->hooks->progress) return;
     const pr_progress progress = { .stage        = stage,
@@ -57,7 +41,7 @@ static void tell(const course *c, const char *stage, uint32_t epoch, double loss
     c->hooks->progress(c->hooks->context, &progress);
 }
 
-static pri_step_input step_input(const course *c, uint32_t epoch)
+static pri_step_input step_input(const pri_course *c, uint32_t epoch)
 {
     const pri_trainer *t = c->trainer;
     return (pri_step_input){ .phase    = PR_PHASE_TRAIN,
@@ -69,13 +53,22 @@ static pri_step_input step_input(const course *c, uint32_t epoch)
                              .replicas = t->replicas };
 }
 
-/* Save the model to keep if it is newer than the checkpoint and that one is old enough. What fails
- * here is said; the save at the end decides. */
-static void save_sometimes(course *c)
+/* Whether it is time to save: every so many steps, or when the model to keep is newer than the
+ * checkpoint and that one is old enough. */
+static bool is_saved(const pri_course *c)
 {
-    if (!c->unsaved || pr_now_ns() - c->last_save_ns < save_every_ns) return;
+    const uint64_t every = c->trainer->setup->train.checkpoint_every;
+
+    if (every) return c->step % every == 0;
+    return c->unsaved && pr_now_ns() - c->last_save_ns >= save_every_ns;
+}
+
+/* What fails here is said; the save at the end decides. */
+static void save_sometimes(pri_course *c)
+{
+    if (!is_saved(c)) return;
     c->unsaved = false;
-    if (pri_trainer_save(c->trainer) != PR_OK) pr_diag(PR_WARN, "%s", pr_error_message());
+    if (pri_course_save(c) != PR_OK) pr_diag(PR_WARN, "%s", pr_error_message());
     c->last_save_ns = pr_now_ns();
 }
 
@@ -87,7 +80,7 @@ static bool is_evaluated(const pri_trainer *t, uint32_t epoch, bool last)
 
 /* Whether the step behind this one comes before the caches are asked for anything else: sampled
  * evaluation goes through them. */
-static bool is_followed(const course *c, uint32_t epoch)
+static bool is_followed(const pri_course *c, uint32_t epoch)
 {
     const pri_trainer *t   = c->trainer;
     const uint64_t     end = (epoch + UINT64_C(1)) * pri_seeds_steps_per_epoch(t->seeds);
@@ -97,7 +90,7 @@ static bool is_followed(const course *c, uint32_t epoch)
 }
 
 /* Add a step's bytes and repeated inputs to the run's. */
-static void add_locality(course *c, const pr_step *row)
+static void add_locality(pri_course *c, const pr_step *row)
 {
     pr_train_result *result = c->result;
 
@@ -121,7 +114,7 @@ static void add_disk(pr_train_result *result, const pr_step *row)
 }
 
 /* Ask the kernel where memory is, unless it was asked at this step. */
-static pr_status verify(course *c)
+static pr_status verify(pri_course *c)
 {
     if (c->verified_step == c->step) return PR_OK;
     c->verified_step = c->step;
@@ -129,7 +122,7 @@ static pr_status verify(course *c)
 }
 
 /* Do the next training step, log it and keep its figures. */
-static pr_status train_step(course *c, uint32_t epoch)
+static pr_status train_step(pri_course *c, uint32_t epoch)
 {
     pr_status         st    = PR_OK;
     pri_trainer      *t     = c->trainer;
@@ -152,9 +145,11 @@ static pr_status train_step(course *c, uint32_t epoch)
     PR_TRY(pri_step_run(t->lane, t->num_lanes, &input, &row, partition));
     if (t->log) pr_steplog_step(t->log, &row, partition, t->num_lanes);
     if (c->tracing) pri_tracing_step(c->tracing, c->step, wanted, t->num_lanes);
-    if (c->step >= WARM_STEPS) c->heap_calls += pri_mem_calls() - calls;
+    const uint64_t done = c->step - t->first_step; /* by this process */
+    if (done >= WARM_STEPS) c->heap_calls += pri_mem_calls() - calls;
+    if (t->recall) pri_recall_add(t->recall, c->step, wanted);
 
-    c->step_ns[c->step % KEPT_TIMES] = row.step_ns;
+    c->step_ns[done % PRI_KEPT_TIMES] = row.step_ns;
     c->step++;
     c->rows_moved += row.rows_moved;
     c->rows_wanted += row.num_inputs;
@@ -178,7 +173,7 @@ done:
     return st;
 }
 
-static void log_epoch(const course *c, uint32_t epoch, const char *split,
+static void log_epoch(const pri_course *c, uint32_t epoch, const char *split,
                       const pri_metrics *metrics)
 {
     const pr_epoch row = { .epoch      = epoch,
@@ -192,7 +187,7 @@ static void log_epoch(const course *c, uint32_t epoch, const char *split,
     if (c->trainer->log) pr_steplog_epoch(c->trainer->log, &row);
 }
 
-static void log_link_epoch(const course *c, uint32_t epoch, const char *split,
+static void log_link_epoch(const pri_course *c, uint32_t epoch, const char *split,
                            const pri_link_metrics *m)
 {
     const pr_epoch row = { .epoch      = epoch,
@@ -207,7 +202,7 @@ static void log_link_epoch(const course *c, uint32_t epoch, const char *split,
 }
 
 /* Score val and test, exactly or by sampling. */
-static pr_status score(course *c, uint32_t epoch, pri_metrics *val, pri_metrics *test)
+static pr_status score(pri_course *c, uint32_t epoch, pri_metrics *val, pri_metrics *test)
 {
     pr_status           st   = PR_OK;
     pri_trainer        *t    = c->trainer;
@@ -242,7 +237,7 @@ done:
 }
 
 /* Keep the model as the best so far, with what validation said of it. */
-static void keep_model(course *c, uint32_t epoch, double val_score)
+static void keep_model(pri_course *c, uint32_t epoch, double val_score)
 {
     pri_trainer *t = c->trainer;
 
@@ -256,7 +251,7 @@ static void keep_model(course *c, uint32_t epoch, double val_score)
 }
 
 /* The same for link prediction, by the MRR. */
-static pr_status evaluate_link(course *c, uint32_t epoch)
+static pr_status evaluate_link(pri_course *c, uint32_t epoch)
 {
     pr_status             st      = PR_OK;
     pri_trainer          *t       = c->trainer;
@@ -289,13 +284,12 @@ done:
 
 /* Evaluate and keep the model if it is the best so far. Without validation nodes the latest model
  * counts as the best. */
-static pr_status evaluate(course *c, uint32_t epoch)
+static pr_status evaluate_nodes(pri_course *c, uint32_t epoch)
 {
     pr_status    st = PR_OK;
     pri_trainer *t  = c->trainer;
     pri_metrics  val, test;
 
-    if (t->link) return evaluate_link(c, epoch);
     PR_TRY(score(c, epoch, &val, &test));
     if (t->split->val.n) log_epoch(c, epoch, "val", &val);
     if (t->split->test.n) log_epoch(c, epoch, "test", &test);
@@ -314,20 +308,29 @@ done:
     return st;
 }
 
-/* Run one epoch, or what the step limit leaves of it. */
-static pr_status train_epoch(course *c, uint32_t epoch)
+static pr_status evaluate(pri_course *c, uint32_t epoch)
+{
+    const uint64_t  begun = c->eval_step;
+    const pr_status st    = c->trainer->link ? evaluate_link(c, epoch) : evaluate_nodes(c, epoch);
+
+    if (st != PR_OK) c->eval_step = begun; /* it is done again, as if for the first time */
+    return st;
+}
+
+/* Run one epoch, or what a run before, and the step limit, leave of it. */
+static pr_status train_epoch(pri_course *c, uint32_t epoch)
 {
     pr_status      st  = PR_OK;
     pri_trainer   *t   = c->trainer;
     const uint64_t end = (epoch + UINT64_C(1)) * pri_seeds_steps_per_epoch(t->seeds);
 
-    c->epoch = (pri_score){ 0 };
+    if (c->step == epoch * pri_seeds_steps_per_epoch(t->seeds)) c->epoch = (pri_score){ 0 };
     while (c->step < end && c->step < t->max_steps) {
         PR_CHECK(!interrupted(c), PR_E_INTERRUPTED, "interrupted after step %llu",
                  (unsigned long long)c->step);
         PR_TRY(train_step(c, epoch));
         const uint64_t every = t->setup->placement.verify_every;
-        if (c->step == 1 || (every && c->step % every == 0)) PR_TRY(verify(c));
+        if (c->step == t->first_step + 1 || (every && c->step % every == 0)) PR_TRY(verify(c));
     }
     pri_metrics metrics   = pri_metrics_of(&c->epoch);
     c->result->epochs     = epoch + 1;
@@ -338,18 +341,41 @@ done:
     return st;
 }
 
-static pr_status run_epochs(course *c)
+/* Whether nothing is left to do: behind an epoch that was the last, or one too many without a
+ * better score. */
+static bool is_over(const pri_course *c)
 {
-    pr_status               st    = PR_OK;
-    pri_trainer            *t     = c->trainer;
-    const pr_train_options *train = &t->setup->train;
+    const pri_trainer *t        = c->trainer;
+    const uint32_t     patience = t->setup->train.patience;
 
-    for (uint32_t epoch = 0; epoch < t->epochs && c->step < t->max_steps; epoch++) {
+    if (c->ended_step != c->step) return false;
+    return c->step == t->max_steps || (patience && c->bad_evals >= patience);
+}
+
+/* Give the epoch to go on with: that of the next step, or the one before whose end is not done. */
+static uint32_t epoch_to_run(const pri_course *c)
+{
+    const uint64_t per_epoch = pri_seeds_steps_per_epoch(c->trainer->seeds);
+    const bool     to_end    = c->step % per_epoch == 0 && c->ended_step != c->step;
+
+    return (uint32_t)(c->step / per_epoch) - (to_end ? 1 : 0);
+}
+
+static pr_status run_epochs(pri_course *c)
+{
+    pr_status    st = PR_OK;
+    pri_trainer *t  = c->trainer;
+
+    if (t->resumes && is_over(c))
+        pr_diag(PR_INFO, "the run was done at step %llu; more --epochs or --steps make it longer",
+                (unsigned long long)c->step);
+    for (uint32_t epoch = epoch_to_run(c); epoch < t->epochs && !is_over(c); epoch++) {
         PR_TRY(train_epoch(c, epoch));
         const bool last = epoch + 1 == t->epochs || c->step == t->max_steps;
         if (is_evaluated(t, epoch, last)) PR_TRY(evaluate(c, epoch));
+        c->ended_step = c->step;
         tell(c, "train", epoch, c->result->train_loss, true);
-        if (train->patience && c->bad_evals >= train->patience) break;
+        if (is_over(c)) break;
         PR_CHECK(last || !interrupted(c), PR_E_INTERRUPTED, "interrupted after step %llu",
                  (unsigned long long)c->step);
     }
@@ -364,11 +390,12 @@ static int compare_ns(const void *a, const void *b)
 }
 
 /* Fill the result from the course; sorts step_ns. */
-static void sum_up(course *c)
+static void sum_up(pri_course *c)
 {
     pr_train_result   *result = c->result;
     const pri_trainer *t      = c->trainer;
-    const size_t       kept   = c->step < KEPT_TIMES ? (size_t)c->step : KEPT_TIMES;
+    const uint64_t     done   = c->step - t->first_step; /* by this process */
+    const size_t       kept   = done < PRI_KEPT_TIMES ? (size_t)done : PRI_KEPT_TIMES;
     const double       steps  = (double)c->step;
 
     result->steps       = c->step;
@@ -379,7 +406,9 @@ static void sum_up(course *c)
     result->multi_label = t->dataset->targets != NULL;
     if (kept) {
         qsort(c->step_ns, kept, sizeof *c->step_ns, compare_ns);
-        result->step_ns_median       = c->step_ns[kept / 2];
+        result->step_ns_median = c->step_ns[kept / 2];
+    }
+    if (c->step) {
         result->rows_moved_per_step  = (double)c->rows_moved / steps;
         result->rows_wanted_per_step = (double)c->rows_wanted / steps;
         if (c->rows_wanted > c->rows_direct)
@@ -397,7 +426,7 @@ static void sum_up(course *c)
 }
 
 /* Say what the run took of memory, and log it beside what was planned. */
-static void account(const course *c)
+static void account(const pri_course *c)
 {
     const pri_trainer *t      = c->trainer;
     pr_train_result   *result = c->result;
@@ -415,7 +444,7 @@ pr_status pr_train(const pr_train_setup *setup, const pr_hooks *hooks, pr_train_
 {
     pr_status   st      = PR_OK;
     pri_trainer trainer = { 0 };
-    course      c       = { .trainer = &trainer, .hooks = hooks, .result = result };
+    pri_course  c       = { .trainer = &trainer, .hooks = hooks, .result = result };
 
     *result    = (pr_train_result){ .train_loss               = (double)NAN,
                                     .best_val_accuracy        = (double)NAN,
@@ -434,14 +463,15 @@ pr_status pr_train(const pr_train_setup *setup, const pr_hooks *hooks, pr_train_
     if (setup->train.trace[0]) PR_TRY(pri_outfile_probe(setup->train.trace));
     PR_TRY(pri_trainer_open(&trainer, setup, hooks ? hooks->stop : NULL));
     PR_TRY(pri_tracing_open(&trainer, &c.tracing));
-    PR_NEW(c.step_ns, KEPT_TIMES);
+    PR_NEW(c.step_ns, PRI_KEPT_TIMES);
     if (trainer.log) result->run = pr_steplog_run(trainer.log);
+    PR_TRY(pri_course_restore(&c));
     st = run_epochs(&c);
     sum_up(&c);
     account(&c);
     if (st == PR_OK || (st == PR_E_INTERRUPTED && c.step)) {
         const bool stopped = st == PR_E_INTERRUPTED;
-        PR_TRY(pri_trainer_save(&trainer));
+        PR_TRY(pri_course_save(&c));
         result->checkpoint_saved = setup->train.checkpoint[0] != '\0';
         const pr_status verified = verify(&c);
         if (!stopped) PR_TRY(verified);

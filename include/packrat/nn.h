@@ -129,6 +129,15 @@ pr_status pr_checkpoint_save(const char *path, const pr_model *model,
  * checksum, version); `model` is NULL and `info` untouched then. */
 pr_status pr_checkpoint_load(const char *path, pr_model **model, pr_checkpoint_info *info);
 
+/* Write a model's weights as a .npz, under the names and in the shapes of PyTorch's state_dicts
+ * (docs/file-format.md), whole or not at all. Takes the weights' memory three times. */
+pr_status pr_weights_save(const char *path, const pr_model *model);
+
+/* Make a model of such a .npz, the optimiser's state zero. PR_E_INPUT names the member that is
+ * missing, too many, of another shape or type, not finite or damaged; `out` is NULL then. */
+pr_status pr_weights_load(const char *path, const pr_model_options *options, uint32_t num_layers,
+                          uint32_t num_features, uint32_t num_outputs, pr_model **out);
+
 #ifdef __cplusplus
 }
 #endif

@@ -56,6 +56,7 @@ typedef struct pr_train_options {
     uint64_t seed;
     char     log[PR_TEXT_BYTES];           /* "" or "none": no log */
     char     checkpoint[PR_TEXT_BYTES];    /* "": none */
+    char     init[PR_TEXT_BYTES];          /* weights to start from, .prc or .npz; "": drawn */
     char     trace[PR_TEXT_BYTES];         /* which rows every step wanted (pr_trace); "": none */
     int      task;                         /* pr_task */
     char     class_weights[PR_TEXT_BYTES]; /* "none", "balanced", or a .npy of a weight each */
@@ -211,6 +212,7 @@ typedef struct pr_train_result {
     int64_t     run; /* id in the log; 0 without one */
     uint32_t    epochs;
     uint64_t    steps;
+    uint64_t    first_step;        /* that this process did: where a run was resumed; else 0 */
     double      train_loss;        /* mean over the last epoch's seeds; NaN without steps */
     double      best_val_accuracy; /* 0 .. 1; NaN without evaluation */
     double      test_accuracy;     /* at best validation; NaN without evaluation */
@@ -326,6 +328,34 @@ typedef struct pr_infer_result {
  * u8 [n, C] of 0 and 1 where vertices have any number of labels; else f32 [n, C]) or .csv (node,
  * then the columns). */
 pr_status pr_infer(const pr_infer_setup *setup, const pr_hooks *hooks, pr_infer_result *result);
+
+/* packrat weights: from a checkpoint to a .npz (`out`), or from one (`from`) to a checkpoint. */
+typedef struct pr_weights_options {
+    char     checkpoint[PR_TEXT_BYTES]; /* read with `out`, written with `from` */
+    char     out[PR_TEXT_BYTES];
+    char     from[PR_TEXT_BYTES];
+    char     like[PR_TEXT_BYTES]; /* a checkpoint; "": setup.dataset and setup.model tell */
+    uint32_t layers;
+    uint32_t outputs; /* 0: as many as the dataset has classes */
+    int      split;   /* PR_SPLIT_MAIN or PR_SPLIT_ALT */
+} pr_weights_options;
+
+typedef struct pr_weights_setup {
+    pr_dataset_options dataset;
+    pr_model_options   model;
+    pr_weights_options weights;
+} pr_weights_setup;
+
+extern const pr_option_table pr_weights_option_table;
+
+typedef struct pr_weights_result {
+    int      kind; /* pr_model_kind */
+    uint32_t num_layers;
+    uint64_t num_parameters;
+} pr_weights_result;
+
+/* Move weights one way or the other. A checkpoint that is made so has no state of an optimiser. */
+pr_status pr_weights(const pr_weights_setup *setup, pr_weights_result *result);
 
 #ifdef __cplusplus
 }

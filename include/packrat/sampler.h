@@ -137,6 +137,16 @@ typedef struct pr_draw {
 pr_status pr_sampler_draw(pr_sampler *sampler, pr_batch_room *room, pr_vids seeds, pr_draw draw,
                           pr_batch *out);
 
+/* Take the training batch of a step as drawn: what a cache bias remembers of it. A run that is
+ * resumed says the last bias_window of them, steps ascending, before it draws; to other samplers it
+ * is nothing.
+ *
+ *   nodes   the batch's, as pr_batch has them; PR_E_ARG for more than a batch can have, and for
+ * those outside the graph
+ *
+ * One caller at a time. */
+pr_status pr_sampler_remember(pr_sampler *sampler, uint64_t step, pr_vids nodes);
+
 /* Most distinct vertices a batch can have: at most min(num_nodes, max_seeds * product of (1 +
  * fanout)), less where the graph's longest row or its edges are the tighter bound. */
 uint32_t pr_sampler_max_inputs(const pr_sampler *sampler);

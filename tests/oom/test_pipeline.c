@@ -31,6 +31,9 @@ static void a_run_that_cannot_open_leaves_nothing(void **state)
     test_setup(&setup, test_planted(300, 1500, 3, 2));
     snprintf(setup.train.log, sizeof setup.train.log, "%s/run.db", test_directory());
     test_oom("trainer", open_trainer, close_trainer, &trainer);
+    snprintf(setup.train.class_weights, PR_TEXT_BYTES, "balanced");
+    test_oom("trainer with class weights", open_trainer, close_trainer, &trainer);
+    snprintf(setup.train.class_weights, PR_TEXT_BYTES, "none");
     snprintf(setup.train.log, sizeof setup.train.log, "none");
     setup.placement.lanes = 2;
     setup.cache.store     = PR_STORE_COPIED; /* auto would do without, and succeed */

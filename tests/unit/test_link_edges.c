@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "loaders/pair_set.h"
+#include "loaders/permute.h"
 #include "pipeline/link_batch.h"
 #include "pipeline/link_edges.h"
 
@@ -188,6 +189,62 @@ static void lists_of_a_dataset_decide(void **state)
     assert_int_equal(edges.part[PRI_LINK_TRAIN].ends[5], 105);
     assert_false(has_arc(&edges.graph, (pr_vid)val[0], (pr_vid)val[1]));
     pri_link_edges_clear(&edges);
+    pr_dataset_close(data);
+}
+
+/* Expect the lists of a directory: two edges and one, under new numbers. */
+static void expect_lists(const char *path, const int64_t *val, const int64_t *test,
+                         const pr_vid *new_of_old)
+{
+    pri_edge_list lists[PRI_NUM_EDGE_LISTS];
+
+    assert_ok(pri_edge_lists_read(path, 2000, lists));
+    assert_null(lists[PRI_LINK_TRAIN].ends);
+    assert_int_equal(lists[PRI_LINK_VAL].n, 2);
+    assert_int_equal(lists[PRI_LINK_TEST].n, 1);
+    for (int i = 0; i < 6; i++) {
+        const pr_vid old = (pr_vid)(i < 4 ? val[i] : test[i - 4]);
+        assert_int_equal(i < 4 ? lists[PRI_LINK_VAL].ends[i] : lists[PRI_LINK_TEST].ends[i - 4],
+                         new_of_old ? new_of_old[old] : old);
+    }
+    pri_edge_lists_clear(lists);
+}
+
+static void lists_go_along_when_a_dataset_is_written_anew(void **state)
+{
+    (void)state;
+    static pr_convert_options converting;
+    static pr_import_options  importing;
+    const pr_option_group     groups[] = { { &pr_convert_option_table, &converting },
+                                           { &pr_import_option_table, &importing } };
+    const char               *path     = listed_set();
+    const int64_t             val[] = { 10, 20, 30, 40 }, test[] = { 7, 1999 };
+    pr_converted              converted;
+    pr_made                   made;
+    pri_permuted              permuted;
+    pr_vid                    old_of_new[2000];
+    char                      out[512];
+
+    put(path, "val_edges.npy", PR_I64, 2, 2, 2, val);
+    put(path, "test_edges.npy", PR_I64, 2, 1, 2, test);
+    pr_options_init(groups, 2);
+    snprintf(converting.data, sizeof converting.data, "%s", path);
+    snprintf(converting.out, sizeof converting.out, "%s/new", test_directory());
+    assert_ok(pr_convert(&converting, NULL, &converted));
+    expect_lists(converting.out, val, test, NULL);
+
+    snprintf(importing.source, sizeof importing.source, "%s", path);
+    snprintf(importing.out, sizeof importing.out, "%s/new", test_directory());
+    assert_ok(pr_import(&importing, NULL, &made));
+    expect_lists(importing.out, val, test, NULL);
+
+    const pr_dataset *data = test_open(path);
+    for (pr_vid v = 0; v < 2000; v++) old_of_new[v] = (v * 7 + 3) % 2000;
+    assert_ok(pri_dataset_permute(data, old_of_new, NULL, 1, NULL, &permuted));
+    snprintf(out, sizeof out, "%s/new", test_directory());
+    assert_ok(pri_dataset_write(out, &permuted.arrays, NULL, NULL));
+    expect_lists(out, val, test, permuted.new_of_old);
+    pri_permuted_clear(&permuted);
     pr_dataset_close(data);
 }
 
@@ -398,6 +455,7 @@ int main(void)
         cmocka_unit_test(parts_are_disjoint_have_their_shares_and_leave_the_graph),
         cmocka_unit_test(an_edge_is_a_pair_however_it_is_stored),
         cmocka_unit_test(lists_of_a_dataset_decide),
+        cmocka_unit_test(lists_go_along_when_a_dataset_is_written_anew),
         cmocka_unit_test(bad_lists_are_refused_by_name),
         cmocka_unit_test(a_step_is_its_edges_their_negatives_and_what_they_exclude),
         cmocka_unit_test(absurd_steps_are_refused),

@@ -1,12 +1,16 @@
-/* link_files.c: see link_files.h. */
-#include "pipeline/link_files.h"
+/* edge_lists.c: see edge_lists.h. */
+#include "loaders/edge_lists.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "loaders/npy.h"
-#include "pipeline/nodefile.h"
+#include "loaders/wholes.h"
+
+const char *const pri_edge_list_name[PRI_NUM_EDGE_LISTS] = { "train_edges.npy", "val_edges.npy",
+                                                             "test_edges.npy" };
 
 static pr_status check_form(const char *path, const pr_npy *npy)
 {
@@ -47,19 +51,12 @@ done:
     return st;
 }
 
-pr_status pri_edges_read(const char *directory, const char *name, pr_vid num_nodes, bool *found,
-                         pri_edge_list *out)
+static pr_status read_list(const char *path, pr_vid num_nodes, pri_edge_list *out)
 {
-    pr_status   st   = PR_OK;
-    pr_npy      npy  = { 0 };
-    pr_vid     *ends = NULL;
-    char        path[2 * PR_TEXT_BYTES];
-    struct stat file;
+    pr_status st   = PR_OK;
+    pr_npy    npy  = { 0 };
+    pr_vid   *ends = NULL;
 
-    *out = (pri_edge_list){ 0 };
-    snprintf(path, sizeof path, "%s/%s", directory, name);
-    *found = stat(path, &file) == 0 || errno != ENOENT;
-    if (!*found) goto done;
     PR_TRY(pr_npy_open(path, &npy));
     PR_TRY(check_form(path, &npy));
     PR_NEW(ends, 2 * (size_t)npy.shape[0]);
@@ -70,4 +67,30 @@ done:
     pri_free(ends);
     pr_npy_close(&npy);
     return st;
+}
+
+pr_status pri_edge_lists_read(const char *directory, pr_vid num_nodes,
+                              pri_edge_list out[PRI_NUM_EDGE_LISTS])
+{
+    pr_status   st = PR_OK;
+    char        path[2 * PR_TEXT_BYTES];
+    struct stat file;
+
+    memset(out, 0, PRI_NUM_EDGE_LISTS * sizeof *out);
+    for (int i = 0; i < PRI_NUM_EDGE_LISTS; i++) {
+        snprintf(path, sizeof path, "%s/%s", directory, pri_edge_list_name[i]);
+        if (stat(path, &file) != 0 && errno == ENOENT) continue;
+        PR_TRY(read_list(path, num_nodes, &out[i]));
+    }
+done:
+    if (st != PR_OK) pri_edge_lists_clear(out);
+    return st;
+}
+
+void pri_edge_lists_clear(pri_edge_list lists[PRI_NUM_EDGE_LISTS])
+{
+    for (int i = 0; i < PRI_NUM_EDGE_LISTS; i++) {
+        pri_free(lists[i].ends);
+        lists[i] = (pri_edge_list){ 0 };
+    }
 }
