@@ -272,7 +272,7 @@ pr_status pri_step_run(pri_lane *const *lanes, uint32_t num_lanes, const pri_ste
         if (part[i].ahead.cost.disk_ns > row->disk_ns) row->disk_ns = part[i].ahead.cost.disk_ns;
     }
     take_times(row, &part[slowest]);
-    if (!input->targets) row->num_correct = PR_NULL_INT; /* of seeds; pairs are */
+    if (input->link || !input->targets) row->num_correct = PR_NULL_INT; /* of seeds; pairs are */
     row->loss     = input->seeds.n ? row->loss / work.divisor : (double)NAN; /* 0/0: no weight */
     row->step_ns  = pr_now_ns() - start;
     row->other_ns = row->step_ns - row->wait_ns - row->prepare_ns - row->place_ns -

@@ -11,7 +11,7 @@
 static uint32_t passes_of_way(const pri_exact_layer *l)
 {
     switch (l->way) {
-    case PRI_WAY_AGGREGATE: return 1;
+    case PRI_WAY_AGGREGATE: return 1 + pri_exact_loads(l);
     case PRI_WAY_TRANSFORM: return 2;
     case PRI_WAY_PANELS: return 2 * l->num_panels;
     case PRI_WAY_PRODUCTS: return 1 + 2 * l->num_panels;
@@ -22,7 +22,8 @@ static uint32_t passes_of_way(const pri_exact_layer *l)
 /* Give the passes that a layer takes. */
 static uint32_t passes_of(const pri_exact_plan *plan, uint32_t layer)
 {
-    return passes_of_way(&plan->layer[layer]) + pri_exact_reads_back(plan, layer);
+    return passes_of_way(&plan->layer[layer]) + pri_exact_ends_apart(plan, layer) +
+           pri_exact_reads_back(plan, layer);
 }
 
 /* Plan within the memory there is. `limited` is false for what has always been all in memory. */
@@ -38,7 +39,7 @@ static pr_status plan(pri_exact *in, pri_exact_span span, uint64_t memory_bytes,
              "exact inference of %u vertices may take %" PRIu64
              " bytes, the least that works is %" PRIu64,
              in->graph->num_nodes, memory_bytes, pri_exact_least(&demand));
-    in->pool_bytes = works ? in->plan.pool_cols * N * sizeof(float) : 0;
+    in->pool_bytes = works ? (in->plan.pool_cols + in->plan.fixed_cols) * N * sizeof(float) : 0;
     PR_CHECK(works && in->pool_bytes / 2 <= machine / 2, PR_E_NOMEM,
              "exact inference keeps two times %u vertices x %zu columns in memory, more than the "
              "%" PRIu64 " bytes there are",
@@ -62,6 +63,30 @@ done:
     return st;
 }
 
+/* Fill what is the same through all passes: degrees, vectors of attention. */
+static pr_status prepare(pri_exact *in)
+{
+    pr_status       st = PR_OK;
+    const pr_graph *g  = in->graph;
+    float          *to;
+
+    in->fixed = pri_exact_in_pool(in, (pri_pool_place){ in->plan.pool_cols, 0 }).at;
+    if (in->model->shape.options.kind == PR_MODEL_GCN)
+        pri_coefficients_norm(g, (pr_vids){ NULL, g->num_nodes }, in->fixed);
+    if (in->plan.vector_floats == 0) return PR_OK;
+    PR_NEW(in->vectors, in->plan.vector_floats);
+    to = in->vectors;
+    for (uint32_t i = 0; i < in->plan.num_layers; i++) {
+        const pri_exact_layer *l     = &in->plan.layer[i];
+        const size_t           heads = l->kind.attention;
+        const pri_layer_part   part  = pri_model_layer(in->model, in->model->parameters, l->index);
+        pri_exact_vectors(&part, heads, l->out * l->kind.heads / heads, to);
+        to += 2 * heads * l->in;
+    }
+done:
+    return st;
+}
+
 static pr_status take_memory(pri_exact *in)
 {
     pr_status    st      = PR_OK;
@@ -70,6 +95,7 @@ static pr_status take_memory(pri_exact *in)
     if (in->pool_bytes == 0) in->pool_bytes = 1; /* rows and scratch may be all there is */
     in->pool = pri_pages_map(in->pool_bytes, 1);
     PR_CHECK(in->pool, PR_E_NOMEM, "cannot map %zu bytes for exact inference", in->pool_bytes);
+    PR_TRY(prepare(in));
     for (uint32_t p = 0; p < in->num_parts; p++) {
         PR_NEW(in->part[p].scratch, scratch);
         PR_TRY(pri_engine_create(&in->part[p].engine));
@@ -165,6 +191,7 @@ void pri_exact_free(pri_exact *in)
         pri_free(in->part[p].scratch);
     }
     pri_free(in->part);
+    pri_free(in->vectors);
     pri_pages_unmap(in->pool, in->pool_bytes);
     for (int i = 0; i < PRI_NUM_SPILLS; i++) pri_spill_close(&in->spill[i]);
     pri_free(in);
@@ -198,9 +225,13 @@ uint32_t pri_exact_rows(const pri_exact *in, uint32_t part, pr_vid *begin)
 /* Run pass `at` of a layer. */
 static pr_status run(const pri_exact_work *w, uint32_t at)
 {
-    if (at == passes_of_way(w->layer)) return pri_exact_pass_read_back(w);
+    if (at == passes_of_way(w->layer))
+        return pri_exact_ends_apart(&w->in->plan, w->index) ? pri_exact_pass_end(w)
+                                                            : pri_exact_pass_read_back(w);
     switch (w->layer->way) {
-    case PRI_WAY_AGGREGATE: return pri_exact_pass_y(w);
+    case PRI_WAY_AGGREGATE:
+        if (at == 0 && pri_exact_loads(w->layer)) return pri_exact_pass_load_rows(w);
+        return pri_exact_pass_y(w);
     case PRI_WAY_TRANSFORM: return at == 0 ? pri_exact_pass_z(w) : pri_exact_pass_y_of_z(w);
     case PRI_WAY_PANELS:
         return at % 2 == 0 ? pri_exact_pass_panel(w, at / 2) : pri_exact_pass_add(w, at / 2);

@@ -96,6 +96,20 @@ equal "bytes" "$(stat -c %s se.npy)" "$(stat -c %s e.npy)"
 expect 2 "--resume is for" "${sampled[@]}" --out n.npy --resume
 expect 2 "--memory is for" "${sampled[@]}" --out n.npy --memory 1G
 
+say "-- every kind of model, whichever way"
+for kind in gcn gin gat; do
+    must "$PACKRAT" train --data demo --model $kind --layers 2 --hidden 16 --residual --fanout 5 \
+        --steps 5 --log none --checkpoint $kind.prc
+    kinds=("$PACKRAT" infer --data demo --checkpoint $kind.prc)
+    must "${kinds[@]}" --out $kind-exact.csv
+    must "${kinds[@]}" --out $kind-resume.csv --resume
+    must "${kinds[@]}" --out $kind-sampled.csv --mode sampled --fanout all
+    for way in resume sampled; do
+        lines=$(diff $kind-exact.csv $kind-$way.csv | grep -c '^<' || true)
+        [[ $lines -le 3 ]] || fail "$lines answers of $kind, $way, are others"
+    done
+done
+
 say "-- a disk that is full"
 if [[ -w /dev/full ]] && mkdir -p small && mount -t tmpfs -o size=256k tmpfs small 2> /dev/null; then
     expect 1 "small/l.npy.*No space left" "${infer[@]}" --output embeddings --out small/l.npy
