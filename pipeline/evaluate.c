@@ -204,8 +204,7 @@ pr_status pri_evaluate_exact(pri_lane *const *lanes, uint32_t num_lanes,
 
     const int64_t start = pr_now_ns();
     PR_TRY(pri_exact_create_within(input->model, &data->graph, features_of(input), output,
-                                   num_lanes, input->limits ? input->limits : &none, span,
-                                   &exact));
+                                   num_lanes, input->limits ? input->limits : &none, span, &exact));
     for (uint32_t i = 0; i < num_lanes; i++)
         job[i] = (exact_job){ .input = input, .exact = exact, .part = i };
     PR_TRY(run_exact(lanes, num_lanes, job));

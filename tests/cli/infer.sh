@@ -13,7 +13,7 @@ infer=("$PACKRAT" infer --data demo --checkpoint m.prc)
 
 # alike A B WHAT: the same bytes.
 alike() {
-    cmp -s "$1" "$2" && say "ok    $3" || fail "$3: $1 and $2 differ"
+    if cmp -s "$1" "$2"; then say "ok    $3"; else fail "$3: $1 and $2 differ"; fi
 }
 
 say "-- embeddings"
@@ -100,7 +100,7 @@ say "-- every kind of model, whichever way"
 for kind in gcn gin gat; do
     must "$PACKRAT" train --data demo --model $kind --layers 2 --hidden 16 --residual --fanout 5 \
         --steps 5 --log none --checkpoint $kind.prc
-    kinds=("$PACKRAT" infer --data demo --checkpoint $kind.prc)
+    kinds=("$PACKRAT" infer --data demo --checkpoint "$kind.prc")
     must "${kinds[@]}" --out $kind-exact.csv
     must "${kinds[@]}" --out $kind-resume.csv --resume
     must "${kinds[@]}" --out $kind-sampled.csv --mode sampled --fanout all
