@@ -13,7 +13,8 @@ typedef enum pri_stream {
     PRI_STREAM_DROPOUT,
     PRI_STREAM_GEN,
     PRI_STREAM_SPLIT,
-    PRI_STREAM_TEST
+    PRI_STREAM_TEST,
+    PRI_STREAM_LINK /* negatives; which end of an edge is its source */
 } pri_stream;
 
 typedef struct pri_rand4 {

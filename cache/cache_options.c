@@ -4,8 +4,10 @@
 #include "cache/policy.h"
 
 static const pr_option options[] = {
-    { "cache.mode", "", "keep rows until their slot is needed, keep exactly a batch's, or no slab",
-      "resident", PR_OPT_CHOICE, offsetof(pr_cache_options, mode), 0, 0, "resident|packed|off" },
+    { "cache.mode", "",
+      "keep rows until their slot is needed, keep exactly a batch's, or no slab; auto: off where "
+      "rows are sparse (a tenth at most), else resident",
+      "auto", PR_OPT_CHOICE, offsetof(pr_cache_options, mode), 0, 0, "resident|packed|off|auto" },
     { "cache.rows", "rows", "most rows kept; 0: see --cache.bytes", "0", PR_OPT_U64,
       offsetof(pr_cache_options, rows), 0, PR_MAX_NODES, NULL },
     { "cache.bytes", "bytes",
@@ -54,4 +56,13 @@ const pri_policy *pri_policy_of(int policy)
 
     PR_ASSERT(policy >= 0 && (size_t)policy < sizeof policies / sizeof *policies);
     return policies[policy];
+}
+
+int pr_cache_mode_for(int mode, const pr_features *features)
+{
+    const uint64_t cells = (uint64_t)features->num_rows * features->num_cols;
+
+    if (mode != PR_CACHE_AUTO) return mode;
+    if (features->kind != PR_FEATURES_CSR) return PR_CACHE_RESIDENT;
+    return features->indptr[features->num_rows] <= cells / 10 ? PR_CACHE_OFF : PR_CACHE_RESIDENT;
 }

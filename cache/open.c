@@ -99,9 +99,9 @@ void pri_cache_measure(const pr_cache_options *options, pr_vid num_rows, uint32_
     const uint64_t max_batch  = least(least(max_wanted, num_rows), max_slots);
     const uint64_t most       = pri_cache_rows_for(options, num_rows, slot_bytes, max_batch);
     const uint64_t slots      = options->mode == PR_CACHE_PACKED ? least(most, max_batch) : most;
-    const bool     resident   = options->mode == PR_CACHE_RESIDENT;
-    const uint64_t words      = resident ? pri_policy_of(options->policy)->stride : 1;
-    pr_cache       none       = { .options = *options, .early = reads ? reads->io->ahead : 0 };
+    const bool     resident = options->mode == PR_CACHE_RESIDENT || options->mode == PR_CACHE_AUTO;
+    const uint64_t words    = resident ? pri_policy_of(options->policy)->stride : 1;
+    pr_cache       none     = { .options = *options, .early = reads ? reads->io->ahead : 0 };
 
     *out       = (pri_cache_bytes){ 0 };
     out->index = lay_out(&none, max_batch + PRI_PLAN_SLACK, NULL) + SLACK;
@@ -181,6 +181,12 @@ done:
     return st;
 }
 
+/* Nobody decided the mode: it is the one that works for all rows. */
+static int opened_mode(const pr_cache_options *options)
+{
+    return options->mode == PR_CACHE_AUTO ? PR_CACHE_RESIDENT : options->mode;
+}
+
 static pr_status check_setup(const pr_cache_setup *setup)
 {
     pr_status st = PR_OK;
@@ -203,8 +209,8 @@ static pr_status check_setup(const pr_cache_setup *setup)
                  store->calls->no_direct ? store->calls->no_direct
                                          : "this store's are not in memory");
     }
-    const bool scored =
-        setup->options->mode == PR_CACHE_RESIDENT && pri_policy_of(setup->options->policy)->scored;
+    const bool scored = opened_mode(setup->options) == PR_CACHE_RESIDENT &&
+                        pri_policy_of(setup->options->policy)->scored;
     PR_CHECK(!scored || setup->scores, PR_E_ARG, "--cache.policy static wants scores");
 done:
     return st;
@@ -235,9 +241,10 @@ pr_status pr_cache_open(const pr_cache_setup *setup, pr_cache **out)
     *out = NULL;
     PR_TRY(check_setup(setup));
     PR_NEW(c, 1);
-    c->options    = *setup->options;
-    c->num_planes = setup->num_planes;
-    c->max_wanted = setup->max_wanted;
+    c->options      = *setup->options;
+    c->options.mode = opened_mode(setup->options);
+    c->num_planes   = setup->num_planes;
+    c->max_wanted   = setup->max_wanted;
     for (uint32_t p = 0; p < c->num_planes; p++) {
         c->store[p] = setup->stores[p];
         c->row_bytes += pr_store_row_bytes(c->store[p]);

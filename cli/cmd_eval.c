@@ -22,11 +22,20 @@ static size_t groups(void *setup, pr_option_group *out)
 
 static void print_summary(const pr_eval_setup *setup, const pr_eval_result *r)
 {
-    printf("%s: %llu nodes of %s\n", setup->eval.checkpoint, (unsigned long long)r->num_nodes,
-           setup->dataset.data);
+    const uint64_t scored = r->num_edges ? r->num_edges : r->num_nodes;
+
+    printf("%s: %llu %s of %s\n", setup->eval.checkpoint, (unsigned long long)scored,
+           r->num_edges ? "edges" : "nodes", setup->dataset.data);
     printf("split     %s\n", split_word[setup->eval.which]);
     printf("loss      %.4f\n", r->loss);
-    printf("accuracy  %.2f %%\n", 100 * r->accuracy);
+    if (r->num_edges) {
+        printf("MRR       %.4f\n", r->mrr);
+        printf("hits@10   %.2f %%\n", 100 * r->hits_at_10);
+        printf("AUC       %.4f\n", r->auc);
+        return;
+    }
+    printf("accuracy  %.2f %%%s\n", 100 * r->accuracy,
+           r->multi_label ? ": nodes of which all labels are right" : "");
     printf("micro-F1  %.2f %%\n", 100 * r->micro_f1);
 }
 
@@ -39,6 +48,12 @@ static int print_json(command_call *call, const pr_eval_result *r, int exit_stat
     results_text(&out, "split", split_word[setup->eval.which]);
     results_count(&out, "num_nodes", r->num_nodes);
     results_real(&out, "loss", r->loss);
+    if (r->num_edges) {
+        results_count(&out, "num_edges", r->num_edges);
+        results_real(&out, "mrr", r->mrr);
+        results_real(&out, "hits_at_10", r->hits_at_10);
+        results_real(&out, "auc", r->auc);
+    }
     results_real(&out, "accuracy", r->accuracy);
     results_real(&out, "micro_f1", r->micro_f1);
     results_count(&out, "rows_lost", r->rows_lost);

@@ -14,19 +14,41 @@ static size_t groups(void *setup, pr_option_group *out)
     return PR_TRAIN_GROUPS;
 }
 
+/* Print what the best model came to, in the score that chose it. */
 static void print_accuracy(const pr_train_result *r)
 {
-    if (!isfinite(r->best_val_accuracy)) {
-        if (isfinite(r->test_accuracy))
-            printf("accuracy    test %.2f %% after the last epoch; no nodes to validate on\n",
-                   100 * r->test_accuracy);
+    const char *const name = r->multi_label ? "micro-F1" : "accuracy";
+
+    if (!isfinite(r->best_val_micro_f1)) {
+        if (isfinite(r->test_micro_f1))
+            printf("%s    test %.2f %% after the last epoch; no nodes to validate on\n", name,
+                   100 * r->test_micro_f1);
         else
-            printf("accuracy    not evaluated\n");
+            printf("%s    not evaluated\n", name);
         return;
     }
-    printf("accuracy    validation %.2f %% at best (epoch %u of %u)", 100 * r->best_val_accuracy,
+    printf("%s    validation %.2f %% at best (epoch %u of %u)", name, 100 * r->best_val_micro_f1,
            r->best_epoch + 1, r->epochs);
-    if (isfinite(r->test_accuracy)) printf(", test %.2f %% there", 100 * r->test_accuracy);
+    if (isfinite(r->test_micro_f1)) printf(", test %.2f %% there", 100 * r->test_micro_f1);
+    printf("\n");
+    if (!r->multi_label) return;
+    printf("all right   validation %.2f %% of the nodes", 100 * r->best_val_accuracy);
+    if (isfinite(r->test_accuracy)) printf(", test %.2f %%", 100 * r->test_accuracy);
+    printf("\n");
+}
+
+/* Print what link prediction came to. */
+static void print_links(const pr_train_result *r)
+{
+    if (isfinite(r->val_mrr))
+        printf("links       validation MRR %.4f at best (epoch %u of %u)", r->val_mrr,
+               r->best_epoch + 1, r->epochs);
+    else
+        printf("links       %s",
+               isfinite(r->test_mrr) ? "no edges to validate on" : "not evaluated");
+    if (isfinite(r->test_mrr))
+        printf("; test MRR %.4f, hits@10 %.2f %%, AUC %.4f", r->test_mrr, 100 * r->test_hits_at_10,
+               r->test_auc);
     printf("\n");
 }
 
@@ -89,9 +111,14 @@ static void print_lanes(const pr_train_result *r)
 /* Print what the steps came to; a run that was interrupted before its first one has no figures. */
 static void print_figures(const pr_train_setup *setup, const pr_train_result *r)
 {
-    printf("epochs      %u, %llu steps in %.1f s\n", r->epochs, (unsigned long long)r->steps,
+    printf("epochs      %u, %llu steps in %.1f s", r->epochs, (unsigned long long)r->steps,
            (double)r->elapsed_ns * 1e-9);
-    print_accuracy(r);
+    if (r->first_step) printf(", resumed at step %llu", (unsigned long long)r->first_step);
+    printf("\n");
+    if (setup->train.task == PR_TASK_LINK)
+        print_links(r);
+    else
+        print_accuracy(r);
     if (isfinite(r->train_loss))
         printf("loss        %.4f, mean of the last epoch\n", r->train_loss);
     printf("step        %.3f ms in the median, %u thread%s%s\n", (double)r->step_ns_median * 1e-6,
@@ -123,10 +150,20 @@ static int print_json(command_call *call, const pr_train_result *r, int exit_sta
     results_text(&out, "checkpoint", saved);
     results_count(&out, "epochs", r->epochs);
     results_count(&out, "steps", r->steps);
+    results_count(&out, "first_step", r->first_step);
     results_real(&out, "train_loss", r->train_loss);
     results_real(&out, "best_val_accuracy", r->best_val_accuracy);
     results_real(&out, "test_accuracy", r->test_accuracy);
-    if (isfinite(r->best_val_accuracy)) results_count(&out, "best_epoch", r->best_epoch);
+    results_real(&out, "best_val_micro_f1", r->best_val_micro_f1);
+    results_real(&out, "test_micro_f1", r->test_micro_f1);
+    if (isfinite(r->best_val_accuracy) || isfinite(r->val_mrr))
+        results_count(&out, "best_epoch", r->best_epoch);
+    if (setup->train.task == PR_TASK_LINK) {
+        results_real(&out, "val_mrr", r->val_mrr);
+        results_real(&out, "test_mrr", r->test_mrr);
+        results_real(&out, "test_hits_at_10", r->test_hits_at_10);
+        results_real(&out, "test_auc", r->test_auc);
+    }
     results_count(&out, "step_ns_median", (uint64_t)r->step_ns_median);
     results_real(&out, "rows_moved_per_step", r->rows_moved_per_step);
     results_real(&out, "rows_wanted_per_step", r->rows_wanted_per_step);
@@ -186,7 +223,10 @@ const command command_train = {
     .about       = "Trains on mini-batches of sampled neighbourhoods. The feature rows of a batch "
                    "are read in place from a packed cache that every step changes as little as it "
                    "can. Each step becomes a row of the log, an SQLite database; packrat report "
-                   "prints it. SIGINT and SIGTERM finish the step and write log and checkpoint.",
+                   "prints it. SIGINT and SIGTERM finish the step and write log and checkpoint; the same "
+                   "command with --resume goes on from there, with the same batches, rates and "
+                   "dropout, and with equal weights to the bit where threads, lanes and instruction "
+                   "set are the same.",
     .setup_bytes = sizeof(pr_train_setup),
     .groups      = groups,
     .required    = { "data" },

@@ -8,7 +8,7 @@
 
 #include <packrat/base.h>
 
-enum { COMMAND_MAX_GROUPS = 12, COMMAND_MAX_REQUIRED = 4 };
+enum { COMMAND_MAX_GROUPS = 16, COMMAND_MAX_REQUIRED = 4 };
 
 enum { EXIT_DONE = 0, EXIT_WORLD = 1, EXIT_USAGE = 2 };
 
@@ -48,7 +48,7 @@ typedef struct command {
 extern const command command_explain;
 extern const command command_import, command_gen, command_train, command_eval, command_infer;
 extern const command command_report, command_topo, command_tune, command_reorder, command_partition;
-extern const command command_convert;
+extern const command command_convert, command_weights;
 
 /* All commands in the order of help; ends with NULL. */
 extern const command *const all_commands[];

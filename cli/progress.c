@@ -37,6 +37,7 @@ static void describe(const progress *p, const pr_progress *now, char line[LINE_B
         add(line, "step %llu", (unsigned long long)now->step);
     if (isfinite(now->loss)) add(line, ", loss %.4f", now->loss);
     if (isfinite(p->val_accuracy)) add(line, ", val %.2f %%", 100 * p->val_accuracy);
+    if (now->val_mrr > 0) add(line, ", val MRR %.4f", now->val_mrr);
     add(line, ", %.1f s", (double)now->elapsed_ns * 1e-9);
 }
 

@@ -22,7 +22,7 @@ static void types_text(unsigned types, char out[64])
     size_t used = 0;
 
     out[0] = '\0';
-    for (int t = PR_I32; t <= PR_F16; t++)
+    for (int t = PR_I32; t <= PR_BOOL; t++)
         if (types & PRI_TYPE(t))
             used += (size_t)snprintf(out + used, 64 - used, "%s%s", used > 0 ? " or " : "",
                                      pri_dtype_name((pr_dtype)t));
@@ -129,6 +129,7 @@ void pri_array_element_text(const pri_array *array, uint64_t i, char out[PRI_ELE
         break;
     case PR_F32: snprintf(out, room, "%g", (double)((const float *)data)[i]); break;
     case PR_F64: snprintf(out, room, "%g", ((const double *)data)[i]); break;
+    case PR_BOOL:
     case PR_U8: snprintf(out, room, "%u", ((const uint8_t *)data)[i]); break;
     case PR_I8: snprintf(out, room, "%d", ((const int8_t *)data)[i]); break;
     case PR_U16:

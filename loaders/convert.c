@@ -257,11 +257,13 @@ static pr_status write_out(conversion *c)
         .fill_context = c,
         .row_format   = c->result->format,
         .labels       = d->labels,
+        .targets      = d->targets,
         .num_classes  = d->num_classes,
         .original_ids = c->original_ids,
         .node_ids     = c->node_ids,
     };
 
+    PR_TRY(pri_edge_lists_read(d->path, d->graph.num_nodes, a.edges));
     memcpy(a.has_split, d->has_split, sizeof a.has_split);
     memcpy(a.split, d->split, sizeof a.split);
     c->block_rows = row < BLOCK_BYTES ? BLOCK_BYTES / row : 1;
@@ -275,6 +277,7 @@ static pr_status write_out(conversion *c)
     c->result->rms_error   = sqrt(c->square_error / (double)count);
     c->result->rms_value   = sqrt(c->square_value / (double)count);
 done:
+    pri_edge_lists_clear(a.edges);
     return st;
 }
 

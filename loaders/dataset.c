@@ -49,6 +49,7 @@ static uint64_t fingerprint_of(const pr_dataset *d)
     uint64_t hash = pri_checksum(counts, sizeof counts, 0);
     hash          = pri_checksum(g->indptr, ((size_t)g->num_nodes + 1) * sizeof *g->indptr, hash);
     hash          = pri_checksum(g->indices, (size_t)g->num_edges * sizeof *g->indices, hash);
+    if (d->targets) hash = pri_checksum(d->targets, (size_t)g->num_nodes * d->num_classes, hash);
     if (d->labels) hash = pri_checksum(d->labels, g->num_nodes * sizeof *d->labels, hash);
     if (g->weights) hash = pri_checksum(g->weights, g->num_edges * sizeof *g->weights, hash);
     return hash;
@@ -91,9 +92,9 @@ static pr_status load(dataset *d, const pr_dataset_options *given)
     PR_TRY(pri_features_load(&d->features, d->path, &meta, (pr_feature_check)given->feature_check,
                              &face->features));
     PR_TRY(pri_graph_load(&d->graph, d->path, &meta, &face->graph));
-    PR_TRY(pri_labels_load(&d->labels, d->path, &meta, &face->labels));
+    PR_TRY(pri_labels_load(&d->labels, d->path, &meta, &face->labels, &face->targets));
     for (int s = 0; s < PR_NUM_SPLITS; s++)
-        PR_TRY(pri_split_load(&d->split[s], d->path, &meta, s, face->labels, &face->has_split[s],
+        PR_TRY(pri_split_load(&d->split[s], d->path, &meta, s, face, &face->has_split[s],
                               &face->split[s]));
     PR_TRY(pri_features_scale(&d->features, (pr_feature_norm)given->feature_norm, &face->features,
                               &face->feature_norm));

@@ -46,6 +46,9 @@ static const pr_option options[] = {
       PR_OPT_REAL, MEMBER(noise), 0, 1000, NULL },
     { "label-noise", "share", "share of the nodes whose label is drawn blindly", "0.25",
       PR_OPT_REAL, MEMBER(label_noise), 0, 1, NULL },
+    { "multi-label", "",
+      "planted: any number of labels a node, three in the mean: each community has a set of them",
+      "false", PR_OPT_FLAG, MEMBER(multi_label), 0, 0, NULL },
     { "edge-weights", "",
       "weights of the edges, the same both ways: none, uniform (0 to 1), pareto (1 or more, with a "
       "long tail)",
@@ -69,6 +72,13 @@ int32_t pri_gen_label(const pri_gen *gen, pr_vid v, uint32_t clean)
     return (int32_t)((uint64_t)r.at[1] * gen->num_classes >> 32);
 }
 
+uint64_t pri_gen_community(const pri_gen *gen, pr_vid v, uint64_t community)
+{
+    const pri_rand4 r = pri_philox(gen->key, v, 0, 0, PRI_GEN_LABEL);
+    if ((double)r.at[0] * 0x1p-32 >= gen->options->label_noise) return community;
+    return (uint64_t)r.at[1] * gen->communities >> 32;
+}
+
 static pr_status check_options(const pr_gen_options *o)
 {
     pr_status st = PR_OK;
@@ -80,6 +90,8 @@ static pr_status check_options(const pr_gen_options *o)
     PR_CHECK((double)o->edges <= (double)o->nodes * (double)(o->nodes - 1), PR_E_ARG,
              "--edges is %" PRIu64 ", %" PRIu64 " nodes have at most %.0f", o->edges, o->nodes,
              (double)o->nodes * (double)(o->nodes - 1));
+    PR_CHECK(o->kind == 0 || !o->multi_label, PR_E_ARG,
+             "--multi-label goes with --kind planted, not with rmat");
     if (o->kind == 0) {
         PR_CHECK(o->communities >= o->classes, PR_E_ARG,
                  "--communities is %u, must be at least --classes %u", o->communities, o->classes);
@@ -100,7 +112,7 @@ static pr_status check_memory(const pri_gen *gen, const pri_gen_kind *kind, uint
     const uint64_t pairs   = gen->num_pairs * 2 * sizeof(pr_vid);
     const uint64_t csc     = pri_csc_bytes(gen->num_pairs, N, true, false);
     const uint64_t weights = gen->options->edge_weights ? gen->num_pairs * 2 * sizeof(float) : 0;
-    const uint64_t labels  = N * sizeof(int32_t);
+    const uint64_t labels  = N * (gen->options->multi_label ? gen->num_classes : sizeof(int32_t));
     const uint64_t phase[] = {
         pairs + kind->pairs_bytes(gen),
         pairs + csc,
@@ -149,7 +161,10 @@ static pr_status make(pri_gen *gen, const pri_gen_kind *kind)
     PR_TRY(pri_csc_from_pairs(gen->pair, gen->num_pairs, gen->num_nodes, &how, &gen->csc));
     pri_free(gen->pair);
     gen->pair = NULL;
-    PR_NEW(gen->labels, gen->num_nodes);
+    if (gen->options->multi_label)
+        PR_NEW(gen->targets, (size_t)gen->num_nodes * gen->num_classes);
+    else
+        PR_NEW(gen->labels, gen->num_nodes);
     PR_TRY(kind->labels(gen));
     PR_CHECK(!pri_gen_stopped(gen), PR_E_INTERRUPTED, "interrupted while making labels");
     if (gen->options->edge_weights) PR_TRY(pri_gen_edge_weights(gen));
@@ -171,6 +186,7 @@ static pr_status write_out(pri_gen *gen, const pri_gen_kind *kind, pr_made *made
              .fill_rows    = kind->rows,
              .fill_context = gen,
              .labels       = gen->labels,
+             .targets      = gen->targets,
              .num_classes  = gen->num_classes,
              .has_split    = { true, false },
              .undirected   = true,
@@ -214,5 +230,6 @@ done:
     pri_free(gen.pair);
     pri_csc_clear(&gen.csc);
     pri_free(gen.labels);
+    pri_free(gen.targets);
     return st;
 }

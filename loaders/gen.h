@@ -14,7 +14,8 @@ typedef enum pri_gen_purpose {
     PRI_GEN_NOISE,
     PRI_GEN_CLASS_CENTRE,
     PRI_GEN_SUB_CENTRE,
-    PRI_GEN_EDGE_WEIGHT
+    PRI_GEN_EDGE_WEIGHT,
+    PRI_GEN_LABEL_SET
 } pri_gen_purpose;
 
 /* A keyed bijection of 0 .. n-1: rounds of multiply, add and fold on the next power of two, until
@@ -45,12 +46,17 @@ typedef struct pri_gen {
 
     pr_vid  *pair; /* [2 num_pairs] until the arcs are built */
     pri_csc  csc;
-    int32_t *labels; /* [num_nodes] */
+    int32_t *labels;  /* [num_nodes]; NULL with targets */
+    uint8_t *targets; /* [num_nodes, num_classes] with --multi-label */
 } pri_gen;
 
 /* Give four normal deviates (Box and Muller) of (purpose, index, quad). */
 void pri_gen_normal(const pri_gen *gen, pri_gen_purpose purpose, uint64_t index, uint32_t quad,
                     float out[4]);
+
+/* Give where the label set of node v is drawn from: `community`, or with probability label_noise
+ * any of them. */
+uint64_t pri_gen_community(const pri_gen *gen, pr_vid v, uint64_t community);
 
 /* Give the label of node v: `clean`, or with probability label_noise any class. */
 int32_t pri_gen_label(const pri_gen *gen, pr_vid v, uint32_t clean);
@@ -64,7 +70,7 @@ bool pri_gen_stopped(const pri_gen *gen);
 typedef struct pri_gen_kind {
     const char *name;
     pr_status (*pairs)(pri_gen *gen);  /* fills gen->pair */
-    pr_status (*labels)(pri_gen *gen); /* fills gen->labels; the arcs are built */
+    pr_status (*labels)(pri_gen *gen); /* fills labels or targets; the arcs are built */
     pr_status (*rows)(void *gen, pr_vid first, pr_vid count, float *rows);
     uint64_t (*pairs_bytes)(const pri_gen *gen);  /* memory besides the pairs meanwhile */
     uint64_t (*labels_bytes)(const pri_gen *gen); /* memory besides arcs and labels meanwhile */

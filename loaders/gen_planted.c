@@ -11,7 +11,8 @@
  *
  * A class is a set of communities. A feature row is the centre of its class, a smaller part of the
  * centre of its sub-community, and noise, so that neighbours tell more about a node than its own
- * row does.
+ * row does. With --multi-label a community has a set of labels, its class among them, and the
+ * centre is that of the set: the sum of the centres of its labels, over the root of their number.
  */
 #include <math.h>
 
@@ -210,14 +211,61 @@ static uint32_t class_of(const pri_gen *gen, uint64_t block)
     return (uint32_t)(block / gen->subcommunities % gen->num_classes);
 }
 
+/* Say whether a community has a label: that of its class, and each other one with a probability
+ * that makes two of them in the mean, or every other one where there are few. */
+static bool has_label(const pri_gen *gen, uint64_t community, uint32_t label)
+{
+    const uint32_t  others = gen->num_classes - 1;
+    const double    share  = others > 4 ? 2.0 / (double)others : 0.5;
+    const pri_rand4 r      = pri_philox(gen->key, (uint32_t)community, label, 0, PRI_GEN_LABEL_SET);
+
+    return label == community % gen->num_classes || (double)r.at[0] * 0x1p-32 < share;
+}
+
+static void planted_targets(pri_gen *gen)
+{
+    const size_t C = gen->num_classes;
+
+#pragma omp parallel for num_threads(gen->threads)
+    for (uint64_t v = 0; v < gen->num_nodes; v++) {
+        const uint64_t block = block_of(gen, pri_unpermute(&gen->order, v));
+        const uint64_t from  = pri_gen_community(gen, (pr_vid)v, block / gen->subcommunities);
+        for (uint32_t c = 0; c < C; c++) gen->targets[v * C + c] = has_label(gen, from, c);
+    }
+}
+
 static pr_status planted_labels(pri_gen *gen)
 {
+    if (gen->targets) {
+        planted_targets(gen);
+        return PR_OK;
+    }
 #pragma omp parallel for num_threads(gen->threads)
     for (uint64_t v = 0; v < gen->num_nodes; v++) {
         const uint64_t block = block_of(gen, pri_unpermute(&gen->order, v));
         gen->labels[v]       = pri_gen_label(gen, (pr_vid)v, class_of(gen, block));
     }
     return PR_OK;
+}
+
+/* Give four columns of the centre of a block's class, or of its labels. */
+static void centre_of(const pri_gen *gen, uint64_t block, uint32_t quad, float out[4])
+{
+    const uint64_t community = block / gen->subcommunities;
+    float          one[4], num = 0;
+
+    if (!gen->options->multi_label) {
+        pri_gen_normal(gen, PRI_GEN_CLASS_CENTRE, class_of(gen, block), quad, out);
+        return;
+    }
+    for (int j = 0; j < 4; j++) out[j] = 0;
+    for (uint32_t c = 0; c < gen->num_classes; c++) {
+        if (!has_label(gen, community, c)) continue;
+        pri_gen_normal(gen, PRI_GEN_CLASS_CENTRE, c, quad, one);
+        for (int j = 0; j < 4; j++) out[j] += one[j];
+        num++;
+    }
+    for (int j = 0; j < 4; j++) out[j] /= sqrtf(num);
 }
 
 static pr_status planted_rows(void *context, pr_vid first, pr_vid count, float *rows)
@@ -233,7 +281,7 @@ static pr_status planted_rows(void *context, pr_vid first, pr_vid count, float *
         float *const   row   = rows + (size_t)i * F;
         for (uint32_t f = 0; f < F; f += 4) {
             float in_class[4], in_sub[4], own[4];
-            pri_gen_normal(gen, PRI_GEN_CLASS_CENTRE, class_of(gen, block), f / 4, in_class);
+            centre_of(gen, block, f / 4, in_class);
             pri_gen_normal(gen, PRI_GEN_SUB_CENTRE, block, f / 4, in_sub);
             pri_gen_normal(gen, PRI_GEN_NOISE, v, f / 4, own);
             for (uint32_t j = 0; j < 4 && f + j < F; j++)

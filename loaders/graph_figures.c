@@ -99,7 +99,7 @@ done:
 
 static uint64_t count_unlabelled(const pri_dataset_arrays *arrays)
 {
-    uint64_t n = arrays->labels ? 0 : arrays->graph.num_nodes;
+    uint64_t n = arrays->labels || arrays->targets ? 0 : arrays->graph.num_nodes;
     for (uint64_t v = 0; arrays->labels && v < arrays->graph.num_nodes; v++)
         n += arrays->labels[v] < 0;
     return n;
@@ -149,6 +149,7 @@ pr_status pri_figures_json(const pri_dataset_arrays *arrays, pr_json **out)
         PR_TRY(pr_json_set_string(json, "feat_format", pr_row_format_name(format)));
     PR_TRY(pr_json_set_bool(json, "undirected", arrays->undirected));
     PR_TRY(pr_json_set_bool(json, "self_loops", f.arcs.self_loops > 0));
+    if (arrays->targets) PR_TRY(pr_json_set_bool(json, "multi_label", true));
     PR_TRY(pr_json_set_int(json, "unlabelled", (int64_t)count_unlabelled(arrays)));
     if (arrays->has_split[PR_SPLIT_MAIN])
         PR_TRY(set_split(json, &arrays->split[PR_SPLIT_MAIN], ""));

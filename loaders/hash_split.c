@@ -28,7 +28,7 @@ pr_status pri_split_by_hash(const int32_t *labels, pr_vid num_nodes, uint32_t tr
              val_percent);
     PR_NEW(*memory, num_nodes);
     for (pr_vid v = 0; v < num_nodes; v++)
-        if (labels[v] >= 0) num[part_of(key, v, train_percent, val_percent)]++;
+        if (!labels || labels[v] >= 0) num[part_of(key, v, train_percent, val_percent)]++;
     list[TRAIN] = *memory;
     list[VAL]   = list[TRAIN] + num[TRAIN];
     list[TEST]  = list[VAL] + num[VAL];
@@ -37,7 +37,7 @@ pr_status pri_split_by_hash(const int32_t *labels, pr_vid num_nodes, uint32_t tr
     out->val   = (pr_vids){ list[VAL], num[VAL] };
     out->test  = (pr_vids){ list[TEST], num[TEST] };
     for (pr_vid v = 0; v < num_nodes; v++)
-        if (labels[v] >= 0) *list[part_of(key, v, train_percent, val_percent)]++ = v;
+        if (!labels || labels[v] >= 0) *list[part_of(key, v, train_percent, val_percent)]++ = v;
 done:
     return st;
 }

@@ -22,8 +22,9 @@ static const pr_option options[] = {
     { "features", "file", "feature rows of an edge list: .npy [nodes, columns], or csv", "",
       PR_OPT_TEXT, MEMBER(features), 0, 0, NULL },
     { "labels", "file",
-      "labels of an edge list: .npy [nodes], or csv of label or id,label; -1: none", "",
-      PR_OPT_TEXT, MEMBER(labels), 0, 0, NULL },
+      "labels of an edge list: .npy [nodes], or csv of label or id,label; -1: none; or .npy "
+      "[nodes, labels] of 0 and 1",
+      "", PR_OPT_TEXT, MEMBER(labels), 0, 0, NULL },
     { "nodes", "nodes", "number of nodes of an edge list; 0 takes the number of feature rows", "0",
       PR_OPT_U64, MEMBER(nodes), 0, PR_MAX_NODES, NULL },
     { "undirected", "", "store the reverse of every edge too", "false", PR_OPT_FLAG,
@@ -114,14 +115,15 @@ static pr_status refuse_split_options(const pri_import_job *job)
     const pr_dataset        *d  = job->dataset;
     pr_import_options        usual;
 
-    if (d->labels && !d->has_split[PR_SPLIT_MAIN]) return PR_OK;
+    const bool labelled = d->labels || d->targets;
+    if (labelled && !d->has_split[PR_SPLIT_MAIN]) return PR_OK;
     pr_options_init(&(pr_option_group){ &pr_import_option_table, &usual }, 1);
     const char *flag = o->train_percent != usual.train_percent ? "train-percent"
                        : o->val_percent != usual.val_percent   ? "val-percent"
                        : o->seed != usual.seed                 ? "seed"
                                                                : NULL;
     PR_CHECK(!flag, PR_E_ARG, "--%s goes with labels that bring no split, %s has %s", flag,
-             o->source, d->labels ? "its own split" : "no labels");
+             o->source, labelled ? "its own split" : "no labels");
 done:
     return st;
 }
@@ -149,14 +151,17 @@ static pr_status import_dir(pri_import_job *job)
     PR_TRY(pri_csc_from_graph(&d->graph, &how, &job->csc));
     PR_TRY(pri_original_ids_open(job->options->source, d->graph.num_nodes, &job->source_ids,
                                  &a->original_ids));
+    PR_TRY(pri_edge_lists_read(job->options->source, d->graph.num_nodes, a->edges));
     const uint64_t arcs =
         pri_csc_bytes(d->graph.num_edges, d->graph.num_nodes, false, d->graph.weights != NULL);
-    job->peak_bytes = job->least_bytes = base + 2 * arcs + features_bytes(&d->features) +
-                                         (uint64_t)d->graph.num_nodes * 24 + PRI_WRITE_BYTES;
+    job->peak_bytes = job->least_bytes =
+        base + 2 * arcs + features_bytes(&d->features) + (uint64_t)d->graph.num_nodes * 24 +
+        PRI_WRITE_BYTES + (d->targets ? (uint64_t)d->graph.num_nodes * d->num_classes : 0);
     job->tally     = (pri_arc_tally){ job->csc.self_loops_dropped, job->csc.duplicates_dropped };
     a->graph       = job->csc.graph;
     a->features    = d->features;
     a->labels      = d->labels;
+    a->targets     = d->targets;
     a->num_classes = d->num_classes;
     for (int s = 0; s < PR_NUM_SPLITS; s++) {
         a->has_split[s] = d->has_split[s];
@@ -174,7 +179,7 @@ pr_status pri_import_split(pri_import_job *job)
     const pr_import_options *o  = job->options;
     pri_dataset_arrays      *a  = &job->arrays;
 
-    if (!a->labels || a->has_split[PR_SPLIT_MAIN]) return PR_OK;
+    if ((!a->labels && !a->targets) || a->has_split[PR_SPLIT_MAIN]) return PR_OK;
     PR_TRY(pri_split_by_hash(
         a->labels, job->dataset ? a->graph.num_nodes : (pr_vid)job->shape.nodes, o->train_percent,
         o->val_percent, o->seed, &a->split[PR_SPLIT_MAIN], &job->split_memory));
@@ -220,12 +225,13 @@ static void free_job(pri_import_job *job)
 {
     if (!job) return;
     pr_npy_close(&job->source_ids);
+    pri_edge_lists_clear(job->arrays.edges);
     pr_dataset_close(job->dataset);
     pri_csc_clear(&job->csc);
     pri_arcs_clear(&job->arcs);
     pri_feature_table_clear(&job->features);
     pri_paged_free(&job->ids);
-    pri_free(job->labels);
+    pri_label_table_clear(&job->labels);
     pri_free(job->split_memory);
     pri_free(job);
 }

@@ -15,7 +15,7 @@ typedef struct pri_import_job {
     pri_dataset_arrays       arrays; /* what is written */
     pri_arc_tally            tally;
     uint64_t                 peak_bytes, least_bytes, num_passes;
-    int32_t                 *labels;
+    pri_label_table          labels;
     pr_vid                  *split_memory;
 
     /* of an edge list */

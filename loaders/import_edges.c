@@ -196,13 +196,14 @@ static pr_status read_labels(pri_import_job *job)
     const pri_label_owner    owner = { .num_nodes = (pr_vid)job->shape.nodes,
                                        .ids       = job->ids.at,
                                        .from      = job->nodes_from };
-    uint64_t                 took;
+    pri_label_table         *t     = &job->labels;
 
     if (!o->labels[0]) return PR_OK;
-    PR_TRY(pri_labels_read(o->labels, &owner, pri_watch_stop(job->teller.watch), &job->labels,
-                           &a->num_classes, &took));
-    if (took > job->shape.labels_read) job->shape.labels_read = took;
-    a->labels = job->labels;
+    PR_TRY(pri_labels_read(o->labels, &owner, pri_watch_stop(job->teller.watch), t));
+    if (t->read_bytes > job->shape.labels_read) job->shape.labels_read = t->read_bytes;
+    a->labels      = t->labels;
+    a->targets     = t->targets;
+    a->num_classes = t->num_classes;
     PR_TRY(pri_import_split(job));
 done:
     return st;
@@ -255,7 +256,7 @@ pr_status pri_import_edges(pri_import_job *job)
     job->shape = (pri_import_shape){ .base        = pri_import_base(),
                                      .remap       = o->remap,
                                      .weighted    = o->edge_weights,
-                                     .labels      = o->labels[0] != '\0',
+                                     .label_bytes = o->labels[0] ? pri_label_bytes(o->labels) : 0,
                                      .labels_read = labels_before(o->labels) };
     PR_TRY(read_features(job));
     const pri_arcs_how how = { .num_nodes  = (pr_vid)job->shape.nodes,
@@ -269,7 +270,7 @@ pr_status pri_import_edges(pri_import_job *job)
     PR_TRY(read_edges(job));
     PR_TRY(read_labels(job));
     PR_TRY(plan(job));
-    job->arcs.labels = job->labels;
+    job->arcs.labels = job->labels.labels;
     pri_feature_table_place(&job->features, a);
     a->graph        = (pr_graph){ .num_nodes = (pr_vid)job->shape.nodes };
     a->original_ids = job->ids.at;

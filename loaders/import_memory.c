@@ -53,12 +53,12 @@ static uint64_t ids_bytes(const pri_import_shape *s)
 
 static uint64_t labels_bytes(const pri_import_shape *s)
 {
-    return s->labels ? s->nodes * sizeof(int32_t) : 0;
+    return s->nodes * s->label_bytes;
 }
 
 static uint64_t split_bytes(const pri_import_shape *s)
 {
-    return s->labels ? s->nodes * sizeof(pr_vid) : 0;
+    return s->label_bytes ? s->nodes * sizeof(pr_vid) : 0;
 }
 
 /* What is there from the first edge to the last list. */
@@ -87,7 +87,7 @@ uint64_t pri_import_before(const pri_import_shape *s)
         most = max2(most, standing(s) + pri_id_set_sort_bytes(s->nodes));
         most = max2(most, standing(s) + indptr_bytes(s) + rank_bytes(s) + ids_bytes(s));
     }
-    if (s->labels)
+    if (s->label_bytes)
         most = max2(most,
                     standing(s) + rank_bytes(s) + ids_bytes(s) + labels_bytes(s) + s->labels_read);
     return most;

@@ -11,7 +11,8 @@ typedef struct pri_import_shape {
     uint64_t base; /* the process as it is (pri_import_base) */
     uint64_t nodes;
     uint32_t columns;
-    bool     remap, weighted, labels;
+    bool     remap, weighted;
+    uint64_t label_bytes; /* a node's labels; 0: there are none */
     uint64_t rows;        /* feature rows held in memory, or the buffer they are read through */
     uint64_t rows_read;   /* memory besides, while features were read */
     uint64_t edges_read;  /* while edges are read */

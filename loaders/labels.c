@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "loaders/label_sets.h"
 #include "loaders/lines.h"
 #include "loaders/meta.h"
 #include "loaders/npy.h"
@@ -14,6 +15,7 @@ typedef struct label_reader {
     const char            *path;
     const pri_label_owner *owner;
     int32_t               *labels;    /* [num_nodes], NOT_GIVEN until a line says */
+    uint8_t               *targets;   /* instead: [num_nodes, largest + 1] */
     uint64_t               num_lines; /* that held labels */
     int64_t                largest;
 } label_reader;
@@ -57,6 +59,36 @@ static int64_t element(const pr_npy *npy, uint64_t i)
     return n > INT64_MAX ? INT64_MAX : (int64_t)n;
 }
 
+/* Read any number of labels a node. */
+static pr_status read_sets(label_reader *reader, const pr_npy *npy)
+{
+    pr_status      st   = PR_OK;
+    const char    *path = reader->path;
+    const uint64_t C    = npy->shape[1];
+    char           found[PRI_ELEMENT_BYTES];
+
+    PR_CHECK(PRI_TYPES_SET & PRI_TYPE(npy->dtype), PR_E_INPUT,
+             "%s: labels of two dimensions are of type %s, must be |b1 |u1 <i4 <i8 or <f4", path,
+             pri_dtype_name(npy->dtype));
+    PR_CHECK(npy->shape[0] == reader->owner->num_nodes, PR_E_MISMATCH,
+             "%s: has labels of %" PRIu64 " nodes, must have a row for each of %s", path,
+             npy->shape[0], reader->owner->from);
+    PR_CHECK(C >= 1 && C <= PRI_MAX_CLASSES, PR_E_INPUT,
+             "%s: has %" PRIu64 " labels a node, must be in 1 .. %d", path, C, PRI_MAX_CLASSES);
+    PR_NEW(reader->targets, npy->shape[0] * C);
+    const uint64_t bad = pri_label_sets_convert(npy, reader->targets);
+    if (bad < npy->shape[0] * C) {
+        const pri_array array = { .npy = *npy };
+        pri_array_element_text(&array, bad, found);
+        PR_RAISE(PR_E_INPUT,
+                 "%s: element [%" PRIu64 ", %" PRIu64 "] is %s, must be 0 or 1 in two dimensions",
+                 path, bad / C, bad % C, found);
+    }
+    reader->largest = (int64_t)C - 1;
+done:
+    return st;
+}
+
 static pr_status read_npy(label_reader *reader, uint64_t *read_bytes)
 {
     pr_status   st   = PR_OK;
@@ -67,11 +99,15 @@ static pr_status read_npy(label_reader *reader, uint64_t *read_bytes)
     PR_TRY(pr_npy_open(path, &npy));
     *read_bytes = npy.mapping_bytes;
     pri_npy_shape_text(npy.num_dims, npy.shape, shape);
+    if (pri_label_sets_are(&npy)) {
+        st = read_sets(reader, &npy);
+        goto done;
+    }
     PR_CHECK(npy.dtype != PR_F32 && npy.dtype != PR_F64, PR_E_INPUT,
              "%s: labels are of type %s, must be whole numbers such as <i8", path,
              pri_dtype_name(npy.dtype));
     PR_CHECK(npy.num_dims == 1 || (npy.num_dims == 2 && npy.shape[1] == 1), PR_E_INPUT,
-             "%s: labels have shape %s, must be (nodes,)", path, shape);
+             "%s: labels have shape %s, must be (nodes,) or (nodes, labels)", path, shape);
     PR_CHECK(npy.shape[0] == reader->owner->num_nodes, PR_E_MISMATCH,
              "%s: has %" PRIu64 " labels, must have one for each of %s", path, npy.shape[0],
              reader->owner->from);
@@ -205,30 +241,49 @@ done:
 }
 
 pr_status pri_labels_read(const char *path, const pri_label_owner *owner, const volatile int *stop,
-                          int32_t **labels, uint32_t *num_classes, uint64_t *read_bytes)
+                          pri_label_table *out)
 {
     pr_status    st     = PR_OK;
     pri_lines    lines  = { 0 };
     label_reader reader = { .path = path, .owner = owner, .largest = -1 };
 
-    *labels      = NULL;
-    *num_classes = 0;
-    *read_bytes  = 0;
+    *out = (pri_label_table){ 0 };
     if (pri_is_npy_name(path)) {
-        PR_TRY(read_npy(&reader, read_bytes));
+        PR_TRY(read_npy(&reader, &out->read_bytes));
     } else {
         PR_TRY(pri_lines_open(&lines, path, PRI_MAX_SHORT_LINE_BYTES, stop));
         PR_TRY(read_csv(&reader, &lines));
-        *read_bytes = pri_lines_bytes(&lines);
+        out->read_bytes = pri_lines_bytes(&lines);
     }
     PR_CHECK(reader.largest >= 0, PR_E_INPUT, "%s: gives no node a label", path);
-    for (uint64_t v = 0; v < owner->num_nodes; v++)
+    for (uint64_t v = 0; reader.labels && v < owner->num_nodes; v++)
         if (reader.labels[v] == NOT_GIVEN) reader.labels[v] = -1;
-    *labels       = reader.labels;
-    *num_classes  = (uint32_t)reader.largest + 1;
-    reader.labels = NULL;
+    out->labels      = reader.labels;
+    out->targets     = reader.targets;
+    out->num_classes = (uint32_t)reader.largest + 1;
+    reader.labels    = NULL;
+    reader.targets   = NULL;
 done:
     pri_lines_close(&lines);
     pri_free(reader.labels);
+    pri_free(reader.targets);
     return st;
+}
+
+void pri_label_table_clear(pri_label_table *table)
+{
+    pri_free(table->labels);
+    pri_free(table->targets);
+    *table = (pri_label_table){ 0 };
+}
+
+uint64_t pri_label_bytes(const char *path)
+{
+    pr_npy   npy   = { 0 };
+    uint64_t bytes = sizeof(int32_t);
+
+    if (!pri_is_npy_name(path) || pr_npy_open(path, &npy) != PR_OK) return bytes;
+    if (pri_label_sets_are(&npy) && npy.shape[1] <= PRI_MAX_CLASSES) bytes = npy.shape[1];
+    pr_npy_close(&npy);
+    return bytes;
 }

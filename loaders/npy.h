@@ -8,12 +8,15 @@
 #include "base/check.h"
 #include "base/outfile.h"
 
+enum { PRI_NPY_DIMS = 3 };
+
 /* What a header says about the bytes behind it. */
 typedef struct pri_npy_header {
     pr_dtype dtype;
-    uint32_t num_dims; /* 0, 1 or 2 */
-    uint64_t shape[2]; /* unused dimensions are 1 */
-    uint64_t data_at;  /* offset of the first element in the file */
+    uint32_t num_dims;            /* 0 .. PRI_NPY_DIMS; 0, 1 or 2 of files */
+    uint64_t shape[PRI_NPY_DIMS]; /* unused dimensions are 1 */
+    bool     fortran;             /* the first index runs fastest; never of files */
+    uint64_t data_at;             /* offset of the first element in the file */
     uint64_t data_bytes;
 } pri_npy_header;
 
@@ -23,12 +26,16 @@ typedef struct pri_npy_header {
 pr_status pri_npy_parse_header(const char *text, size_t bytes, const char *name,
                                pri_npy_header *out);
 
+/* The same for arrays of up to PRI_NPY_DIMS dimensions in either order: members of a .npz, which
+ * their reader converts. */
+pr_status pri_npy_parse_any(const char *text, size_t bytes, const char *name, pri_npy_header *out);
+
 size_t      pri_dtype_bytes(pr_dtype dtype); /* of one element; 0: no such type */
 const char *pri_dtype_name(pr_dtype dtype);  /* as numpy writes it: "<f4"; "?": no such type */
 
-enum { PRI_SHAPE_BYTES = 64 };
+enum { PRI_SHAPE_BYTES = 80 };
 
-/* Print a shape as Python does: "()", "(3,)", "(3, 4)". Cannot fail. */
+/* Print a shape as Python does: "()", "(3,)", "(3, 4)", "(1, 3, 4)". Cannot fail. */
 void pri_npy_shape_text(uint32_t num_dims, const uint64_t *shape, char out[PRI_SHAPE_BYTES]);
 
 enum { PRI_HEADER_BYTES = 192 };

@@ -17,6 +17,7 @@ enum { MAX_HEADER_BYTES = 65536, MAX_WORD_BYTES = 32 };
 typedef struct cursor {
     const char *begin, *at, *end;
     const char *name;
+    bool        any; /* up to PRI_NPY_DIMS dimensions, in either order */
 } cursor;
 
 /* The types that are read, in the order of pr_dtype; `name` without its byte order. */
@@ -27,7 +28,7 @@ static const struct {
 } dtypes[] = {
     { "i4", "<i4", 4 }, { "u4", "<u4", 4 }, { "i8", "<i8", 8 }, { "u8", "<u8", 8 },
     { "f4", "<f4", 4 }, { "f8", "<f8", 8 }, { "u1", "|u1", 1 }, { "i1", "|i1", 1 },
-    { "u2", "<u2", 2 }, { "f2", "<f2", 2 },
+    { "u2", "<u2", 2 }, { "f2", "<f2", 2 }, { "b1", "|b1", 1 },
 };
 enum { NUM_DTYPES = sizeof dtypes / sizeof dtypes[0] };
 
@@ -44,10 +45,12 @@ const char *pri_dtype_name(pr_dtype dtype)
 void pri_npy_shape_text(uint32_t num_dims, const uint64_t *shape, char out[PRI_SHAPE_BYTES])
 {
     const unsigned long long rows = num_dims > 0 ? shape[0] : 1, cols = num_dims > 1 ? shape[1] : 1;
+    const unsigned long long last = num_dims > 2 ? shape[2] : 1;
 
     if (num_dims == 0) snprintf(out, PRI_SHAPE_BYTES, "()");
     if (num_dims == 1) snprintf(out, PRI_SHAPE_BYTES, "(%llu,)", rows);
-    if (num_dims >= 2) snprintf(out, PRI_SHAPE_BYTES, "(%llu, %llu)", rows, cols);
+    if (num_dims == 2) snprintf(out, PRI_SHAPE_BYTES, "(%llu, %llu)", rows, cols);
+    if (num_dims >= 3) snprintf(out, PRI_SHAPE_BYTES, "(%llu, %llu, %llu)", rows, cols, last);
 }
 
 static bool is_blank(char c)
@@ -131,8 +134,8 @@ static pr_status read_dtype(cursor *c, pri_npy_header *out)
                 return PR_OK;
             }
     PR_RAISE(PR_E_INPUT,
-             "%s: holds elements of type '%s'; <i4 <u4 <i8 <u8 <f4 <f8 |u1 |i1 <u2 <f2 are "
-             "read",
+             "%s: holds elements of type '%s'; <i4 <u4 <i8 <u8 <f4 <f8 |u1 |i1 <u2 <f2 |b1 "
+             "are read",
              c->name, word);
 done:
     return st;
@@ -173,18 +176,20 @@ done:
 /* Read "()", "(3,)", "(3, 4)" or "(3, 4,)". */
 static pr_status read_shape(cursor *c, pri_npy_header *out)
 {
-    pr_status st     = PR_OK;
-    bool      comma  = true;
-    uint64_t  length = 0;
+    pr_status      st     = PR_OK;
+    bool           comma  = true;
+    uint64_t       length = 0;
+    const uint32_t most   = c->any ? PRI_NPY_DIMS : 2;
 
     out->num_dims = 0;
-    out->shape[0] = out->shape[1] = 1;
+    out->shape[0] = out->shape[1] = out->shape[2] = 1;
     PR_TRY(expect(c, '('));
     while (!accept(c, ')')) {
         if (!comma) return unexpected(c, "',' or ')'");
         PR_TRY(read_length(c, &length));
-        PR_CHECK(out->num_dims < 2, PR_E_INPUT,
-                 "%s: holds an array of more than 2 dimensions; at most 2 are read", c->name);
+        PR_CHECK(out->num_dims < most, PR_E_INPUT,
+                 "%s: holds an array of more than %u dimensions; at most %u are read", c->name,
+                 most, most);
         out->shape[out->num_dims++] = length;
         comma                       = accept(c, ',');
     }
@@ -196,7 +201,7 @@ done:
 enum { HAS_DTYPE = 1, HAS_ORDER = 2, HAS_SHAPE = 4, HAS_ALL = 7 };
 
 /* Read one "key: value"; sets the key's bit in *seen. */
-static pr_status read_member(cursor *c, unsigned *seen, pri_npy_header *out, bool *fortran)
+static pr_status read_member(cursor *c, unsigned *seen, pri_npy_header *out)
 {
     pr_status st = PR_OK;
     char      key[MAX_WORD_BYTES];
@@ -214,7 +219,7 @@ static pr_status read_member(cursor *c, unsigned *seen, pri_npy_header *out, boo
     *seen |= bit;
     PR_TRY(expect(c, ':'));
     if (bit == HAS_DTYPE) PR_TRY(read_dtype(c, out));
-    if (bit == HAS_ORDER) PR_TRY(read_order(c, fortran));
+    if (bit == HAS_ORDER) PR_TRY(read_order(c, &out->fortran));
     if (bit == HAS_SHAPE) PR_TRY(read_shape(c, out));
 done:
     return st;
@@ -222,15 +227,15 @@ done:
 
 static pr_status read_dict(cursor *c, pri_npy_header *out)
 {
-    pr_status st      = PR_OK;
-    unsigned  seen    = 0;
-    bool      fortran = false, comma = true;
+    pr_status st    = PR_OK;
+    unsigned  seen  = 0;
+    bool      comma = true;
     char      shape[PRI_SHAPE_BYTES];
 
     PR_TRY(expect(c, '{'));
     while (!accept(c, '}')) {
         if (!comma) return unexpected(c, "',' or '}'");
-        PR_TRY(read_member(c, &seen, out, &fortran));
+        PR_TRY(read_member(c, &seen, out));
         comma = accept(c, ',');
     }
     skip_blanks(c);
@@ -239,7 +244,8 @@ static pr_status read_dict(cursor *c, pri_npy_header *out)
              seen & HAS_DTYPE ? "" : " descr", seen & HAS_ORDER ? "" : " fortran_order",
              seen & HAS_SHAPE ? "" : " shape");
     pri_npy_shape_text(out->num_dims, out->shape, shape);
-    PR_CHECK(!fortran || out->shape[0] <= 1 || out->shape[1] <= 1, PR_E_INPUT,
+    if (out->shape[0] <= 1 || out->shape[1] <= 1) out->fortran &= out->num_dims > 2;
+    PR_CHECK(!out->fortran || c->any, PR_E_INPUT,
              "%s: holds an array of shape %s in Fortran order; only C order is read "
              "(numpy.ascontiguousarray makes it)",
              c->name, shape);
@@ -278,21 +284,24 @@ done:
     return st;
 }
 
-pr_status pri_npy_parse_header(const char *text, size_t bytes, const char *name,
-                               pri_npy_header *out)
+static pr_status parse(const char *text, size_t bytes, const char *name, bool any,
+                       pri_npy_header *out)
 {
     pr_status st = PR_OK;
     size_t    at = 0, length = 0;
 
     *out = (pri_npy_header){ 0 };
     PR_TRY(read_prefix(text, bytes, name, &at, &length));
-    cursor c = { .begin = text, .at = text + at, .end = text + at + length, .name = name };
+    cursor c = {
+        .begin = text, .at = text + at, .end = text + at + length, .name = name, .any = any
+    };
     PR_TRY(read_dict(&c, out));
 
     uint64_t count;
     char     shape[PRI_SHAPE_BYTES];
     pri_npy_shape_text(out->num_dims, out->shape, shape);
     PR_CHECK(!__builtin_mul_overflow(out->shape[0], out->shape[1], &count) &&
+                 !__builtin_mul_overflow(count, out->shape[2], &count) &&
                  !__builtin_mul_overflow(count, pri_dtype_bytes(out->dtype), &out->data_bytes) &&
                  out->data_bytes <= INT64_MAX - MAX_HEADER_BYTES * 2,
              PR_E_INPUT, "%s: its shape %s of %s is larger than any file", name, shape,
@@ -300,4 +309,15 @@ pr_status pri_npy_parse_header(const char *text, size_t bytes, const char *name,
     out->data_at = at + length;
 done:
     return st;
+}
+
+pr_status pri_npy_parse_header(const char *text, size_t bytes, const char *name,
+                               pri_npy_header *out)
+{
+    return parse(text, bytes, name, false, out);
+}
+
+pr_status pri_npy_parse_any(const char *text, size_t bytes, const char *name, pri_npy_header *out)
+{
+    return parse(text, bytes, name, true, out);
 }

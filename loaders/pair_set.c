@@ -55,6 +55,18 @@ bool pri_pair_set_add(pri_pair_set *set, pr_vid a, pr_vid b)
     return true;
 }
 
+bool pri_pair_set_has(const pri_pair_set *set, pr_vid a, pr_vid b)
+{
+    const uint64_t key = key_of(a, b);
+    uint64_t       at  = place_of(set, key);
+
+    while (set->key[at] != 0) {
+        if (set->key[at] == key) return true;
+        if (++at == set->capacity) at = 0;
+    }
+    return false;
+}
+
 void pri_pair_set_prefetch(const pri_pair_set *set, pr_vid a, pr_vid b)
 {
     __builtin_prefetch(&set->key[place_of(set, key_of(a, b))], 1);

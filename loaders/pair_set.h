@@ -20,6 +20,9 @@ uint64_t  pri_pair_set_bytes(uint64_t num_pairs);
 /* Give whether the pair is new, and remember it. a and b differ; at most num_pairs are added. */
 bool pri_pair_set_add(pri_pair_set *set, pr_vid a, pr_vid b);
 
+/* Whether a pair was added. */
+bool pri_pair_set_has(const pri_pair_set *set, pr_vid a, pr_vid b);
+
 /* Bring near what an add of the pair will look at first. */
 void pri_pair_set_prefetch(const pri_pair_set *set, pr_vid a, pr_vid b);
 

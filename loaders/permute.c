@@ -207,16 +207,19 @@ static pr_status permute_labels(pri_permuted *p, const int64_t *original_ids)
 {
     pr_status         st = PR_OK;
     const pr_dataset *d  = p->from;
-    const uint64_t    N  = d->graph.num_nodes;
+    const uint64_t    N = d->graph.num_nodes, C = d->num_classes;
 
+    if (d->targets) PR_NEW(p->targets, N * C);
     if (d->labels) PR_NEW(p->labels, N);
     if (original_ids) PR_NEW(p->original_ids, N);
-    p->bytes += N * ((d->labels ? 4u : 0u) + (original_ids ? 8u : 0u));
+    p->bytes += N * ((d->labels ? 4u : 0u) + (d->targets ? C : 0u) + (original_ids ? 8u : 0u));
     for (uint64_t v = 0; v < N; v++) {
         if (p->labels) p->labels[v] = d->labels[p->old_of_new[v]];
+        if (p->targets) memcpy(p->targets + v * C, d->targets + p->old_of_new[v] * C, C);
         if (p->original_ids) p->original_ids[v] = original_ids[p->old_of_new[v]];
     }
     p->arrays.labels       = p->labels;
+    p->arrays.targets      = p->targets;
     p->arrays.num_classes  = d->num_classes;
     p->arrays.original_ids = p->original_ids;
 done:
@@ -259,6 +262,22 @@ done:
     return st;
 }
 
+/* Number the ends of listed edges anew; they stay in their order. */
+static pr_status permute_edges(pri_permuted *p)
+{
+    pr_status      st    = PR_OK;
+    pri_edge_list *lists = p->arrays.edges;
+
+    if (p->from->path) PR_TRY(pri_edge_lists_read(p->from->path, p->from->graph.num_nodes, lists));
+    for (int i = 0; i < PRI_NUM_EDGE_LISTS; i++) {
+        for (size_t k = 0; k < 2 * lists[i].n; k++)
+            lists[i].ends[k] = p->new_of_old[lists[i].ends[k]];
+        p->bytes += 2 * lists[i].n * sizeof(pr_vid);
+    }
+done:
+    return st;
+}
+
 pr_status pri_dataset_permute(const pr_dataset *dataset, const pr_vid *old_of_new,
                               const int64_t *original_ids, uint32_t threads,
                               const volatile int *stop, pri_permuted *out)
@@ -274,6 +293,7 @@ pr_status pri_dataset_permute(const pr_dataset *dataset, const pr_vid *old_of_ne
     PR_TRY(permute_features(out));
     PR_TRY(permute_labels(out, original_ids));
     PR_TRY(permute_splits(out));
+    PR_TRY(permute_edges(out));
     PR_TRY(check_stop(stop));
     out->arrays.name     = dataset->name;
     out->arrays.node_ids = old_of_new;
@@ -295,6 +315,8 @@ void pri_permuted_clear(pri_permuted *p)
     pri_free(p->feature_data);
     pri_free(p->feature_indices);
     pri_free(p->labels);
+    pri_free(p->targets);
     pri_free(p->original_ids);
+    pri_edge_lists_clear(p->arrays.edges);
     *p = (pri_permuted){ 0 };
 }

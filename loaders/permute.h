@@ -17,13 +17,14 @@ typedef struct pri_permuted {
     float             *weights, *feature_data, *scale;
     uint32_t          *feature_indices;
     int32_t           *labels;
+    uint8_t           *targets;
     int64_t           *original_ids;
     uint64_t           bytes; /* of all that */
 } pri_permuted;
 
-/* Give every node a new number: arcs, features, labels, both splits and the ids that they had
- * before `packrat import --remap` follow. In-neighbours ascend by new number (then by weight);
- * loops and repeated arcs stay.
+/* Give every node a new number: arcs, features, labels, both splits, lists of edges and the ids
+ * that they had before `packrat import --remap` follow. In-neighbours ascend by new number (then by
+ * weight); loops and repeated arcs stay.
  *
  *   old_of_new     [num_nodes] a permutation; borrowed
  *   original_ids   [num_nodes] of the old nodes; NULL: none

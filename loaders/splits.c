@@ -1,17 +1,25 @@
 /* splits.c: labels, and the lists of nodes that train, validate and test. */
 #include "loaders/splits.h"
 
+#include "loaders/label_sets.h"
+#include "loaders/npy.h"
+
 pr_status pri_labels_load(pri_array *array, const char *dir, const pri_meta *meta,
-                          const int32_t **out)
+                          const int32_t **out, const uint8_t **targets)
 {
     pr_status      st = PR_OK;
     const uint64_t N = meta->num_nodes, C = meta->num_classes;
     uint64_t       bad = N;
     char           found[PRI_ELEMENT_BYTES];
 
-    *out = NULL;
+    *out     = NULL;
+    *targets = NULL;
     if (C == 0 && !pri_array_present(dir, "label.npy")) return PR_OK;
-    PR_TRY(pri_array_open(array, dir, "label.npy", PRI_TYPES_LABEL));
+    PR_TRY(pri_array_open(array, dir, "label.npy", PRI_TYPES_LABEL | PRI_TYPES_SET));
+    if (pri_label_sets_are(&array->npy)) return pri_label_sets_load(array, meta, targets);
+    PR_CHECK(PRI_TYPES_LABEL & PRI_TYPE(array->npy.dtype), PR_E_INPUT,
+             "%s/label.npy: holds %s elements, must be <i4 or <i8 where each node has one class",
+             dir, pri_dtype_name(array->npy.dtype));
     PR_TRY(pri_array_check_shape(array, 1, N, 1, "num_nodes of meta.json"));
 
     const bool     wide = array->npy.dtype == PR_I64;
@@ -39,15 +47,16 @@ done:
 }
 
 /* Check one list: ascending, labelled. */
-static pr_status check_part(const pri_array *array, pr_vids nodes, const int32_t *labels)
+static pr_status check_part(const pri_array *array, pr_vids nodes, const pr_dataset *dataset)
 {
-    pr_status st = PR_OK;
+    pr_status      st     = PR_OK;
+    const int32_t *labels = dataset->labels;
 
     for (size_t i = 0; i < nodes.n; i++) {
         PR_CHECK(i == 0 || nodes.at[i] > nodes.at[i - 1], PR_E_INPUT,
                  "%s/%s: element %zu is %u after %u; ids must ascend", array->dir, array->file, i,
                  nodes.at[i], nodes.at[i - 1]);
-        PR_CHECK(labels && labels[nodes.at[i]] >= 0, PR_E_INPUT,
+        PR_CHECK(dataset->targets || (labels && labels[nodes.at[i]] >= 0), PR_E_INPUT,
                  "%s/%s: element %zu is node %u, which has no label", array->dir, array->file, i,
                  nodes.at[i]);
     }
@@ -75,7 +84,7 @@ done:
 }
 
 static pr_status load_part(pri_array *array, const char *dir, const char *file,
-                           const pri_meta *meta, const int32_t *labels, pr_vids *out)
+                           const pri_meta *meta, const pr_dataset *dataset, pr_vids *out)
 {
     pr_status st = PR_OK;
 
@@ -84,14 +93,14 @@ static pr_status load_part(pri_array *array, const char *dir, const char *file,
     PR_TRY(pri_array_check_shape(array, 1, n, 1, "one dimension"));
     PR_TRY(pri_array_ids(array, 0, n, meta->num_nodes, "num_nodes of meta.json", &out->at));
     out->n = (size_t)n;
-    PR_TRY(check_part(array, *out, labels));
+    PR_TRY(check_part(array, *out, dataset));
     if (array->memory) pri_array_drop_file(array);
 done:
     return st;
 }
 
 pr_status pri_split_load(pri_split_arrays *arrays, const char *dir, const pri_meta *meta, int which,
-                         const int32_t *labels, bool *has, pr_split *out)
+                         const pr_dataset *dataset, bool *has, pr_split *out)
 {
     static const char *const files[PR_NUM_SPLITS][3] = {
         [PR_SPLIT_MAIN] = { "train_idx.npy", "val_idx.npy", "test_idx.npy" },
@@ -115,7 +124,7 @@ pr_status pri_split_load(pri_split_arrays *arrays, const char *dir, const pri_me
     PR_CHECK(!missing, PR_E_INPUT, "%s: has %s but no %s", dir, there, missing);
 
     for (int p = 0; p < 3; p++)
-        PR_TRY(load_part(&arrays->part[p], dir, file[p], meta, labels, &part[p]));
+        PR_TRY(load_part(&arrays->part[p], dir, file[p], meta, dataset, &part[p]));
     PR_TRY(check_disjoint(dir, file[0], part[0], file[1], part[1]));
     PR_TRY(check_disjoint(dir, file[0], part[0], file[2], part[2]));
     PR_TRY(check_disjoint(dir, file[1], part[1], file[2], part[2]));

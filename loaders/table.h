@@ -44,16 +44,28 @@ typedef struct pri_label_owner {
     const char    *from; /* where num_nodes comes from, for errors */
 } pri_label_owner;
 
+/* Labels that were read. */
+typedef struct pri_label_table {
+    int32_t *labels;      /* [num_nodes], -1: none; NULL with targets */
+    uint8_t *targets;     /* [num_nodes, num_classes] 0 or 1; NULL: one class a node */
+    uint32_t num_classes; /* one more than the largest label, or columns */
+    uint64_t read_bytes;  /* what it took besides while it read */
+} pri_label_table;
+
 /* Read labels from a .npy of integers, [N] or [N, 1], or from csv: one label a line for node 0, 1,
  * ..., or "id,label" lines in any order, where nodes that are left out have none. -1 is no label.
+ * A .npy [N, C] of 0 and 1 gives every node any number of labels.
  *
- *   labels        out, [num_nodes]; free with pri_free; NULL on failure
- *   num_classes   out, one more than the largest label
- *   read_bytes    out, what it took besides while it read
+ *   out   clear with pri_label_table_clear; zeroed on failure
  *
  * PR_E_INPUT for a bad value, PR_E_MISMATCH when the nodes are not the owner's; both name the file
- * and what was found. Takes 4 bytes a node. */
+ * and what was found. Takes pri_label_bytes a node. */
 pr_status pri_labels_read(const char *path, const pri_label_owner *owner, const volatile int *stop,
-                          int32_t **labels, uint32_t *num_classes, uint64_t *read_bytes);
+                          pri_label_table *out);
+void      pri_label_table_clear(pri_label_table *table); /* zeroed and cleared ones are fine */
+
+/* Give the bytes that the labels of a file take a node, as its header says; 4 where it cannot be
+ * read, which pri_labels_read will say. */
+uint64_t pri_label_bytes(const char *path);
 
 #endif

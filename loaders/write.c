@@ -30,7 +30,8 @@ static const char *const files[] = {
     "feat_indices.npy", "feat_data.npy",  "label.npy",         "train_idx.npy",
     "val_idx.npy",      "test_idx.npy",   "alt_train_idx.npy", "alt_val_idx.npy",
     "alt_test_idx.npy", "ids.npy",        "node_ids.npy",      "edge_weight.npy",
-    "meta.json",        "feat_scale.npy",
+    "meta.json",        "feat_scale.npy", "train_edges.npy",   "val_edges.npy",
+    "test_edges.npy",
 };
 
 static bool is_empty_directory(const char *dir)
@@ -209,7 +210,7 @@ static pr_status write_array(const target *t, const char *name, pr_dtype dtype, 
     PR_TRY(check_stop(t));
     const bool large = row_bytes * shape[0] > pr_memory_available() / 2;
     PR_TRY(pri_npy_begin_at(&file, path, dtype, num_dims, shape,
-                            num_dims == 2 ? PRI_ROWS_AT : 0)); /* of two: feat.npy only */
+                            num_dims == 2 ? PRI_ROWS_AT : 0)); /* of two: rows */
     for (uint64_t first = 0; first < shape[0]; first += most) {
         const uint64_t count = shape[0] - first < most ? shape[0] - first : most;
         const void    *from  = t->chunk;
@@ -271,6 +272,25 @@ done:
     return st;
 }
 
+static pr_status widen_ends(const void *source, uint64_t first, uint64_t count, void *to)
+{
+    return widen_ids(source, 2 * first, 2 * count, to);
+}
+
+static pr_status write_edge_lists(const target *t, const pri_dataset_arrays *arrays)
+{
+    pr_status st = PR_OK;
+
+    for (int i = 0; i < PRI_NUM_EDGE_LISTS; i++) {
+        const pri_edge_list *list    = &arrays->edges[i];
+        const uint64_t       shape[] = { list->n, 2 };
+        if (!list->ends) continue;
+        PR_TRY(write_array(t, pri_edge_list_name[i], PR_I64, 2, shape, widen_ends, list->ends));
+    }
+done:
+    return st;
+}
+
 static pr_status write_meta(const target *t, const pri_dataset_arrays *arrays)
 {
     pr_status   st   = PR_OK;
@@ -303,7 +323,12 @@ static pr_status write_files(const target *t, const pri_dataset_arrays *arrays)
     PR_TRY(write_features(t, arrays));
     if (arrays->labels)
         PR_TRY(write_array(t, "label.npy", PR_I64, 1, &N, widen_labels, arrays->labels));
+    if (arrays->targets) {
+        const uint64_t shape[] = { N, arrays->num_classes };
+        PR_TRY(write_array(t, "label.npy", PR_U8, 2, shape, NULL, arrays->targets));
+    }
     PR_TRY(write_splits(t, arrays));
+    PR_TRY(write_edge_lists(t, arrays));
     if (arrays->original_ids)
         PR_TRY(write_array(t, "ids.npy", PR_I64, 1, &N, NULL, arrays->original_ids));
     if (arrays->node_ids)

@@ -5,7 +5,7 @@
 
 #include <packrat/loaders.h>
 
-#include "base/check.h"
+#include "loaders/edge_lists.h"
 
 enum { PRI_WRITE_BYTES = 2 << 20 }; /* a buffer of pri_dataset_write */
 
@@ -40,13 +40,15 @@ typedef struct pri_dataset_arrays {
     void                  *arcs_context;
     const pri_arc_figures *arc_figures; /* NULL: to be counted over graph.indices */
 
-    const int32_t *labels;      /* [num_nodes], -1: no label; NULL: no label.npy */
+    const int32_t *labels;      /* [num_nodes], -1: no label; NULL: no label.npy, or targets */
+    const uint8_t *targets;     /* [num_nodes, num_classes], 0 or 1; NULL: one class a node */
     uint32_t       num_classes; /* 0 without labels */
     bool           has_split[PR_NUM_SPLITS];
-    pr_split       split[PR_NUM_SPLITS]; /* ascending, disjoint, labelled */
-    const int64_t *original_ids;         /* [num_nodes] for ids.npy; NULL: none */
-    const pr_vid  *node_ids;             /* [num_nodes] for node_ids.npy; NULL: none */
-    bool           undirected;           /* every arc is stored in both directions */
+    pr_split       split[PR_NUM_SPLITS];      /* ascending, disjoint, labelled */
+    pri_edge_list  edges[PRI_NUM_EDGE_LISTS]; /* those that are there */
+    const int64_t *original_ids;              /* [num_nodes] for ids.npy; NULL: none */
+    const pr_vid  *node_ids;                  /* [num_nodes] for node_ids.npy; NULL: none */
+    bool           undirected;                /* every arc is stored in both directions */
 } pri_dataset_arrays;
 
 /* Where a row of feat.npy begins is a multiple of its length from here: rows of a power of two of
@@ -67,8 +69,8 @@ pr_status pri_dataset_target_parent(const char *dir, char out[PR_TEXT_BYTES]);
 
 /* Write indptr.npy (i64), indices.npy (u32), edge_weight.npy (f32, where the graph has weights),
  * feat.npy (its rows begin at byte 4096; with feat_scale.npy, where they are int8) or feat_*.npy,
- * label.npy (i64), the splits (i64), ids.npy, node_ids.npy (i64) and
- * meta.json with its counts and degree figures.
+ * label.npy (i64, or u1 [N, C]), the splits and lists of edges (i64), ids.npy, node_ids.npy (i64)
+ * and meta.json with its counts and degree figures.
  *
  *   stop   may be NULL; when it becomes non-zero: PR_E_INTERRUPTED
  *   made   may be NULL; nodes, edges, features, classes, train, val, test are set (the main
@@ -84,7 +86,7 @@ pr_status pri_dataset_write(const char *dir, const pri_dataset_arrays *arrays,
 /* Split the labelled nodes by a hash of (seed, node): about train_percent train, val_percent
  * validate, the rest test. Independent of the order of nodes and of every other label.
  *
- *   labels   [num_nodes], -1: no label
+ *   labels   [num_nodes], -1: no label; NULL: every node has one
  *   out      the lists; they lie in *memory
  *   memory   free with pri_free; NULL on failure
  *

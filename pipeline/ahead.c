@@ -9,7 +9,8 @@ enum { SPARE = 2, EARLY = 1, MAX_ROOMS = PR_MAX_WINDOW + 1 + SPARE + EARLY };
 
 struct pri_ahead {
     pri_drawer *drawer;
-    uint64_t    taken;    /* steps that were taken, in order */
+    uint64_t    first;    /* step in order */
+    uint64_t    taken;    /* first step that was not taken yet */
     uint64_t    foreseen; /* first step that was not foreseen yet */
     uint64_t    posted;   /* first step that was not posted to be drawn yet */
     uint64_t    failed;   /* first step that cannot be drawn */
@@ -41,10 +42,11 @@ pr_status pri_ahead_create(const pri_ahead_setup *setup, pri_ahead **out)
     const bool     threaded  = setup->draw_threads > 0;
     const uint32_t num_rooms = setup->max_window + 1 + (threaded ? SPARE + EARLY : 0);
     PR_NEW(ahead, 1);
-    ahead->max_window = setup->max_window;
-    ahead->spare      = threaded ? SPARE : 0;
-    ahead->failed     = UINT64_MAX;
-    ahead->window     = setup->cache ? pr_cache_window(setup->cache) : 0;
+    ahead->first = ahead->taken = ahead->foreseen = ahead->posted = setup->first_step;
+    ahead->max_window                                             = setup->max_window;
+    ahead->spare                                                  = threaded ? SPARE : 0;
+    ahead->failed                                                 = UINT64_MAX;
+    ahead->window = setup->cache ? pr_cache_window(setup->cache) : 0;
     if (ahead->window > ahead->max_window) ahead->window = ahead->max_window;
     PR_TRY(pr_batch_room_create(setup->sampler, &ahead->aside.room));
     for (; ahead->num_rooms < num_rooms; ahead->num_rooms++) {
@@ -116,8 +118,11 @@ static pri_drawing *drawing_of(pri_ahead *ahead, uint64_t step)
 static void name(pri_drawing *drawing, pr_phase phase, uint32_t epoch, uint64_t step, pri_lot lot)
 {
     drawing->seeds = lot.seeds;
-    drawing->draw =
-        (pr_draw){ .phase = phase, .epoch = epoch, .step = step, .positions = lot.positions };
+    drawing->draw  = (pr_draw){ .phase     = phase,
+                                .epoch     = epoch,
+                                .step      = step,
+                                .positions = lot.positions,
+                                .exclude   = lot.exclude };
 }
 
 /* Have the batches drawn that a step with this window needs, and some to spare. */
@@ -192,7 +197,7 @@ pr_status pri_ahead_take(pri_lane *lane, const pri_turn *turn, pr_batch *batch,
     } else {
         PR_TRY(take_aside(lane, turn, batch, times));
     }
-    *num_waiting = (uint32_t)(pri_drawer_num_drawn(ahead->drawer) - ahead->taken);
+    *num_waiting = (uint32_t)(ahead->first + pri_drawer_num_drawn(ahead->drawer) - ahead->taken);
 done:
     return st;
 }

@@ -49,7 +49,8 @@ uint32_t pri_ahead_depth(const pr_cache_options *cache);
 
 typedef struct pri_ahead_setup {
     pr_sampler     *sampler;
-    const pr_cache *cache; /* already open; NULL: no window is asked for */
+    const pr_cache *cache;      /* already open; NULL: no window is asked for */
+    uint64_t        first_step; /* of the turns in order */
     uint32_t        max_window;
     uint32_t        draw_threads; /* 0: in line; else of the thread that draws */
     const pri_team *team;         /* see pri_drawer_create */
@@ -76,7 +77,8 @@ void pri_ahead_begin(pri_lane *const *lanes, uint32_t num_lanes, pri_seeds *orde
  * end; the batch is the next one that the cache prepares. Out of order: draw it alone. A batch that
  * cannot be drawn is an error of its own step; until then it is as if the seeds ended before it.
  *
- *   turn          turns in order are steps 0, 1, 2, ...; those out of order may come between any
+ *   turn          turns in order are the first step, the next, ...; those out of order may come
+ *                 between any
  *   batch         out; borrowed until the lane's next turn of its kind
  *   num_waiting   out: drawn batches in order that wait behind this one
  *   times         added to

@@ -35,6 +35,7 @@ static uint64_t bytes_of_graph(const pr_dataset *data)
 
     bytes += g->num_edges * (sizeof(pr_vid) + (g->weights ? sizeof(float) : 0));
     if (data->labels) bytes += g->num_nodes * sizeof *data->labels;
+    if (data->targets) bytes += (uint64_t)g->num_nodes * data->num_classes;
     for (int i = 0; i < PR_NUM_SPLITS; i++) {
         const pr_split *s = &data->split[i];
         if (data->has_split[i]) bytes += (s->train.n + s->val.n + s->test.n) * sizeof(pr_vid);
@@ -232,7 +233,7 @@ uint64_t pri_budget_bytes(const pri_budget_input *in, const pri_budget_choice *c
 {
     const size_t   page   = pri_page_most();
     const uint64_t params = in->shape->num_parameters;
-    const uint64_t graph  = bytes_of_graph(in->data);
+    const uint64_t graph  = bytes_of_graph(in->data) + in->link.graph;
     uint64_t       total  = 0;
 
     memset(bytes, 0, PR_NUM_MEMORY_ITEMS * sizeof *bytes);
@@ -246,8 +247,9 @@ uint64_t pri_budget_bytes(const pri_budget_input *in, const pri_budget_choice *c
     for (uint32_t l = 0; l < in->rule->num_lanes; l++) add_lane(in, choice, l, page, bytes);
     bytes[PR_MEMORY_MODEL] = 2 * 3 * params * sizeof(float); /* with Adam's two, and the best */
     if (in->eval == PR_EVAL_EXACT)
-        bytes[PR_MEMORY_EVALUATION] = choice->evaluation_bytes - choice->shared_bytes;
-    bytes[PR_MEMORY_OTHER] = bytes_of_rest(in);
+        bytes[PR_MEMORY_EVALUATION] =
+            choice->evaluation_bytes - choice->shared_bytes + in->link.evaluation;
+    bytes[PR_MEMORY_OTHER] = bytes_of_rest(in) + in->link.steps;
     for (int i = 0; i < PR_NUM_MEMORY_ITEMS; i++) total += bytes[i];
     const uint64_t exact  = bytes[PR_MEMORY_BASE] + bytes[PR_MEMORY_SLAB] + bytes[PR_MEMORY_ROWS];
     const uint64_t margin = (uint64_t)(PRI_BUDGET_MARGIN * (double)(total - exact));

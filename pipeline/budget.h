@@ -12,6 +12,7 @@
 
 #include <packrat/pipeline.h>
 
+#include "pipeline/link_run.h"
 #include "pipeline/preview.h"
 
 /* What is on top of what was counted: allocators keep some, oneDNN writes code and keeps scratch,
@@ -39,6 +40,7 @@ typedef struct pri_budget_input {
     uint64_t                 base_bytes;   /* of the process without the dataset */
     uint64_t                 opened_bytes; /* what opening the dataset brought */
     uint64_t                 peak_bytes;   /* of the process so far */
+    pri_link_memory          link;         /* zero for other tasks */
 } pri_budget_input;
 
 /* What is decided. */

@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "pipeline/exact_memory.h"
+#include "pipeline/link_run.h"
 #include "pipeline/runlog.h"
 #include "pipeline/session.h"
 
@@ -29,11 +30,12 @@ static void take_rows(void *context, uint32_t part, pr_vid first, uint32_t num, 
     scoring                *s      = context;
     const pr_dataset       *data   = s->input->dataset;
     const pri_exact_output *next   = &s->input->output;
+    const pri_targets       wanted = pri_targets_of(data);
     const pri_logits        logits = { rows, ld, data->num_classes, first, num };
 
     for (int i = 0; i < PRI_NUM_SCORED; i++)
         if (s->input->scored[i].n > 0)
-            pri_score_rows(&s->lane[part].of[i], &logits, data->labels, s->input->scored[i]);
+            pri_score_rows(&s->lane[part].of[i], &logits, &wanted, s->input->scored[i]);
     if (next->take) next->take(next->context, part, first, num, rows, ld);
 }
 
@@ -212,12 +214,13 @@ pr_status pri_evaluate_sampled(pri_lane *const *lanes, uint32_t num_lanes, pri_s
                                pr_vids nodes, uint32_t batch_size, uint64_t *step,
                                const volatile int *stop, pr_steplog *log, pri_metrics *metrics)
 {
-    pr_status         st  = PR_OK;
-    double            sum = 0;
+    pr_status         st    = PR_OK;
+    pri_score         score = { .num_nodes = nodes.n };
     pr_step           row;
     pr_step_partition partition[PR_MAX_LANES];
 
-    *metrics        = (pri_metrics){ .num_nodes = nodes.n };
+    score.divisor   = pri_targets_divisor(input.targets, nodes);
+    input.loss      = &score.loss;
     input.phase     = PR_PHASE_EVAL;
     input.optimizer = NULL;
     for (size_t at = 0; at < nodes.n; at += batch_size) {
@@ -227,13 +230,8 @@ pr_status pri_evaluate_sampled(pri_lane *const *lanes, uint32_t num_lanes, pri_s
         input.step        = (*step)++;
         PR_TRY(pri_step_run(lanes, num_lanes, &input, &row, partition));
         if (log) pr_steplog_step(log, &row, partition, num_lanes);
-        sum += row.loss * (double)input.seeds.n;
-        metrics->num_correct += (uint64_t)row.num_correct;
     }
-    const double count = (double)nodes.n;
-    metrics->loss      = nodes.n ? sum / count : (double)NAN;
-    metrics->accuracy  = nodes.n ? (double)metrics->num_correct / count : (double)NAN;
-    metrics->micro_f1  = metrics->accuracy;
+    *metrics = pri_metrics_of(&score);
 done:
     return st;
 }
@@ -245,13 +243,13 @@ static pr_status choose_nodes(const pr_eval_options *options, const pr_dataset *
     pr_status st    = PR_OK;
     const int split = options->split ? options->split - 1 : info->split;
 
-    PR_CHECK(dataset->labels, PR_E_INPUT, "%s: has no label.npy, nothing to evaluate against",
-             dataset->path);
+    PR_CHECK(dataset->labels || dataset->targets, PR_E_INPUT,
+             "%s: has no label.npy, nothing to evaluate against", dataset->path);
     if (options->which == WHICH_ALL) {
         size_t n = 0;
         PR_NEW(*all, dataset->graph.num_nodes);
         for (pr_vid v = 0; v < dataset->graph.num_nodes; v++)
-            if (dataset->labels[v] >= 0) (*all)[n++] = v;
+            if (dataset->targets || dataset->labels[v] >= 0) (*all)[n++] = v;
         *out = (pr_vids){ *all, n };
     } else {
         PR_CHECK(dataset->has_split[split], PR_E_INPUT, "%s: has no %s split", dataset->path,
@@ -278,11 +276,19 @@ pr_status pr_evaluate(const pr_eval_setup *setup, const pr_hooks *hooks, pr_eval
 
     pri_exact_limits limits;
 
-    *result =
-        (pr_eval_result){ .loss = (double)NAN, .accuracy = (double)NAN, .micro_f1 = (double)NAN };
+    *result             = (pr_eval_result){ .loss       = (double)NAN,
+                                            .accuracy   = (double)NAN,
+                                            .micro_f1   = (double)NAN,
+                                            .mrr        = (double)NAN,
+                                            .hits_at_10 = (double)NAN,
+                                            .auc        = (double)NAN };
     const int64_t start = pr_now_ns();
     PR_TRY(pr_options_check(&pr_eval_option_table, &setup->eval));
     PR_TRY(pri_session_open(&session, &setup->dataset, &setup->machine, setup->eval.checkpoint));
+    if (session.is_link) {
+        st = pri_link_eval(&session, setup, hooks, &log, result);
+        goto done;
+    }
     PR_TRY(choose_nodes(&setup->eval, session.dataset, &session.info, &all, &nodes));
     const pr_option_group own = { &pr_eval_option_table, (void *)(uintptr_t)&setup->eval };
     PR_TRY(pri_session_log(&session, "eval", setup->eval.log, own, &log));
@@ -301,11 +307,14 @@ pr_status pr_evaluate(const pr_eval_setup *setup, const pr_hooks *hooks, pr_eval
     result->loss         = metrics[0].loss;
     result->accuracy     = metrics[0].accuracy;
     result->micro_f1     = metrics[0].micro_f1;
+    result->multi_label  = session.dataset->targets != NULL;
     const pr_epoch epoch = { .split      = part_name[setup->eval.which],
                              .loss       = result->loss,
                              .accuracy   = result->accuracy,
                              .micro_f1   = result->micro_f1,
-                             .elapsed_ns = pr_now_ns() - start };
+                             .elapsed_ns = pr_now_ns() - start,
+                             .mrr        = (double)NAN,
+                             .auc        = (double)NAN };
     if (log) pr_steplog_epoch(log, &epoch);
 done:
     st                 = pri_runlog_close(log, st, hooks ? hooks->stop : NULL, &result->rows_lost);

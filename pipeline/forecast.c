@@ -90,7 +90,7 @@ static void describe_input(draft *d, uint32_t l)
         .fanout    = &t->fanout,
         .sampling  = &own->sampler,
         .seed      = own->train.seed,
-        .max_seeds = pri_split_most(&t->rule, l, own->train.batch_size),
+        .max_seeds = pri_split_most(&t->rule, l, pri_link_max_seeds(own)),
         .threads   = d->draw_threads[l],
         .seeds     = &d->seeds,
         .features  = &t->dataset->features,
@@ -123,6 +123,9 @@ static pr_status look(draft *d)
                  .base_bytes   = now > t->opened_bytes ? now - t->opened_bytes : now,
                  .peak_bytes   = pri_rss_peak_bytes(),
     };
+    if (t->link)
+        d->budget.link =
+            pri_link_measure(t->link, d->own->train.batch_size, d->seeds.max_ahead + 1);
     for (uint32_t l = 0; l < t->num_lanes; l++) {
         describe_input(d, l);
         PR_TRY(pri_preview_measure(t->lane[l], &d->input[l], &d->sizes[l]));

@@ -137,6 +137,7 @@ static pr_status equip(pri_lane *lane, void *argument)
     PR_TRY(pr_cache_open(&cache, &lane->cache));
     const pri_ahead_setup ahead = { .sampler      = lane->sampler,
                                     .cache        = lane->cache,
+                                    .first_step   = kit->first_step,
                                     .max_window   = pri_ahead_limit(&kit->cache),
                                     .draw_threads = kit->pipelined ? threads : 0,
                                     .team         = lane->team };

@@ -58,6 +58,7 @@ typedef struct pri_lane_kit {
     const pr_io_options      *io;     /* how rows of a file are read; NULL: defaults */
     const uint32_t           *scores; /* [num_nodes] for policy static, else NULL; read here only */
     uint64_t                  seed;
+    uint64_t                  first_step;      /* of those in order */
     uint32_t                  max_seeds;       /* of the lane's lot of a step */
     uint32_t                  sampler_threads; /* 0: the team's; pipelined: 1 */
     bool                      pipelined;       /* draw and fetch on threads of their own */

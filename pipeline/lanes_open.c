@@ -90,11 +90,12 @@ done:
 pr_status pri_lanes_rank(pri_trainer *t, uint32_t **scores)
 {
     const pr_cache_options *cache = &t->setup->cache;
+    const pr_vids           all = { t->link ? t->link->places : NULL, t->dataset->graph.num_nodes };
     const pri_rank_input    input = { .rank       = (pr_cache_rank)cache->rank,
                                       .graph      = &t->dataset->graph,
                                       .fanout     = &t->fanout,
                                       .sampling   = &t->setup->sampler,
-                                      .train      = t->split->train,
+                                      .train      = t->link ? all : t->split->train,
                                       .seed       = t->setup->train.seed,
                                       .batch_size = t->setup->train.batch_size };
 
@@ -131,27 +132,29 @@ pr_cache_options pri_lanes_cache(const pri_split_rule *rule, pr_cache_options ca
 
 pr_status pri_lanes_equip(pri_trainer *t)
 {
-    pr_status             st     = PR_OK;
-    const pr_train_setup *setup  = t->setup;
-    uint32_t             *scores = NULL;
+    pr_status             st        = PR_OK;
+    const pr_train_setup *setup     = t->setup;
+    uint32_t             *scores    = NULL;
+    const uint32_t        max_seeds = pri_link_max_seeds(setup);
     pri_lane_kit          kit[PR_MAX_LANES];
 
     PR_TRY(make_store(t));
     t->pipelined = pri_lanes_pipelined(t, pr_store_fetches(t->store));
     PR_TRY(pri_lanes_rank(t, &scores));
     for (uint32_t i = 0; i < t->num_lanes; i++)
-        kit[i] = (pri_lane_kit){ .graph      = &t->dataset->graph,
-                                 .graph_copy = t->placing.placement.graph_copied,
-                                 .fanout     = &t->fanout,
-                                 .sampling   = &setup->sampler,
-                                 .store      = t->store,
-                                 .model      = t->model,
-                                 .cache      = pri_lanes_cache(&t->rule, setup->cache, i),
-                                 .tuning     = &t->tuned.tuning,
-                                 .io         = &setup->io,
-                                 .scores     = scores,
-                                 .seed       = setup->train.seed,
-                                 .max_seeds  = pri_split_most(&t->rule, i, setup->train.batch_size),
+        kit[i] = (pri_lane_kit){ .graph           = &t->dataset->graph,
+                                 .graph_copy      = t->placing.placement.graph_copied,
+                                 .fanout          = &t->fanout,
+                                 .sampling        = &setup->sampler,
+                                 .store           = t->store,
+                                 .model           = t->model,
+                                 .cache           = pri_lanes_cache(&t->rule, setup->cache, i),
+                                 .tuning          = &t->tuned.tuning,
+                                 .io              = &setup->io,
+                                 .scores          = scores,
+                                 .seed            = setup->train.seed,
+                                 .first_step      = t->first_step,
+                                 .max_seeds       = pri_split_most(&t->rule, i, max_seeds),
                                  .sampler_threads = setup->train.sampler_threads,
                                  .pipelined       = t->pipelined };
     PR_TRY(pri_lanes_equip_all(t->lane, t->num_lanes, kit));

@@ -11,6 +11,7 @@
 #include "pipeline/ahead.h"
 #include "pipeline/nn/model.h"
 #include "pipeline/nn/nn.h"
+#include "pipeline/link_run.h"
 #include "pipeline/parts.h"
 #include "pipeline/sampler/bounds.h"
 #include "pipeline/worth.h"
@@ -90,7 +91,7 @@ static pr_status plan_lanes(draft *w)
         .num_nodes  = w->data->graph.num_nodes,
         .num_edges  = w->data->graph.num_edges,
         .num_train  = w->data->split[split].train.n,
-        .batch_size = setup->train.batch_size,
+        .batch_size = pri_link_max_seeds(setup),
         .fanout     = &w->fanout,
         .sampling   = &setup->sampler,
         .row_bytes  = in_place ? 0 : bytes_of_dense_row(x),
@@ -175,7 +176,7 @@ static pr_status measure_lanes(const draft *w, pr_demand *d)
     for (uint32_t l = 0; l < w->plan.num_lanes; l++)
         if (w->plan.lane[l].num_threads > threads) threads = w->plan.lane[l].num_threads;
     const uint32_t seeds =
-        (uint32_t)(((uint64_t)setup->train.batch_size * threads + all - 1) / all);
+        (uint32_t)(((uint64_t)pri_link_max_seeds(setup) * threads + all - 1) / all);
     PR_TRY(
         pri_sampler_measure(&w->data->graph, &w->fanout, &setup->sampler, seeds, threads, &bounds));
     const double part = (double)threads / (double)all;

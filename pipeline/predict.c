@@ -29,16 +29,18 @@ static pr_status read_nodes(const char *path, pr_vid num_nodes, pr_vid **out, si
     return path[0] ? pri_nodes_read(path, num_nodes, out, n) : PR_OK;
 }
 
-/* What is kept of the vertices that are asked for: a class, or a row; one each, however often it is
- * asked for. */
+/* What is kept of the vertices that are asked for: a class, a row, or a row of 0 and 1 where they
+ * have any number of labels; one each, however often it is asked for. */
 typedef struct answers {
     int           output;
+    bool          multi_label;
     uint32_t      classes;
     const pr_vid *ids; /* [n] as asked for; NULL: all in order */
     size_t        n;
     uint32_t     *kept_at; /* [num_nodes] where a vertex's answer is kept, NONE; NULL: at its id */
     size_t        num_kept;
     uint32_t     *class_of; /* [num_kept], or: */
+    uint8_t      *labels;   /* [num_kept, classes], or: */
     float        *rows;     /* [num_kept, classes] */
 } answers;
 
@@ -57,7 +59,9 @@ static pr_status answers_open(answers *a, pr_vid num_nodes)
         for (size_t i = 0; i < a->n; i++)
             if (a->kept_at[a->ids[i]] == NONE) a->kept_at[a->ids[i]] = (uint32_t)a->num_kept++;
     }
-    if (a->output == OUTPUT_CLASS)
+    if (a->output == OUTPUT_CLASS && a->multi_label)
+        PR_NEW(a->labels, a->num_kept * a->classes);
+    else if (a->output == OUTPUT_CLASS)
         PR_NEW(a->class_of, a->num_kept);
     else
         PR_NEW(a->rows, a->num_kept * a->classes);
@@ -69,6 +73,7 @@ static void answers_close(answers *a)
 {
     pri_free(a->kept_at);
     pri_free(a->class_of);
+    pri_free(a->labels);
     pri_free(a->rows);
 }
 
@@ -88,9 +93,17 @@ static void take_rows(void *context, uint32_t part, pr_vid first, uint32_t num, 
             a->class_of[at] = pri_argmax_row(row, a->classes);
             continue;
         }
+        if (a->labels) {
+            pri_labels_row(row, a->classes, a->labels + (size_t)at * a->classes);
+            continue;
+        }
         float *to = a->rows + (size_t)at * a->classes;
         memcpy(to, row, a->classes * sizeof *to);
-        if (a->output == OUTPUT_PROBABILITIES) pri_softmax_row(to, a->classes);
+        if (a->output != OUTPUT_PROBABILITIES) continue;
+        if (a->multi_label)
+            pri_sigmoid_row(to, a->classes);
+        else
+            pri_softmax_row(to, a->classes);
     }
 }
 
@@ -109,7 +122,9 @@ static pr_status write_csv(const char *path, const answers *a)
 {
     pr_status         st   = PR_OK;
     pri_outfile       file = { 0 };
-    const char *const name = a->output == OUTPUT_LOGITS ? "logit" : "probability";
+    const char *const name = a->labels                    ? "label"
+                             : a->output == OUTPUT_LOGITS ? "logit"
+                                                          : "probability";
 
     PR_TRY(pri_outfile_open(&file, path));
     fprintf(file.stream, "node");
@@ -123,6 +138,9 @@ static pr_status write_csv(const char *path, const answers *a)
         fprintf(file.stream, "%u", node_at(a, i));
         if (a->class_of)
             fprintf(file.stream, ",%u", a->class_of[at]);
+        else if (a->labels)
+            for (uint32_t c = 0; c < a->classes; c++)
+                fprintf(file.stream, ",%u", a->labels[at * a->classes + c]);
         else
             for (uint32_t c = 0; c < a->classes; c++)
                 fprintf(file.stream, ",%.9g", (double)a->rows[at * a->classes + c]);
@@ -138,21 +156,22 @@ static pr_status write_npy(const char *path, const answers *a)
 {
     pr_status      st       = PR_OK;
     int64_t       *class_of = NULL;
-    float         *rows     = NULL;
-    const size_t   classes  = a->classes;
-    const uint64_t shape[2] = { a->n, classes };
+    char          *rows     = NULL;
+    const size_t   row      = a->classes * (a->labels ? sizeof *a->labels : sizeof *a->rows);
+    const char    *kept     = a->labels ? (const char *)a->labels : (const char *)a->rows;
+    const pr_dtype dtype    = a->labels ? PR_U8 : PR_F32;
+    const uint64_t shape[2] = { a->n, a->classes };
 
     if (a->class_of) {
         PR_NEW(class_of, a->n);
         for (size_t i = 0; i < a->n; i++) class_of[i] = a->class_of[place_at(a, i)];
         PR_TRY(pr_npy_write(path, PR_I64, 1, shape, class_of));
     } else if (a->num_kept == a->n) { /* none is asked for twice, so they are in order */
-        PR_TRY(pr_npy_write(path, PR_F32, 2, shape, a->rows));
+        PR_TRY(pr_npy_write(path, dtype, 2, shape, kept));
     } else {
-        PR_NEW(rows, a->n * classes);
-        for (size_t i = 0; i < a->n; i++)
-            memcpy(rows + i * classes, a->rows + place_at(a, i) * classes, classes * sizeof *rows);
-        PR_TRY(pr_npy_write(path, PR_F32, 2, shape, rows));
+        PR_NEW(rows, a->n * row);
+        for (size_t i = 0; i < a->n; i++) memcpy(rows + i * row, kept + place_at(a, i) * row, row);
+        PR_TRY(pr_npy_write(path, dtype, 2, shape, rows));
     }
 done:
     pri_free(class_of);
@@ -163,6 +182,7 @@ done:
 /* Give what answers take, of which only a table of vertices was touched. */
 static uint64_t answer_bytes(const answers *a)
 {
+    if (a->labels) return a->num_kept * a->classes * sizeof *a->labels;
     return a->num_kept * (a->class_of ? sizeof *a->class_of : a->classes * sizeof *a->rows);
 }
 
@@ -171,7 +191,7 @@ static uint64_t writing_bytes(const answers *a, bool csv)
 {
     if (csv) return 0;
     if (a->class_of) return a->n * sizeof(int64_t);
-    return a->num_kept == a->n ? 0 : a->n * a->classes * sizeof(float);
+    return a->num_kept == a->n ? 0 : a->n * a->classes * (a->labels ? 1 : sizeof(float));
 }
 
 static pr_status predict(const pri_session *session, const pr_hooks *hooks, answers *a, bool csv,
@@ -220,14 +240,15 @@ pr_status pr_infer(const pr_infer_setup *setup, const pr_hooks *hooks, pr_infer_
     PR_TRY(pri_session_log(&session, "infer", options->log, own, &log));
     if (log) result->run = pr_steplog_run(log);
     pr_model_describe(session.model, &shape);
-    kept.output  = options->output;
-    kept.classes = shape.width[shape.num_layers];
-    kept.ids     = ids;
+    kept.output      = options->output;
+    kept.classes     = shape.width[shape.num_layers];
+    kept.ids         = ids;
+    kept.multi_label = session.info.outputs == PR_OUTPUTS_LABELS;
     PR_TRY(answers_open(&kept, session.dataset->graph.num_nodes));
     PR_TRY(predict(&session, hooks, &kept, csv, log));
     PR_TRY(csv ? write_csv(options->out, &kept) : write_npy(options->out, &kept));
     result->num_nodes   = kept.n;
-    result->num_columns = options->output == OUTPUT_CLASS ? 1 : kept.classes;
+    result->num_columns = kept.class_of ? 1 : kept.classes;
 done:
     st                 = pri_runlog_close(log, st, hooks ? hooks->stop : NULL, &result->rows_lost);
     result->elapsed_ns = pr_now_ns() - start;

@@ -89,7 +89,8 @@ static pr_status draw_training(sizes_job *job)
         const pr_draw draw = { .phase     = PR_PHASE_TRAIN,
                                .epoch     = pri_seeds_of(job->seeds, s).epoch,
                                .step      = s,
-                               .positions = lot.positions };
+                               .positions = lot.positions,
+                               .exclude   = lot.exclude };
         PR_TRY(pr_sampler_draw(job->sampler, job->room, lot.seeds, draw, &batch));
         count(job, &batch);
         count_fresh(job, &batch, s);
@@ -238,7 +239,8 @@ static pr_status draw_list(run_job *job)
     const pr_draw draw = { .phase     = PR_PHASE_TRAIN,
                            .epoch     = pri_seeds_of(job->seeds, step).epoch,
                            .step      = step,
-                           .positions = lot.positions };
+                           .positions = lot.positions,
+                           .exclude   = lot.exclude };
     PR_TRY(pr_sampler_draw(job->sampler, job->room, lot.seeds, draw, &batch));
     memcpy(job->list[step % NUM_LISTS], batch.nodes.at, batch.nodes.n * sizeof(pr_vid));
     job->length[step % NUM_LISTS] = batch.nodes.n;

@@ -12,7 +12,9 @@ struct pri_seeds {
     pri_seed_order *source;
     pr_vid         *order; /* [nodes] of the epoch of the latest step */
     pr_vid         *block; /* [pool * batch_size] as arranged for its round; NULL: no echo */
-    pr_vid         *kept;  /* [num_kept, batch_size] */
+    pr_vid         *kept;  /* [num_kept, batch_size]; NULL: link has them */
+
+    pri_link_batches *link; /* NULL: nodes are seeds */
 
     /* With several lanes steps are kept as they were dealt; else both are NULL. */
     uint32_t *positions; /* [num_kept, batch_size] in the step */
@@ -35,6 +37,7 @@ pr_status pri_seeds_open(const pri_seeds_plan *plan, pri_seeds **out)
     PR_NEW(seeds, 1);
     seeds->plan     = *plan;
     seeds->num_kept = plan->max_ahead + 1;
+    seeds->reached  = plan->first_step;
     if (plan->batch_size > n) seeds->plan.batch_size = (uint32_t)n;
     const uint64_t batch   = seeds->plan.batch_size;
     const uint64_t pool    = plan->echo.pool * batch;
@@ -42,7 +45,10 @@ pr_status pri_seeds_open(const pri_seeds_plan *plan, pri_seeds **out)
     PR_TRY(pri_seed_order_create(&plan->order, &seeds->source));
     PR_NEW(seeds->order, n);
     if (plan->echo.times > 1) PR_NEW(seeds->block, pool < n ? pool : n);
-    PR_NEW(seeds->kept, seeds->num_kept * batch);
+    if (plan->link)
+        PR_TRY(pri_link_batches_create(plan->link, (uint32_t)batch, seeds->num_kept, &seeds->link));
+    else
+        PR_NEW(seeds->kept, seeds->num_kept * batch);
     if (num_lanes_of(seeds) > 1) {
         PR_NEW(seeds->positions, seeds->num_kept * batch);
         PR_NEW(seeds->begin, seeds->num_kept * (num_lanes_of(seeds) + UINT64_C(1)));
@@ -74,6 +80,7 @@ void pri_seeds_free(pri_seeds *seeds)
     pri_free(seeds->begin);
     pri_free(seeds->positions);
     pri_free(seeds->kept);
+    pri_link_batches_free(seeds->link);
     pri_free(seeds->block);
     pri_free(seeds->order);
     pri_free(seeds);
@@ -105,7 +112,9 @@ static void keep(pri_seeds *seeds, uint64_t step, pr_vids ids)
 {
     const size_t at = place_in_ring(seeds, step);
 
-    if (seeds->begin)
+    if (seeds->link)
+        pri_link_batches_make(seeds->link, step, ids);
+    else if (seeds->begin)
         pri_split_deal(seeds->plan.split, ids, seeds->kept + at, seeds->positions + at,
                        begins_of(seeds, step));
     else
@@ -119,17 +128,18 @@ static pri_echo_place place_of(const pri_seeds *seeds, uint64_t step)
                          step % seeds->steps_per_epoch);
 }
 
-/* Make one step ready, all before it being so. */
+/* Make one step ready, all before it being so, or gone. */
 static void lay_out(pri_seeds *seeds, uint64_t step)
 {
-    const uint32_t       epoch = (uint32_t)(step / seeds->steps_per_epoch);
+    const bool     begins = step == seeds->plan.first_step; /* maybe within an epoch or round */
+    const uint32_t epoch  = (uint32_t)(step / seeds->steps_per_epoch);
     const pri_echo_place place = place_of(seeds, step);
     const pr_vid        *from  = seeds->order + place.begin;
 
-    if (step % seeds->steps_per_epoch == 0)
+    if (begins || step % seeds->steps_per_epoch == 0)
         pri_seed_order_write(seeds->source, epoch, seeds->order);
     if (seeds->block) {
-        if (place.at == 0) { /* a round begins */
+        if (begins || place.at == 0) { /* a round begins */
             memcpy(seeds->block, from, place.size * sizeof *seeds->block);
             pri_echo_arrange(seeds->plan.order.seed, epoch, &place, seeds->block);
         }
@@ -147,9 +157,18 @@ void pri_seeds_reach(pri_seeds *seeds, uint64_t step)
 pri_step_seeds pri_seeds_of(const pri_seeds *seeds, uint64_t step)
 {
     PR_ASSERT(step < seeds->reached && step + seeds->num_kept >= seeds->reached);
-    return (pri_step_seeds){ .epoch = (uint32_t)(step / seeds->steps_per_epoch),
-                             .ids   = { seeds->kept + place_in_ring(seeds, step),
-                                        place_of(seeds, step).n } };
+    PR_ASSERT(step >= seeds->plan.first_step);
+    const uint32_t epoch = (uint32_t)(step / seeds->steps_per_epoch);
+    if (seeds->link)
+        return (pri_step_seeds){ epoch, pri_link_batches_of(seeds->link, step)->seeds };
+    return (pri_step_seeds){
+        .epoch = epoch, .ids = { seeds->kept + place_in_ring(seeds, step), place_of(seeds, step).n }
+    };
+}
+
+const pri_link_step *pri_seeds_link(const pri_seeds *seeds, uint64_t step)
+{
+    return seeds->link ? pri_link_batches_of(seeds->link, step) : NULL;
 }
 
 pri_lot pri_seeds_lot(const pri_seeds *seeds, uint64_t step, uint32_t lane)
@@ -157,6 +176,9 @@ pri_lot pri_seeds_lot(const pri_seeds *seeds, uint64_t step, uint32_t lane)
     const pr_vids ids = pri_seeds_of(seeds, step).ids;
 
     PR_ASSERT(lane < num_lanes_of(seeds));
+    if (seeds->link)
+        return (pri_lot){ .seeds   = ids,
+                          .exclude = &pri_link_batches_of(seeds->link, step)->exclude };
     if (!seeds->begin) return (pri_lot){ .seeds = ids };
     const uint32_t *begin = begins_of(seeds, step) + lane;
     return (pri_lot){ .seeds     = { ids.at + begin[0], begin[1] - begin[0] },

@@ -7,12 +7,16 @@
 
 #include "base/check.h"
 #include "pipeline/echo.h"
+#include "pipeline/link_batch.h"
 #include "pipeline/seed_order.h"
 #include "pipeline/split.h"
 
 typedef struct pri_seeds pri_seeds;
 
-/* The seeds of one step, with several lanes in the order they were dealt: lane after lane. */
+/* With link prediction what is ordered are places in a list of edges, and a step's seeds are the
+ * vertices that its edges need (link_batch.h); batch_size is in edges then.
+ *
+ * The seeds of one step, with several lanes in the order they were dealt: lane after lane. */
 typedef struct pri_step_seeds {
     uint32_t epoch;
     pr_vids  ids; /* borrowed until max_ahead + 1 steps later are reached */
@@ -20,12 +24,14 @@ typedef struct pri_step_seeds {
 
 /* What a stream is made of. */
 typedef struct pri_seeds_plan {
-    pri_seed_order_plan order;
-    pri_echo            echo;
-    uint32_t            batch_size; /* at least 1; the last step of a round has what is left */
-    uint64_t            num_steps;  /* where the stream ends */
-    uint32_t            max_ahead;  /* how far past the step in work it will be read */
-    pri_split          *split;      /* deals steps of batch_size to lanes; NULL: one lane */
+    pri_seed_order_plan  order;
+    pri_echo             echo;
+    uint32_t             batch_size; /* at least 1; the last step of a round has what is left */
+    uint64_t             first_step; /* where it begins: a run that is resumed; at most num_steps */
+    uint64_t             num_steps;  /* where the stream ends */
+    uint32_t             max_ahead;  /* how far past the step in work it will be read */
+    pri_split           *split;      /* deals steps of batch_size to lanes; NULL: one lane */
+    const pri_link_plan *link;       /* borrowed; one lane, no echo; NULL: nodes are seeds */
 } pri_seeds_plan;
 
 /* Create a stream before its first step. The plan's nodes and split are borrowed, its clusters not.
@@ -44,12 +50,16 @@ void      pri_seeds_free(pri_seeds *seeds); /* NULL is fine */
 uint64_t pri_seeds_steps_per_epoch(const pri_seeds *seeds);
 uint64_t pri_seeds_num_steps(const pri_seeds *seeds);
 
-/* Make steps up to `step`, or to the end, ready to be read; those before step - max_ahead are gone.
- * Cannot fail. O(batch_size) a step, and O(nodes) where an epoch begins. */
+/* Make steps up to `step`, or to the end, ready to be read; those before step - max_ahead, and
+ * before the first, are gone. Cannot fail. O(batch_size) a step, and O(nodes) where an epoch
+ * begins. */
 void pri_seeds_reach(pri_seeds *seeds, uint64_t step);
 
 /* Give the seeds of a step that is ready. Any thread, while nobody reaches. */
 pri_step_seeds pri_seeds_of(const pri_seeds *seeds, uint64_t step);
+
+/* Give the pairs of a step of link prediction; NULL of one of nodes. As pri_seeds_of. */
+const pri_link_step *pri_seeds_link(const pri_seeds *seeds, uint64_t step);
 
 /* Give what a lane has of them. */
 pri_lot pri_seeds_lot(const pri_seeds *seeds, uint64_t step, uint32_t lane);

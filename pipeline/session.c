@@ -1,7 +1,20 @@
 /* session.c: checkpoint, dataset and machine put together. */
 #include "pipeline/session.h"
 
+#include "pipeline/link_run.h"
 #include "pipeline/runlog.h"
+
+/* Print both fingerprints where they differ, else nothing. A graph that has grown since is another
+ * one, and the model may be used on it all the same, if it fits. */
+static void print_fingerprints(const pri_session *s, char *out, size_t bytes)
+{
+    const unsigned long long trained = s->info.dataset_fingerprint, here = s->dataset->fingerprint;
+
+    out[0] = '\0';
+    if (trained == here) return;
+    snprintf(out, bytes, " (trained on %s, fingerprint %016llx; %.200s has %016llx)",
+             s->info.dataset_name, trained, s->dataset->name, here);
+}
 
 pr_status pri_session_open(pri_session *session, const pr_dataset_options *dataset,
                            const pr_machine_options *machine, const char *checkpoint)
@@ -9,32 +22,38 @@ pr_status pri_session_open(pri_session *session, const pr_dataset_options *datas
     pr_status          st      = PR_OK;
     pr_dataset_options options = *dataset;
     pr_model_shape     shape;
+    char               prints[512];
 
     *session = (pri_session){ .dataset_options = dataset, .machine_options = machine };
     PR_TRY(pr_options_check(&pr_machine_option_table, machine));
     PR_CHECK(checkpoint[0], PR_E_ARG, "--checkpoint is missing: the file that training wrote");
     PR_CHECK(dataset->data[0], PR_E_ARG, "--data is missing: a dataset directory");
     PR_TRY(pr_checkpoint_load(checkpoint, &session->model, &session->info));
+    session->is_link  = pri_link_trained(&session->info);
     const int trained = session->info.feature_norm;
     if (options.feature_norm == PR_NORM_AUTO) options.feature_norm = trained;
     if (options.feature_norm != trained)
         pr_diag(PR_WARN, "%s was trained with another --feature-norm than asked for", checkpoint);
     PR_TRY(pr_dataset_open(&options, &session->dataset));
+    print_fingerprints(session, prints, sizeof prints);
     pr_model_describe(session->model, &shape);
     PR_CHECK(shape.width[0] == session->dataset->features.num_cols, PR_E_MISMATCH,
-             "%s wants %u features, %s has %u", checkpoint, shape.width[0], dataset->data,
-             session->dataset->features.num_cols);
+             "%s wants %u features, %s has %u%s", checkpoint, shape.width[0], dataset->data,
+             session->dataset->features.num_cols, prints);
     const uint32_t classes = shape.width[shape.num_layers];
-    PR_CHECK(!session->dataset->labels || classes == session->dataset->num_classes, PR_E_MISMATCH,
-             "%s knows %u classes, %s has %u", checkpoint, classes, dataset->data,
-             session->dataset->num_classes);
-    if (session->info.dataset_fingerprint != session->dataset->fingerprint)
-        pr_diag(PR_WARN,
-                "%s was trained on another graph (%s, fingerprint %016llx) than %s "
-                "(%016llx)",
-                checkpoint, session->info.dataset_name,
-                (unsigned long long)session->info.dataset_fingerprint, dataset->data,
-                (unsigned long long)session->dataset->fingerprint);
+    PR_CHECK(session->is_link || !session->dataset->num_classes ||
+                 classes == session->dataset->num_classes,
+             PR_E_MISMATCH, "%s knows %u classes, %s has %u%s", checkpoint, classes, dataset->data,
+             session->dataset->num_classes, prints);
+    const bool labels = session->info.outputs == PR_OUTPUTS_LABELS;
+    PR_CHECK(session->is_link || !session->dataset->num_classes ||
+                 labels == (session->dataset->targets != NULL),
+             PR_E_MISMATCH, "%s was trained for %s, nodes of %s have %s%s", checkpoint,
+             labels ? "any number of labels a node" : "one class a node", dataset->data,
+             labels ? "one class each" : "any number of labels", prints);
+    if (prints[0])
+        pr_diag(PR_WARN, "%s was trained on another graph than %s%s", checkpoint, dataset->data,
+                prints);
     PR_TRY(pr_topo_discover(&session->topo));
     PR_TRY(pr_topo_plan(session->topo, &(pr_plan_options){ machine->threads, 0, PR_NUMA_OFF },
                         &session->plan));

@@ -13,6 +13,7 @@ typedef struct pri_session {
     const pr_dataset         *dataset;
     pr_model                 *model;
     pr_checkpoint_info        info;
+    bool                      is_link; /* trained on edges: outputs are an embedding */
     pri_tuned                 tuned;
     pri_lane                 *lane;            /* with a team, without sampler, cache and tape */
     const pr_dataset_options *dataset_options; /* borrowed, as given */

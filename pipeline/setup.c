@@ -30,8 +30,9 @@ static const pr_option train_options[] = {
     { "eval-every", "epochs", "evaluate after every so many epochs and after the last", "1",
       PR_OPT_U32, TRAIN(eval_every), 1, 1000000, NULL },
     { "patience", "evaluations",
-      "stop after so many evaluations without a better validation accuracy; 0: never", "0",
-      PR_OPT_U32, TRAIN(patience), 0, 1000000, NULL },
+      "stop after so many evaluations without a better validation score (accuracy, or micro-F1 of "
+      "labels); 0: never",
+      "0", PR_OPT_U32, TRAIN(patience), 0, 1000000, NULL },
     { "sampler.threads", "threads",
       "threads of a lane that draw neighbours; 0: all, or 1 when pipelined; in line more than 1 is "
       "all; batches do not depend on it",
@@ -47,15 +48,21 @@ static const pr_option train_options[] = {
       TRAIN(log), 0, 0, NULL },
     { "checkpoint", "file", "where to keep the best model (the last without evaluation)", "",
       PR_OPT_TEXT, TRAIN(checkpoint), 0, 0, NULL },
+    { "init", "file",
+      "weights to start from instead of drawn ones: a checkpoint, or a .npz as packrat weights has "
+      "it",
+      "", PR_OPT_TEXT, TRAIN(init), 0, 0, NULL },
     { "task", "",
       "node: tell a vertex's class or labels; link: whether there is an edge between two", "node",
       PR_OPT_CHOICE, TRAIN(task), 0, 0, "node|link" },
     { "class-weights", "none|balanced|file",
-      "what each class counts in the loss: none: 1; balanced: the fewer training nodes the more; "
-      "or a .npy with one for each",
+      "what each class, or a label that is set, counts in the loss: none: 1; balanced: the fewer "
+      "training nodes the more; or a .npy with one for each",
       "none", PR_OPT_TEXT, TRAIN(class_weights), 0, 0, NULL },
-    { "resume", "", "go on where --checkpoint is; from the start where there is none yet", "false",
-      PR_OPT_FLAG, TRAIN(resume), 0, 0, NULL },
+    { "resume", "",
+      "go on where --checkpoint is, from the start where there is none yet; refused for another "
+      "dataset, model, or option that changes batches or numbers; epochs and steps may be more",
+      "false", PR_OPT_FLAG, TRAIN(resume), 0, 0, NULL },
     { "checkpoint-every", "steps",
       "save the state of the run so often; 0: with a better model, some seconds apart", "0",
       PR_OPT_U64, TRAIN(checkpoint_every), 0, 1e15, NULL },
@@ -148,6 +155,7 @@ void pr_train_groups(pr_train_setup *setup, pr_option_group out[PR_TRAIN_GROUPS]
         { &pr_machine_option_table, &setup->machine },
         { &pr_placement_option_table, &setup->placement },
         { &pr_io_option_table, &setup->io },
+        { &pr_link_option_table, &setup->link },
     };
     for (int i = 0; i < PR_TRAIN_GROUPS; i++) out[i] = groups[i];
 }

@@ -13,6 +13,7 @@
 
 #include <packrat/nouns.h>
 #include <packrat/numa.h>
+#include <packrat/sampler.h>
 
 #include "base/check.h"
 
@@ -28,8 +29,9 @@ typedef struct pri_split_rule {
 
 /* One lane's part of a step's seeds; borrowed. */
 typedef struct pri_lot {
-    pr_vids         seeds;
-    const uint32_t *positions; /* [seeds.n] in the whole step, ascending; NULL: 0, 1, 2, ... */
+    pr_vids           seeds;
+    const uint32_t   *positions; /* [seeds.n] in the whole step, ascending; NULL: 0, 1, 2, ... */
+    const pr_exclude *exclude;   /* neighbours they must not see; NULL: none */
 } pri_lot;
 
 /* Give how many of num_seeds, or of anything, each lane gets: shares that add up, each rounded down

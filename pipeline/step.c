@@ -63,7 +63,11 @@ static pr_status lane_step(pri_lane *lane, void *argument)
     pr_cache_release(lane->cache); /* the view ends: the tape has what it needs of it */
     if (st != PR_OK) goto done;
     const int64_t forward = pr_now_ns();
-    pri_nn_loss(lane->tape, &part->batch, in->targets, part->work->divisor, &part->loss);
+    if (in->link)
+        pri_nn_link_loss(lane->tape, &part->batch, &in->link->pairs, part->work->divisor,
+                         &part->loss);
+    else
+        pri_nn_loss(lane->tape, &part->batch, in->targets, part->work->divisor, &part->loss);
     part->times.backward_ns += pr_now_ns() - forward;
     if (in->optimizer) PR_TRY(pri_nn_backward(in->model, lane->tape, &part->batch, &part->times));
     part->lane_ns = pr_now_ns() - start;
@@ -239,7 +243,8 @@ pr_status pri_step_run(pri_lane *const *lanes, uint32_t num_lanes, const pri_ste
     work.counts          = num_lanes > 1 && input->replicas && pri_replicas_due(input->step);
     work.inputs_repeated = num_lanes > 1 ? PR_NULL_INT : 0; /* one lane has nothing twice */
     const int64_t start  = pr_now_ns();
-    work.divisor         = pri_targets_divisor(input->targets, input->seeds);
+    work.divisor         = input->link ? (double)input->link->pairs.num_pairs
+                                       : pri_targets_divisor(input->targets, input->seeds);
     take_turns(&work);
     PR_TRY(run_lanes(&work));
 
@@ -260,12 +265,14 @@ pr_status pri_step_run(pri_lane *const *lanes, uint32_t num_lanes, const pri_ste
         add_counts(row, &part[i]);
         fill_partition(&partition[i], lanes[i], &part[i]);
         if (input->wanted) input->wanted[i] = part[i].batch.nodes;
+        if (input->loss) pri_loss_add(input->loss, &part[i].loss);
         if (part[i].lane_ns > part[slowest].lane_ns) slowest = i;
         if (part[i].times.update_ns > row->update_ns) row->update_ns = part[i].times.update_ns;
         if (part[i].ahead.cost.disk_ns > row->disk_ns) row->disk_ns = part[i].ahead.cost.disk_ns;
     }
     take_times(row, &part[slowest]);
-    row->loss     = input->seeds.n ? row->loss / work.divisor : (double)NAN;
+    if (input->link) row->num_correct = PR_NULL_INT; /* of seeds; pairs are */
+    row->loss     = input->seeds.n ? row->loss / work.divisor : (double)NAN; /* 0/0: no weight */
     row->step_ns  = pr_now_ns() - start;
     row->other_ns = row->step_ns - row->wait_ns - row->prepare_ns - row->place_ns -
                     row->aggregate_ns - row->gemm_ns - row->backward_ns - row->update_ns;

@@ -18,12 +18,14 @@ typedef struct pri_step_input {
     bool          followed; /* with order: the next call is for the step after it, and
                                the caches are left alone until then */
     const pri_targets          *targets;
+    const pri_link_step        *link; /* the pairs of its seeds, in place of targets; NULL: none */
     pr_model                   *model;
     const pr_optimizer_options *optimizer; /* NULL: forward and loss only */
     uint64_t                    num_steps; /* of the run; what the learning rate goes by */
     uint64_t                    seed;      /* of dropout */
     pr_vids                    *wanted;    /* out [lanes]: their batches' lists, borrowed until the
                                               next step; NULL: not asked for */
+    pri_loss *loss;                        /* out, added to: of all lanes; NULL: not asked for */
 } pri_step_input;
 
 /* Do one step on all lanes: each takes its lot of the seeds, updates its own cache partition and

@@ -9,40 +9,23 @@
 #include "base/rng.h"
 #include "base/rss.h"
 #include "pipeline/ahead.h"
+#include "pipeline/course.h"
 #include "pipeline/evaluate.h"
 #include "pipeline/forecast.h"
+#include "pipeline/recall.h"
 #include "pipeline/runlog.h"
 #include "pipeline/tracing.h"
 
-enum { KEPT_TIMES = 65536, WARM_STEPS = 3 };
+enum { WARM_STEPS = 3 };
 static const int64_t save_every_ns = 10000000000; /* checkpoints in between, at most so often */
 
-/* Where a run stands. */
-typedef struct course {
-    pri_trainer     *trainer;
-    const pr_hooks  *hooks;
-    pr_train_result *result;
-    pri_tracing     *tracing; /* NULL: none */
-    int64_t          start_ns, last_save_ns;
-    uint64_t         step, eval_step;
-    int64_t         *step_ns; /* [KEPT_TIMES] of the latest steps, a ring */
-    uint64_t         rows_moved, rows_wanted, rows_hit, rows_direct;
-    uint64_t         inputs_repeated, steps_counted; /* of the steps where they are */
-    uint64_t         verified_step; /* at which the kernel was asked where memory is */
-    uint64_t         heap_calls;
-    double           epoch_loss; /* sum over the epoch's seeds */
-    uint64_t         epoch_seeds, epoch_correct;
-    uint32_t         bad_evals; /* in a row */
-    bool             unsaved;   /* the model to keep is newer than the checkpoint */
-    double           last_val;
-} course;
-
-static bool interrupted(const course *c)
+static bool interrupted(const pri_course *c)
 {
     return c->hooks && c->hooks->stop && *c->hooks->stop;
 }
 
-static void tell(const course *c, const char *stage, uint32_t epoch, double loss, bool epoch_end)
+static void tell(const pri_course *c, const char *stage, uint32_t epoch, double loss,
+                 bool epoch_end)
 {
     if (!c->hooks || !c->hooks->progress) return;
     const pr_progress progress = { .stage        = stage,
@@ -53,11 +36,12 @@ static void tell(const course *c, const char *stage, uint32_t epoch, double loss
                                    .loss         = loss,
                                    .val_accuracy = c->last_val,
                                    .elapsed_ns   = pr_now_ns() - c->start_ns,
-                                   .epoch_end    = epoch_end };
+                                   .epoch_end    = epoch_end,
+                                   .val_mrr      = c->last_mrr };
     c->hooks->progress(c->hooks->context, &progress);
 }
 
-static pri_step_input step_input(const course *c, uint32_t epoch)
+static pri_step_input step_input(const pri_course *c, uint32_t epoch)
 {
     const pri_trainer *t = c->trainer;
     return (pri_step_input){ .phase    = PR_PHASE_TRAIN,
@@ -69,13 +53,22 @@ static pri_step_input step_input(const course *c, uint32_t epoch)
                              .replicas = t->replicas };
 }
 
-/* Save the model to keep if it is newer than the checkpoint and that one is old enough. What fails
- * here is said; the save at the end decides. */
-static void save_sometimes(course *c)
+/* Whether it is time to save: every so many steps, or when the model to keep is newer than the
+ * checkpoint and that one is old enough. */
+static bool is_saved(const pri_course *c)
 {
-    if (!c->unsaved || pr_now_ns() - c->last_save_ns < save_every_ns) return;
+    const uint64_t every = c->trainer->setup->train.checkpoint_every;
+
+    if (every) return c->step % every == 0;
+    return c->unsaved && pr_now_ns() - c->last_save_ns >= save_every_ns;
+}
+
+/* What fails here is said; the save at the end decides. */
+static void save_sometimes(pri_course *c)
+{
+    if (!is_saved(c)) return;
     c->unsaved = false;
-    if (pri_trainer_save(c->trainer) != PR_OK) pr_diag(PR_WARN, "%s", pr_error_message());
+    if (pri_course_save(c) != PR_OK) pr_diag(PR_WARN, "%s", pr_error_message());
     c->last_save_ns = pr_now_ns();
 }
 
@@ -87,7 +80,7 @@ static bool is_evaluated(const pri_trainer *t, uint32_t epoch, bool last)
 
 /* Whether the step behind this one comes before the caches are asked for anything else: sampled
  * evaluation goes through them. */
-static bool is_followed(const course *c, uint32_t epoch)
+static bool is_followed(const pri_course *c, uint32_t epoch)
 {
     const pri_trainer *t   = c->trainer;
     const uint64_t     end = (epoch + UINT64_C(1)) * pri_seeds_steps_per_epoch(t->seeds);
@@ -97,7 +90,7 @@ static bool is_followed(const course *c, uint32_t epoch)
 }
 
 /* Add a step's bytes and repeated inputs to the run's. */
-static void add_locality(course *c, const pr_step *row)
+static void add_locality(pri_course *c, const pr_step *row)
 {
     pr_train_result *result = c->result;
 
@@ -121,7 +114,7 @@ static void add_disk(pr_train_result *result, const pr_step *row)
 }
 
 /* Ask the kernel where memory is, unless it was asked at this step. */
-static pr_status verify(course *c)
+static pr_status verify(pri_course *c)
 {
     if (c->verified_step == c->step) return PR_OK;
     c->verified_step = c->step;
@@ -129,7 +122,7 @@ static pr_status verify(course *c)
 }
 
 /* Do the next training step, log it and keep its figures. */
-static pr_status train_step(course *c, uint32_t epoch)
+static pr_status train_step(pri_course *c, uint32_t epoch)
 {
     pr_status         st    = PR_OK;
     pri_trainer      *t     = c->trainer;
@@ -141,18 +134,22 @@ static pr_status train_step(course *c, uint32_t epoch)
     pri_seeds_reach(t->seeds, c->step);
     input.seeds          = pri_seeds_of(t->seeds, c->step).ids;
     input.order          = t->seeds;
+    input.link           = pri_seeds_link(t->seeds, c->step);
     input.followed       = is_followed(c, epoch);
     input.step           = c->step;
     input.optimizer      = &t->setup->optimizer;
     input.num_steps      = t->max_steps;
     input.wanted         = wanted;
+    input.loss           = &c->epoch.loss;
     const uint64_t calls = pri_mem_calls();
     PR_TRY(pri_step_run(t->lane, t->num_lanes, &input, &row, partition));
     if (t->log) pr_steplog_step(t->log, &row, partition, t->num_lanes);
     if (c->tracing) pri_tracing_step(c->tracing, c->step, wanted, t->num_lanes);
-    if (c->step >= WARM_STEPS) c->heap_calls += pri_mem_calls() - calls;
+    const uint64_t done = c->step - t->first_step; /* by this process */
+    if (done >= WARM_STEPS) c->heap_calls += pri_mem_calls() - calls;
+    if (t->recall) pri_recall_add(t->recall, c->step, wanted);
 
-    c->step_ns[c->step % KEPT_TIMES] = row.step_ns;
+    c->step_ns[done % PRI_KEPT_TIMES] = row.step_ns;
     c->step++;
     c->rows_moved += row.rows_moved;
     c->rows_wanted += row.num_inputs;
@@ -160,9 +157,10 @@ static pr_status train_step(course *c, uint32_t epoch)
     c->rows_direct += row.rows_direct;
     add_locality(c, &row);
     add_disk(c->result, &row);
-    c->epoch_loss += row.loss * (double)row.num_seeds;
-    c->epoch_seeds += row.num_seeds;
-    c->epoch_correct += (uint64_t)row.num_correct;
+    const uint64_t scored = input.link ? input.link->pairs.num_pairs : row.num_seeds;
+    c->epoch.num_nodes += scored;
+    c->epoch.divisor +=
+        input.link ? (double)scored : pri_targets_divisor(input.targets, input.seeds);
     c->result->batch_hash = pri_mix64(c->result->batch_hash ^ row.batch_hash);
     if (isnan(t->info.best_val_accuracy)) { /* the latest model is the one to keep */
         t->info.step  = c->step;
@@ -175,20 +173,36 @@ done:
     return st;
 }
 
-static void log_epoch(const course *c, uint32_t epoch, const char *split, double loss,
-                      double accuracy)
+static void log_epoch(const pri_course *c, uint32_t epoch, const char *split,
+                      const pri_metrics *metrics)
 {
     const pr_epoch row = { .epoch      = epoch,
                            .split      = split,
-                           .loss       = loss,
-                           .accuracy   = accuracy,
-                           .micro_f1   = accuracy,
-                           .elapsed_ns = pr_now_ns() - c->start_ns };
+                           .loss       = metrics->loss,
+                           .accuracy   = metrics->accuracy,
+                           .micro_f1   = metrics->micro_f1,
+                           .elapsed_ns = pr_now_ns() - c->start_ns,
+                           .mrr        = (double)NAN,
+                           .auc        = (double)NAN };
     if (c->trainer->log) pr_steplog_epoch(c->trainer->log, &row);
 }
 
+static void log_link_epoch(const pri_course *c, uint32_t epoch, const char *split,
+                           const pri_link_metrics *m)
+{
+    const pr_epoch row = { .epoch      = epoch,
+                           .split      = split,
+                           .loss       = m->loss,
+                           .accuracy   = (double)NAN,
+                           .micro_f1   = (double)NAN,
+                           .elapsed_ns = pr_now_ns() - c->start_ns,
+                           .mrr        = m->mrr,
+                           .auc        = m->auc };
+    if (c->trainer->log && m->num_edges) pr_steplog_epoch(c->trainer->log, &row);
+}
+
 /* Score val and test, exactly or by sampling. */
-static pr_status score(course *c, uint32_t epoch, pri_metrics *val, pri_metrics *test)
+static pr_status score(pri_course *c, uint32_t epoch, pri_metrics *val, pri_metrics *test)
 {
     pr_status           st   = PR_OK;
     pri_trainer        *t    = c->trainer;
@@ -209,8 +223,10 @@ static pr_status score(course *c, uint32_t epoch, pri_metrics *val, pri_metrics 
         *val  = scored[0];
         *test = scored[1];
     } else {
-        const pri_step_input input = step_input(c, epoch);
-        const uint32_t       size  = t->setup->train.batch_size;
+        const pri_targets alike = pri_targets_of(t->dataset); /* scores know no class weights */
+        const uint32_t    size  = t->setup->train.batch_size;
+        pri_step_input    input = step_input(c, epoch);
+        input.targets           = &alike;
         PR_TRY(pri_evaluate_sampled(t->lane, t->num_lanes, input, t->split->val, size,
                                     &c->eval_step, stop, t->log, val));
         PR_TRY(pri_evaluate_sampled(t->lane, t->num_lanes, input, t->split->test, size,
@@ -220,29 +236,45 @@ done:
     return st;
 }
 
-/* Evaluate and keep the model if it is the best so far. Without validation nodes the latest model
- * counts as the best. */
-static pr_status evaluate(course *c, uint32_t epoch)
+/* Keep the model as the best so far, with what validation said of it. */
+static void keep_model(pri_course *c, uint32_t epoch, double val_score)
 {
-    pr_status    st = PR_OK;
-    pri_trainer *t  = c->trainer;
-    pri_metrics  val, test;
+    pri_trainer *t = c->trainer;
 
-    PR_TRY(score(c, epoch, &val, &test));
-    if (t->split->val.n) log_epoch(c, epoch, "val", val.loss, val.accuracy);
-    if (t->split->test.n) log_epoch(c, epoch, "test", test.loss, test.accuracy);
-    c->last_val       = val.accuracy;
-    const double best = c->result->best_val_accuracy;
-    if (!t->split->val.n || isnan(best) || val.accuracy > best) {
-        c->bad_evals                 = 0;
-        c->result->best_val_accuracy = val.accuracy;
-        c->result->test_accuracy     = test.accuracy;
-        c->result->best_epoch        = epoch;
-        t->info.best_val_accuracy    = val.accuracy;
-        t->info.epoch                = epoch;
-        t->info.step                 = c->step;
-        pri_model_copy(t->best, t->model);
-        c->unsaved = true;
+    c->bad_evals              = 0;
+    c->result->best_epoch     = epoch;
+    t->info.best_val_accuracy = val_score;
+    t->info.epoch             = epoch;
+    t->info.step              = c->step;
+    pri_model_copy(t->best, t->model);
+    c->unsaved = true;
+}
+
+/* The same for link prediction, by the MRR. */
+static pr_status evaluate_link(pri_course *c, uint32_t epoch)
+{
+    pr_status             st      = PR_OK;
+    pri_trainer          *t       = c->trainer;
+    pr_train_result      *result  = c->result;
+    const pri_link_part   parts[] = { PRI_LINK_VAL, PRI_LINK_TEST };
+    const pri_exact_input input   = { .phase  = PR_PHASE_EVAL,
+                                      .step   = c->eval_step++,
+                                      .epoch  = epoch,
+                                      .model  = t->model,
+                                      .stop   = c->hooks ? c->hooks->stop : NULL,
+                                      .limits = &t->exact_limits };
+    pri_link_metrics      m[2];
+
+    PR_TRY(pri_link_evaluate(t->link, t->lane, t->num_lanes, input, parts, 2, m, t->log));
+    log_link_epoch(c, epoch, "val", &m[0]);
+    log_link_epoch(c, epoch, "test", &m[1]);
+    c->last_mrr = m[0].mrr;
+    if (!m[0].num_edges || isnan(result->val_mrr) || m[0].mrr > result->val_mrr) {
+        result->val_mrr         = m[0].mrr;
+        result->test_mrr        = m[1].mrr;
+        result->test_hits_at_10 = m[1].hits_at_10;
+        result->test_auc        = m[1].auc;
+        keep_model(c, epoch, m[0].mrr);
     } else {
         c->bad_evals++;
     }
@@ -250,42 +282,100 @@ done:
     return st;
 }
 
-/* Run one epoch, or what the step limit leaves of it. */
-static pr_status train_epoch(course *c, uint32_t epoch)
+/* Evaluate and keep the model if it is the best so far. Without validation nodes the latest model
+ * counts as the best. */
+static pr_status evaluate_nodes(pri_course *c, uint32_t epoch)
+{
+    pr_status    st = PR_OK;
+    pri_trainer *t  = c->trainer;
+    pri_metrics  val, test;
+
+    PR_TRY(score(c, epoch, &val, &test));
+    if (t->split->val.n) log_epoch(c, epoch, "val", &val);
+    if (t->split->test.n) log_epoch(c, epoch, "test", &test);
+    c->last_val       = val.micro_f1;
+    const double best = c->result->best_val_micro_f1;
+    if (!t->split->val.n || isnan(best) || val.micro_f1 > best) {
+        c->result->best_val_accuracy = val.accuracy;
+        c->result->best_val_micro_f1 = val.micro_f1;
+        c->result->test_accuracy     = test.accuracy;
+        c->result->test_micro_f1     = test.micro_f1;
+        keep_model(c, epoch, val.micro_f1);
+    } else {
+        c->bad_evals++;
+    }
+done:
+    return st;
+}
+
+static pr_status evaluate(pri_course *c, uint32_t epoch)
+{
+    const uint64_t  begun = c->eval_step;
+    const pr_status st    = c->trainer->link ? evaluate_link(c, epoch) : evaluate_nodes(c, epoch);
+
+    if (st != PR_OK) c->eval_step = begun; /* it is done again, as if for the first time */
+    return st;
+}
+
+/* Run one epoch, or what a run before, and the step limit, leave of it. */
+static pr_status train_epoch(pri_course *c, uint32_t epoch)
 {
     pr_status      st  = PR_OK;
     pri_trainer   *t   = c->trainer;
     const uint64_t end = (epoch + UINT64_C(1)) * pri_seeds_steps_per_epoch(t->seeds);
 
-    c->epoch_loss  = 0;
-    c->epoch_seeds = c->epoch_correct = 0;
+    if (c->step == epoch * pri_seeds_steps_per_epoch(t->seeds)) c->epoch = (pri_score){ 0 };
     while (c->step < end && c->step < t->max_steps) {
         PR_CHECK(!interrupted(c), PR_E_INTERRUPTED, "interrupted after step %llu",
                  (unsigned long long)c->step);
         PR_TRY(train_step(c, epoch));
         const uint64_t every = t->setup->placement.verify_every;
-        if (c->step == 1 || (every && c->step % every == 0)) PR_TRY(verify(c));
+        if (c->step == t->first_step + 1 || (every && c->step % every == 0)) PR_TRY(verify(c));
     }
+    pri_metrics metrics   = pri_metrics_of(&c->epoch);
     c->result->epochs     = epoch + 1;
-    c->result->train_loss = c->epoch_loss / (double)c->epoch_seeds;
-    log_epoch(c, epoch, "train", c->result->train_loss,
-              (double)c->epoch_correct / (double)c->epoch_seeds);
+    c->result->train_loss = metrics.loss;
+    if (t->link) metrics.accuracy = metrics.micro_f1 = (double)NAN;
+    log_epoch(c, epoch, "train", &metrics);
 done:
     return st;
 }
 
-static pr_status run_epochs(course *c)
+/* Whether nothing is left to do: behind an epoch that was the last, or one too many without a
+ * better score. */
+static bool is_over(const pri_course *c)
 {
-    pr_status               st    = PR_OK;
-    pri_trainer            *t     = c->trainer;
-    const pr_train_options *train = &t->setup->train;
+    const pri_trainer *t        = c->trainer;
+    const uint32_t     patience = t->setup->train.patience;
 
-    for (uint32_t epoch = 0; epoch < t->epochs && c->step < t->max_steps; epoch++) {
+    if (c->ended_step != c->step) return false;
+    return c->step == t->max_steps || (patience && c->bad_evals >= patience);
+}
+
+/* Give the epoch to go on with: that of the next step, or the one before whose end is not done. */
+static uint32_t epoch_to_run(const pri_course *c)
+{
+    const uint64_t per_epoch = pri_seeds_steps_per_epoch(c->trainer->seeds);
+    const bool     to_end    = c->step % per_epoch == 0 && c->ended_step != c->step;
+
+    return (uint32_t)(c->step / per_epoch) - (to_end ? 1 : 0);
+}
+
+static pr_status run_epochs(pri_course *c)
+{
+    pr_status    st = PR_OK;
+    pri_trainer *t  = c->trainer;
+
+    if (t->resumes && is_over(c))
+        pr_diag(PR_INFO, "the run was done at step %llu; more --epochs or --steps make it longer",
+                (unsigned long long)c->step);
+    for (uint32_t epoch = epoch_to_run(c); epoch < t->epochs && !is_over(c); epoch++) {
         PR_TRY(train_epoch(c, epoch));
         const bool last = epoch + 1 == t->epochs || c->step == t->max_steps;
         if (is_evaluated(t, epoch, last)) PR_TRY(evaluate(c, epoch));
+        c->ended_step = c->step;
         tell(c, "train", epoch, c->result->train_loss, true);
-        if (train->patience && c->bad_evals >= train->patience) break;
+        if (is_over(c)) break;
         PR_CHECK(last || !interrupted(c), PR_E_INTERRUPTED, "interrupted after step %llu",
                  (unsigned long long)c->step);
     }
@@ -300,21 +390,25 @@ static int compare_ns(const void *a, const void *b)
 }
 
 /* Fill the result from the course; sorts step_ns. */
-static void sum_up(course *c)
+static void sum_up(pri_course *c)
 {
     pr_train_result   *result = c->result;
     const pri_trainer *t      = c->trainer;
-    const size_t       kept   = c->step < KEPT_TIMES ? (size_t)c->step : KEPT_TIMES;
+    const uint64_t     done   = c->step - t->first_step; /* by this process */
+    const size_t       kept   = done < PRI_KEPT_TIMES ? (size_t)done : PRI_KEPT_TIMES;
     const double       steps  = (double)c->step;
 
-    result->steps      = c->step;
-    result->threads    = t->plan.num_threads;
-    result->lanes      = t->num_lanes;
-    result->pipelined  = t->pipelined;
-    result->heap_calls = c->heap_calls;
+    result->steps       = c->step;
+    result->threads     = t->plan.num_threads;
+    result->lanes       = t->num_lanes;
+    result->pipelined   = t->pipelined;
+    result->heap_calls  = c->heap_calls;
+    result->multi_label = t->dataset->targets != NULL;
     if (kept) {
         qsort(c->step_ns, kept, sizeof *c->step_ns, compare_ns);
-        result->step_ns_median       = c->step_ns[kept / 2];
+        result->step_ns_median = c->step_ns[kept / 2];
+    }
+    if (c->step) {
         result->rows_moved_per_step  = (double)c->rows_moved / steps;
         result->rows_wanted_per_step = (double)c->rows_wanted / steps;
         if (c->rows_wanted > c->rows_direct)
@@ -332,7 +426,7 @@ static void sum_up(course *c)
 }
 
 /* Say what the run took of memory, and log it beside what was planned. */
-static void account(const course *c)
+static void account(const pri_course *c)
 {
     const pri_trainer *t      = c->trainer;
     pr_train_result   *result = c->result;
@@ -350,27 +444,34 @@ pr_status pr_train(const pr_train_setup *setup, const pr_hooks *hooks, pr_train_
 {
     pr_status   st      = PR_OK;
     pri_trainer trainer = { 0 };
-    course      c       = { .trainer = &trainer, .hooks = hooks, .result = result };
+    pri_course  c       = { .trainer = &trainer, .hooks = hooks, .result = result };
 
     *result    = (pr_train_result){ .train_loss               = (double)NAN,
                                     .best_val_accuracy        = (double)NAN,
                                     .test_accuracy            = (double)NAN,
+                                    .best_val_micro_f1        = (double)NAN,
+                                    .test_micro_f1            = (double)NAN,
                                     .hit_rate                 = (double)NAN,
                                     .inputs_repeated_per_step = (double)NAN,
-                                    .policy                   = "none" };
-    c.last_val = (double)NAN;
+                                    .policy                   = "none",
+                                    .val_mrr                  = (double)NAN,
+                                    .test_mrr                 = (double)NAN,
+                                    .test_hits_at_10          = (double)NAN,
+                                    .test_auc                 = (double)NAN };
+    c.last_val = c.last_mrr = (double)NAN;
     c.start_ns = c.last_save_ns = pr_now_ns();
     if (setup->train.trace[0]) PR_TRY(pri_outfile_probe(setup->train.trace));
     PR_TRY(pri_trainer_open(&trainer, setup, hooks ? hooks->stop : NULL));
     PR_TRY(pri_tracing_open(&trainer, &c.tracing));
-    PR_NEW(c.step_ns, KEPT_TIMES);
+    PR_NEW(c.step_ns, PRI_KEPT_TIMES);
     if (trainer.log) result->run = pr_steplog_run(trainer.log);
+    PR_TRY(pri_course_restore(&c));
     st = run_epochs(&c);
     sum_up(&c);
     account(&c);
     if (st == PR_OK || (st == PR_E_INTERRUPTED && c.step)) {
         const bool stopped = st == PR_E_INTERRUPTED;
-        PR_TRY(pri_trainer_save(&trainer));
+        PR_TRY(pri_course_save(&c));
         result->checkpoint_saved = setup->train.checkpoint[0] != '\0';
         const pr_status verified = verify(&c);
         if (!stopped) PR_TRY(verified);

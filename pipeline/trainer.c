@@ -11,8 +11,11 @@
 #include "base/rss.h"
 #include "cache/store.h"
 #include "pipeline/ahead.h"
+#include "pipeline/class_weights.h"
+#include "pipeline/init_weights.h"
 #include "pipeline/forecast.h"
 #include "pipeline/lanes_open.h"
+#include "pipeline/resume.h"
 #include "pipeline/runlog.h"
 
 enum { AUTO_EPOCHS = 10, AUTO_STEPS = 200 };
@@ -31,15 +34,34 @@ done:
     return st;
 }
 
+/* See the dataset as link prediction does. */
+static pr_status open_link(pri_trainer *t)
+{
+    pr_status             st    = PR_OK;
+    const pr_train_setup *setup = t->setup;
+    const uint32_t        dim   = setup->link.dim ? setup->link.dim : setup->model.hidden;
+
+    PR_TRY(pri_link_check(setup));
+    PR_TRY(pr_dataset_open(&setup->dataset, &t->dataset));
+    PR_TRY(pri_link_open(t->dataset, &setup->link, setup->train.seed, dim, setup->train.split,
+                         &t->link));
+    t->dataset              = &t->link->messages;
+    t->split                = &t->dataset->split[setup->train.split];
+    t->own->placement.lanes = 1;
+done:
+    return st;
+}
+
 static pr_status open_data(pri_trainer *t)
 {
     pr_status               st    = PR_OK;
     const pr_train_options *train = &t->setup->train;
     const char             *name  = train->split == PR_SPLIT_ALT ? "alt" : "main";
 
+    if (train->task == PR_TASK_LINK) return open_link(t);
     PR_TRY(pr_dataset_open(&t->setup->dataset, &t->dataset));
-    PR_CHECK(t->dataset->labels, PR_E_INPUT, "%s: has no label.npy, nothing to train on",
-             t->dataset->path);
+    PR_CHECK(t->dataset->labels || t->dataset->targets, PR_E_INPUT,
+             "%s: has no label.npy, nothing to train on", t->dataset->path);
     PR_CHECK(t->dataset->has_split[train->split], PR_E_INPUT, "%s: has no %s split",
              t->dataset->path, name);
     t->split = &t->dataset->split[train->split];
@@ -48,6 +70,8 @@ static pr_status open_data(pri_trainer *t)
     PR_CHECK(t->dataset->num_classes > 0, PR_E_INPUT, "%s: num_classes is 0, must be at least 1",
              t->dataset->path);
     t->targets = pri_targets_of(t->dataset);
+    PR_TRY(pri_class_weights_open(train->class_weights, t->dataset, t->split->train, &t->weights));
+    t->targets.weight = t->weights;
 done:
     return st;
 }
@@ -91,13 +115,15 @@ pri_seeds_plan pri_trainer_seeds_plan(const pri_trainer *t)
                              .batch_size = train->batch_size,
                              .num_steps  = t->max_steps,
                              .max_ahead  = pri_ahead_depth(&t->setup->cache),
-                             .split      = t->seed_split };
+                             .split      = t->seed_split,
+                             .link       = t->link ? &t->link->plan : NULL };
 }
 
 static pr_status open_seeds(pri_trainer *t)
 {
-    const pri_seeds_plan plan = pri_trainer_seeds_plan(t);
+    pri_seeds_plan plan = pri_trainer_seeds_plan(t);
 
+    plan.first_step = t->first_step;
     return pri_seeds_open(&plan, &t->seeds);
 }
 
@@ -119,12 +145,16 @@ static pr_status open_model(pri_trainer *t)
     pr_status             st    = PR_OK;
     const pr_train_setup *setup = t->setup;
     const pr_dataset     *data  = t->dataset;
+    bool                  taken;
 
     PR_TRY(pr_fanout_parse(setup->train.fanout, setup->train.layers, &t->fanout));
+    PR_TRY(pri_resume_models(t, data->num_classes, &taken));
+    if (taken) goto done;
     PR_TRY(pr_model_create(&setup->model, t->fanout.num_layers, data->features.num_cols,
                            data->num_classes, setup->train.seed, &t->model));
     PR_TRY(pr_model_create(&setup->model, t->fanout.num_layers, data->features.num_cols,
                            data->num_classes, setup->train.seed, &t->best));
+    PR_TRY(pri_init_weights(setup->train.init, t->model));
 done:
     return st;
 }
@@ -143,24 +173,34 @@ static void describe_run(pri_trainer *t, const pr_option_group *groups)
     info->seed                = t->setup->train.seed;
     info->split               = t->setup->train.split;
     info->feature_norm        = t->dataset->feature_norm;
+    info->outputs             = t->targets.classes ? PR_OUTPUTS_CLASSES : PR_OUTPUTS_LABELS;
     info->best_val_accuracy   = (double)NAN;
     free(text);
     pr_json_free(json);
 }
 
-/* Open the log; its options say what was decided where they say auto of the pipeline. */
+/* What the options of a run that was resumed have besides. */
+static const pr_option resumed_options[] = { { "resumed-at", "steps", "where the run went on", "0",
+                                               PR_OPT_U64, offsetof(pri_trainer, first_step), 0,
+                                               1.8446744073709552e19, NULL } };
+static const pr_option_table resumed_table = { "Resumed", resumed_options, 1 };
+
+/* Open the log; its options say what was decided where they say auto of the pipeline, and from
+ * where a run went on. */
 static pr_status open_log(pri_trainer *t)
 {
     pr_train_setup  *setup = t->own;
     pr_train_options train = setup->train;
-    pr_option_group  groups[PR_TRAIN_GROUPS];
+    pr_option_group  groups[PR_TRAIN_GROUPS + 1];
+    const size_t     num_groups = PR_TRAIN_GROUPS + (t->resumes ? 1 : 0);
 
     train.pipeline = t->pipelined ? PR_PIPELINE_ON : PR_PIPELINE_OFF;
     pr_train_groups(setup, groups);
     for (int i = 0; i < PR_TRAIN_GROUPS; i++)
         if (groups[i].target == &setup->train) groups[i].target = &train;
-    return pri_runlog_open(train.log, "train", groups, PR_TRAIN_GROUPS, t->topo,
-                           t->plan.num_threads, t->dataset->name, train.seed, &t->tuned, &t->log);
+    groups[PR_TRAIN_GROUPS] = (pr_option_group){ &resumed_table, t };
+    return pri_runlog_open(train.log, "train", groups, num_groups, t->topo, t->plan.num_threads,
+                           t->dataset->name, train.seed, &t->tuned, &t->log);
 }
 
 /* Open what measures locality. */
@@ -215,6 +255,7 @@ static pr_status open_counted(pri_trainer *t)
 
     decide_check(t);
     PR_TRY(open_data(t));
+    t->own->cache.mode   = pr_cache_mode_for(t->own->cache.mode, &t->dataset->features);
     const uint64_t after = pri_rss_bytes();
     t->opened_bytes      = after > before ? after - before : 0;
 done:
@@ -241,8 +282,11 @@ pr_status pri_trainer_prepare(pri_trainer *t, const pr_train_setup *setup, const
     (void)pri_rss_peak_reset();
     PR_TRY(take_options(t, setup));
     PR_TRY(open_counted(t));
+    if (!explain) PR_TRY(pri_resume_open(t));
     PR_TRY(open_order(t, stop));
+    t->order_sum = pri_resume_order(t);
     decide_length(t);
+    PR_TRY(pri_resume_check(t));
     PR_TRY(pri_lanes_place(t));
     PR_TRY(open_seeds(t));
     if (!explain) say_bias(t);
@@ -282,6 +326,7 @@ pr_status pri_trainer_open(pri_trainer *t, const pr_train_setup *setup, const vo
     PR_TRY(heed_forecast(t));
     t->exact_limits.spill_dir = t->setup->machine.spill;
     PR_TRY(pri_lanes_equip(t));
+    PR_TRY(pri_resume_lanes(t));
     pr_train_groups(t->own, groups);
     describe_run(t, groups);
     PR_TRY(open_measures(t));
@@ -298,6 +343,8 @@ void pri_trainer_close(pri_trainer *t)
     pri_placed_free(t->placed);
     pri_replicas_free(t->replicas);
     for (uint32_t i = 0; i < t->num_lanes; i++) pri_lane_free(t->lane[i]);
+    pri_recall_free(t->recall);
+    pri_checkpoint_clear(&t->from);
     pr_model_free(t->best);
     pr_model_free(t->model);
     pr_store_free(t->store);
@@ -306,16 +353,10 @@ void pri_trainer_close(pri_trainer *t)
     pri_placing_close(&t->placing);
     pri_order_close(&t->order);
     pr_topo_free(t->topo);
-    pr_dataset_close(t->dataset);
+    pr_dataset_close(t->link ? t->link->whole : t->dataset);
+    pri_link_free(t->link);
+    pri_free(t->weights);
     pri_free(t->forecast);
     pri_free(t->own);
     *t = (pri_trainer){ 0 };
-}
-
-pr_status pri_trainer_save(pri_trainer *t)
-{
-    const bool evaluated = isfinite(t->info.best_val_accuracy);
-
-    if (!t->setup->train.checkpoint[0]) return PR_OK;
-    return pr_checkpoint_save(t->setup->train.checkpoint, evaluated ? t->best : t->model, &t->info);
 }

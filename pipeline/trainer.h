@@ -5,9 +5,12 @@
 #include <packrat/pipeline.h>
 
 #include "pipeline/lane.h"
+#include "pipeline/link_run.h"
+#include "pipeline/nn/checkpoint.h"
 #include "pipeline/order_open.h"
 #include "pipeline/placed.h"
 #include "pipeline/placing.h"
+#include "pipeline/recall.h"
 #include "pipeline/replicas.h"
 #include "pipeline/tuned.h"
 
@@ -19,9 +22,11 @@ typedef struct pri_trainer {
     pri_forecast         *forecast;     /* NULL: none was made */
     pri_exact_limits      exact_limits; /* of exact evaluation; zero: none */
     uint64_t              opened_bytes; /* what opening the dataset added to the resident set */
-    const pr_dataset     *dataset;
+    const pr_dataset     *dataset;      /* of task link: link->messages */
+    pri_link             *link;         /* NULL: another task */
     const pr_split       *split;
-    pri_targets           targets; /* of the dataset */
+    pri_targets           targets; /* of the dataset, with class weights */
+    float                *weights; /* of those; NULL: all 1 */
     pr_topo              *topo;
     pri_placing           placing;
     pr_plan               plan; /* of the placing */
@@ -43,6 +48,11 @@ typedef struct pri_trainer {
     uint32_t              epochs;
     uint64_t              max_steps;
     bool                  pipelined;
+    bool                  resumes;    /* the run goes on from a checkpoint */
+    pri_checkpoint        from;       /* what is left of it when its models were taken */
+    uint64_t              first_step; /* of this process; 0 unless it resumes */
+    uint64_t              order_sum;  /* pri_resume_order */
+    pri_recall           *recall;     /* of a cache bias, for the checkpoint; else NULL */
 } pri_trainer;
 
 /* Check the options, open dataset, order, machine, model and lanes, which are not equipped yet, and
@@ -61,8 +71,5 @@ pr_status pri_trainer_open(pri_trainer *trainer, const pr_train_setup *setup,
 
 /* Free everything but the log, which pri_runlog_close has closed before. */
 void pri_trainer_close(pri_trainer *trainer);
-
-/* Write the checkpoint if one was asked for. */
-pr_status pri_trainer_save(pri_trainer *trainer);
 
 #endif

@@ -34,7 +34,7 @@ static pr_status draw(void *argument)
     const pri_step_seeds seeds = pri_seeds_of(fed->run.seeds, step);
 
     return pr_sampler_draw(fed->run.lane[0]->sampler, fed->room[step % ROOMS], seeds.ids,
-                           (pr_draw){ PR_PHASE_TRAIN, seeds.epoch, step, NULL },
+                           (pr_draw){ .phase = PR_PHASE_TRAIN, .epoch = seeds.epoch, .step = step },
                            &fed->batch[step % ROOMS]);
 }
 

@@ -152,7 +152,7 @@ static pr_vid *rows_to_probe(const disk_setting *setting, uint64_t nth, size_t *
                                 1, &sampler));
     BENCH_TRY(pr_batch_room_create(sampler, &room));
     BENCH_TRY(pr_sampler_draw(sampler, room, (pr_vids){ seeds, setting->batch },
-                              (pr_draw){ PR_PHASE_EVAL, 0, 1000000 + nth, NULL }, &batch));
+                              (pr_draw){ .phase = PR_PHASE_EVAL, .step = 1000000 + nth }, &batch));
     *n          = batch.nodes.n;
     pr_vid *ids = bench_new(*n, sizeof *ids);
     memcpy(ids, batch.nodes.at, *n * sizeof *ids);

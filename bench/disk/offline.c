@@ -75,8 +75,9 @@ static pr_vids *draw_lists(offline *own, uint32_t n)
     pri_seeds_reach(run->seeds, n - 1);
     for (uint32_t i = 0; i < n; i++) {
         const pri_step_seeds seeds = pri_seeds_of(run->seeds, i);
-        BENCH_TRY(pr_sampler_draw(sampler, room, seeds.ids,
-                                  (pr_draw){ PR_PHASE_TRAIN, seeds.epoch, i, NULL }, &batch));
+        BENCH_TRY(pr_sampler_draw(
+            sampler, room, seeds.ids,
+            (pr_draw){ .phase = PR_PHASE_TRAIN, .epoch = seeds.epoch, .step = i }, &batch));
         pr_vid *ids = bench_new(batch.nodes.n, sizeof *ids);
         memcpy(ids, batch.nodes.at, batch.nodes.n * sizeof *ids);
         list[i] = (pr_vids){ ids, batch.nodes.n };

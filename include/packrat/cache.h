@@ -38,8 +38,14 @@ extern "C" {
 typedef enum pr_cache_mode {
     PR_CACHE_RESIDENT, /* rows stay until their slot is needed: C > m; exactly A writes */
     PR_CACHE_PACKED,   /* slots 0 .. m-1 hold exactly the wanted rows; A + h writes */
-    PR_CACHE_OFF       /* kernels read the store in place */
+    PR_CACHE_OFF,      /* kernels read the store in place */
+    PR_CACHE_AUTO      /* pr_cache_mode_for; a cache that is opened with it is resident */
 } pr_cache_mode;
+
+/* Give the mode of options that leave it open, for rows of these features: off for sparse ones
+ * (CSR, less than a tenth of whose values are there), which the first layer multiplies as they are,
+ * and which a slab would hold as dense rows; else resident. Cannot fail. */
+int pr_cache_mode_for(int mode, const pr_features *features);
 
 /* Who gives up a slot of a resident slab. Ties of all but sieve go to the lower slot. */
 typedef enum pr_cache_policy {

@@ -64,7 +64,8 @@ typedef enum pr_dtype {
     PR_U8,
     PR_I8,
     PR_U16,
-    PR_F16
+    PR_F16,
+    PR_BOOL /* a byte, 0 or 1 */
 } pr_dtype;
 
 typedef struct pr_npy {
@@ -97,14 +98,15 @@ typedef struct pr_watch {
 /* packrat import: make a dataset directory from another directory of the layout, or from an edge
  * list (SNAP text: two ids a line, '#' comments; or csv) with features and labels. */
 typedef struct pr_import_options {
-    char     source[PR_TEXT_BYTES];
-    char     out[PR_TEXT_BYTES];      /* must not exist, or be empty */
-    int      format;                  /* 0 auto, 1 dir, 2 edges */
-    char     features[PR_TEXT_BYTES]; /* .npy [N, F] or csv of N rows; "" none */
-    char     labels[PR_TEXT_BYTES];   /* .npy [N] or csv of N rows (-1: none); "" none */
-    uint64_t nodes;                   /* 0: as many as feature rows; else must be that many */
-    bool     undirected;              /* add the reverse of every arc */
-    bool     edge_weights;            /* an edge list's third column is the edge's weight */
+    char source[PR_TEXT_BYTES];
+    char out[PR_TEXT_BYTES];      /* must not exist, or be empty */
+    int  format;                  /* 0 auto, 1 dir, 2 edges */
+    char features[PR_TEXT_BYTES]; /* .npy [N, F] or csv of N rows; "" none */
+    char labels[PR_TEXT_BYTES];   /* .npy [N] or csv of N rows (-1: none), or .npy [N, C] of 0
+                                     and 1: any number of labels a node; "" none */
+    uint64_t nodes;               /* 0: as many as feature rows; else must be that many */
+    bool     undirected;          /* add the reverse of every arc */
+    bool     edge_weights;        /* an edge list's third column is the edge's weight */
     bool     remap; /* number the ids found 0.. in ascending order, write ids.npy; feature rows and
                      * labels without ids are in that order */
     uint32_t train_percent, val_percent; /* of labelled nodes, by hash; the rest tests */
@@ -131,6 +133,7 @@ typedef struct pr_gen_options {
     double   noise;           /* standard deviation of feature noise; centres have length 1 */
     double   label_noise;     /* share of nodes whose label is drawn blindly */
     int      edge_weights;    /* 0 none, 1 uniform, 2 pareto */
+    bool     multi_label;     /* planted: any number of labels a node */
     uint32_t threads;         /* 0: all */
 } pr_gen_options;
 

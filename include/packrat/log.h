@@ -63,6 +63,7 @@ typedef struct pr_epoch {
     const char *split;                    /* "train", "val", "test"; a literal */
     double      loss, accuracy, micro_f1; /* NaN: not known */
     int64_t     elapsed_ns;               /* since the run began */
+    double      mrr, auc;                 /* of link prediction; NaN: not known */
 } pr_epoch;
 
 /* The same for an epoch's result; a second one of the same epoch and split replaces the first. */

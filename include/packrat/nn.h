@@ -99,25 +99,44 @@ pr_status pr_model_create(const pr_model_options *options, uint32_t num_layers,
 void      pr_model_free(pr_model *model); /* NULL is fine */
 void      pr_model_describe(const pr_model *model, pr_model_shape *out);
 
+/* What the outputs of a model are. */
+typedef enum pr_outputs {
+    PR_OUTPUTS_CLASSES,  /* logits of classes, of which a vertex has one */
+    PR_OUTPUTS_LABELS,   /* logits of labels, of which a vertex has any number */
+    PR_OUTPUTS_EMBEDDING /* columns of a vector that dot products compare: link prediction */
+} pr_outputs;
+
 /* What stands beside the weights in a checkpoint. */
 typedef struct pr_checkpoint_info {
     char     dataset_name[256];
     uint64_t dataset_fingerprint;
-    uint64_t seed, step;
+    uint64_t seed, step; /* step, epoch: of the weights */
     uint32_t epoch;
     int32_t  split;             /* PR_SPLIT_MAIN or PR_SPLIT_ALT, trained on */
     int32_t  feature_norm;      /* pr_feature_norm the model was trained with, resolved */
-    double   best_val_accuracy; /* NaN: none */
+    int32_t  outputs;           /* pr_outputs */
+    double   best_val_accuracy; /* the score: accuracy, micro-F1, ...; NaN: none */
     char     options[8192];     /* JSON of the training run's options */
 } pr_checkpoint_info;
 
-/* Write model and optimiser state whole or not at all (docs/file-format.md). */
+/* Write model and optimiser state whole or not at all (docs/file-format.md); no run goes on from
+ * it. */
 pr_status pr_checkpoint_save(const char *path, const pr_model *model,
                              const pr_checkpoint_info *info);
 
-/* Read a checkpoint. PR_E_INPUT names what is wrong with the file (truncated, checksum, version);
- * `model` is NULL and `info` untouched then. */
+/* Read the model of a checkpoint: the weights to use. The state of the optimiser comes with it
+ * where they are the latest ones too. PR_E_INPUT names what is wrong with the file (truncated,
+ * checksum, version); `model` is NULL and `info` untouched then. */
 pr_status pr_checkpoint_load(const char *path, pr_model **model, pr_checkpoint_info *info);
+
+/* Write a model's weights as a .npz, under the names and in the shapes of PyTorch's state_dicts
+ * (docs/file-format.md), whole or not at all. Takes the weights' memory three times. */
+pr_status pr_weights_save(const char *path, const pr_model *model);
+
+/* Make a model of such a .npz, the optimiser's state zero. PR_E_INPUT names the member that is
+ * missing, too many, of another shape or type, not finite or damaged; `out` is NULL then. */
+pr_status pr_weights_load(const char *path, const pr_model_options *options, uint32_t num_layers,
+                          uint32_t num_features, uint32_t num_outputs, pr_model **out);
 
 #ifdef __cplusplus
 }

@@ -50,12 +50,13 @@ typedef struct pr_train_options {
     uint64_t steps;  /* 0: no limit */
     int      eval;   /* pr_eval_kind */
     uint32_t eval_every;
-    uint32_t patience;        /* epochs without a better validation accuracy; 0: never stop early */
+    uint32_t patience;        /* evaluations without a better score; 0: never stop early */
     uint32_t sampler_threads; /* 0: the lane's; pipelined: 1 */
     int      pipeline;        /* pr_pipeline_kind */
     uint64_t seed;
     char     log[PR_TEXT_BYTES];           /* "" or "none": no log */
     char     checkpoint[PR_TEXT_BYTES];    /* "": none */
+    char     init[PR_TEXT_BYTES];          /* weights to start from, .prc or .npz; "": drawn */
     char     trace[PR_TEXT_BYTES];         /* which rows every step wanted (pr_trace); "": none */
     int      task;                         /* pr_task */
     char     class_weights[PR_TEXT_BYTES]; /* "none", "balanced", or a .npy of a weight each */
@@ -95,6 +96,21 @@ typedef struct pr_placement_options {
                               first step and at the end */
 } pr_placement_options;
 
+/* Where the other ends of negative pairs are drawn from. */
+typedef enum pr_negative_kind {
+    PR_NEGATIVE_UNIFORM, /* all vertices alike */
+    PR_NEGATIVE_DEGREE   /* in proportion to degree^0.75 (Mikolov et al., NIPS 2013) */
+} pr_negative_kind;
+
+/* Of --task link (docs/link-prediction.md). */
+typedef struct pr_link_options {
+    double   val_share, test_share; /* of the edges, where the dataset brings no lists of them */
+    uint32_t negatives;             /* drawn for each edge of a step */
+    int      negative_sampler;      /* pr_negative_kind */
+    uint32_t dim;                   /* columns of an embedding; 0: as --hidden */
+    uint32_t eval_negatives;        /* drawn for each edge that is scored */
+} pr_link_options;
+
 /* Everything `packrat train` can be told. */
 typedef struct pr_train_setup {
     pr_dataset_options   dataset;
@@ -107,15 +123,17 @@ typedef struct pr_train_setup {
     pr_order_options     order;
     pr_placement_options placement;
     pr_io_options        io;
+    pr_link_options      link;
 } pr_train_setup;
 
 extern const pr_option_table pr_train_option_table;
 extern const pr_option_table pr_order_option_table; /* order, order.file, echo, ... */
 extern const pr_option_table pr_machine_option_table;
 extern const pr_option_table pr_placement_option_table; /* lanes, shards, shards.file, ... */
+extern const pr_option_table pr_link_option_table;      /* link.val-share, link.dim, ... */
 
-/* Give the option groups of a setup; out [10]. */
-#define PR_TRAIN_GROUPS 10
+/* Give the option groups of a setup; out [11]. */
+#define PR_TRAIN_GROUPS 11
 void pr_train_groups(pr_train_setup *setup, pr_option_group out[PR_TRAIN_GROUPS]);
 
 /* Plan where a training run would put everything on a machine, ours or not: lanes as far as they
@@ -130,9 +148,10 @@ typedef struct pr_progress {
     uint32_t    epoch, epochs;
     uint64_t    step, steps;  /* of the run; steps 0: not known */
     double      loss;         /* of the last step; NaN */
-    double      val_accuracy; /* after an evaluation; NaN */
+    double      val_accuracy; /* after an evaluation; NaN. With many labels a vertex: micro-F1 */
     int64_t     elapsed_ns;
     bool        epoch_end;
+    double      val_mrr; /* of link prediction after an evaluation; 0 or NaN: none */
 } pr_progress;
 
 typedef struct pr_hooks {
@@ -193,6 +212,7 @@ typedef struct pr_train_result {
     int64_t     run; /* id in the log; 0 without one */
     uint32_t    epochs;
     uint64_t    steps;
+    uint64_t    first_step;        /* that this process did: where a run was resumed; else 0 */
     double      train_loss;        /* mean over the last epoch's seeds; NaN without steps */
     double      best_val_accuracy; /* 0 .. 1; NaN without evaluation */
     double      test_accuracy;     /* at best validation; NaN without evaluation */
@@ -219,6 +239,11 @@ typedef struct pr_train_result {
     uint64_t bytes_disk, reads_disk, reads_again; /* of all training steps */
     uint64_t peak_rss_bytes;                      /* of the process, as the kernel says */
     uint64_t memory_bytes; /* what the plan came to (pr_forecast.total_bytes); 0: there was none */
+    bool     multi_label;  /* any number of labels a vertex; an accuracy is of all of them right */
+    double   best_val_micro_f1; /* what "best" goes by: the accuracy where a vertex has one class */
+    double   test_micro_f1;     /* at best validation; NaN without evaluation */
+    double   val_mrr;      /* task link: at best, in place of best_val_accuracy; NaN without */
+    double   test_mrr, test_hits_at_10, test_auc; /* at best validation; NaN */
 } pr_train_result;
 
 /* Train. On PR_E_INTERRUPTED the step was finished, log and checkpoint are written and `result` is
@@ -245,8 +270,11 @@ typedef struct pr_eval_result {
     int64_t  run;
     uint64_t num_nodes;
     double   loss, accuracy, micro_f1;
+    bool     multi_label; /* any number of labels a vertex; accuracy: all of them right */
     uint64_t rows_lost;
     int64_t  elapsed_ns;
+    uint64_t num_edges;            /* task link: that were scored, in place of nodes; 0 otherwise */
+    double   mrr, hits_at_10, auc; /* task link, in place of accuracy and micro_f1; else NaN */
 } pr_eval_result;
 
 /* Exact evaluation of a checkpoint on one part of a split. PR_E_MISMATCH when the checkpoint's
@@ -257,7 +285,7 @@ typedef struct pr_infer_options {
     char checkpoint[PR_TEXT_BYTES];
     char out[PR_TEXT_BYTES];   /* .npy or .csv */
     char nodes[PR_TEXT_BYTES]; /* .npy of ids; "" all nodes in order */
-    int  output;               /* 0 class, 1 logits, 2 probabilities */
+    int  output;               /* 0 class, or labels; 1 logits; 2 probabilities */
     char log[PR_TEXT_BYTES];
 } pr_infer_options;
 
@@ -276,9 +304,38 @@ typedef struct pr_infer_result {
     int64_t  elapsed_ns;
 } pr_infer_result;
 
-/* Exact predictions into one file, whole or not at all: .npy (class: i64 [n], else f32 [n, C])
+/* Exact predictions into one file, whole or not at all: .npy (class: i64 [n], or u8 [n, C] of 0 and
+ * 1 where vertices have any number of labels; else f32 [n, C])
  * or .csv (node, then the columns). */
 pr_status pr_infer(const pr_infer_setup *setup, const pr_hooks *hooks, pr_infer_result *result);
+
+/* packrat weights: from a checkpoint to a .npz (`out`), or from one (`from`) to a checkpoint. */
+typedef struct pr_weights_options {
+    char     checkpoint[PR_TEXT_BYTES]; /* read with `out`, written with `from` */
+    char     out[PR_TEXT_BYTES];
+    char     from[PR_TEXT_BYTES];
+    char     like[PR_TEXT_BYTES]; /* a checkpoint; "": setup.dataset and setup.model tell */
+    uint32_t layers;
+    uint32_t outputs; /* 0: as many as the dataset has classes */
+    int      split;   /* PR_SPLIT_MAIN or PR_SPLIT_ALT */
+} pr_weights_options;
+
+typedef struct pr_weights_setup {
+    pr_dataset_options dataset;
+    pr_model_options   model;
+    pr_weights_options weights;
+} pr_weights_setup;
+
+extern const pr_option_table pr_weights_option_table;
+
+typedef struct pr_weights_result {
+    int      kind; /* pr_model_kind */
+    uint32_t num_layers;
+    uint64_t num_parameters;
+} pr_weights_result;
+
+/* Move weights one way or the other. A checkpoint that is made so has no state of an optimiser. */
+pr_status pr_weights(const pr_weights_setup *setup, pr_weights_result *result);
 
 #ifdef __cplusplus
 }

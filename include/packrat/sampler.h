@@ -102,6 +102,13 @@ typedef struct pr_batch_room pr_batch_room;
 pr_status pr_batch_room_create(const pr_sampler *sampler, pr_batch_room **out);
 void      pr_batch_room_free(pr_batch_room *room); /* NULL is fine */
 
+/* Vertices that seeds must not have as neighbours, in any hop: the other ends of edges that are to
+ * be foretold, which a model must not see. */
+typedef struct pr_exclude {
+    const uint32_t *indptr;   /* [seeds.n + 1] */
+    const pr_vid   *vertices; /* [indptr[seeds.n]] ascending for each seed; repeats are fine */
+} pr_exclude;
+
 /* What names a batch. */
 typedef struct pr_draw {
     pr_phase        phase;
@@ -109,6 +116,9 @@ typedef struct pr_draw {
     uint64_t        step;
     const uint32_t *positions; /* [seeds.n] of each seed in the step's whole list (lanes), borrowed
                                   as long as the batch; NULL: 0, 1, ... Only batch_hash has them */
+    const pr_exclude *exclude; /* borrowed while it is drawn; NULL: none. Neighbours are drawn as
+                                  without it, and those that are excluded left out then, all
+                                  parallel arcs: the draws of other vertices do not change */
 } pr_draw;
 
 /* Draw one batch: for every destination of hop h, in-neighbours as pr_sampler_kind says, fanout[h]
@@ -126,6 +136,16 @@ typedef struct pr_draw {
  */
 pr_status pr_sampler_draw(pr_sampler *sampler, pr_batch_room *room, pr_vids seeds, pr_draw draw,
                           pr_batch *out);
+
+/* Take the training batch of a step as drawn: what a cache bias remembers of it. A run that is
+ * resumed says the last bias_window of them, steps ascending, before it draws; to other samplers it
+ * is nothing.
+ *
+ *   nodes   the batch's, as pr_batch has them; PR_E_ARG for more than a batch can have, and for
+ * those outside the graph
+ *
+ * One caller at a time. */
+pr_status pr_sampler_remember(pr_sampler *sampler, uint64_t step, pr_vids nodes);
 
 /* Most distinct vertices a batch can have: at most min(num_nodes, max_seeds * product of (1 +
  * fanout)), less where the graph's longest row or its edges are the tighter bound. */

@@ -59,6 +59,7 @@ static const pri_column partition_columns[] = {
 static const pri_column epoch_columns[] = {
     { EPOCH(epoch, U32) },     { EPOCH(split, TEXT) },    { EPOCH(loss, REAL) },
     { EPOCH(accuracy, REAL) }, { EPOCH(micro_f1, REAL) }, { EPOCH(elapsed_ns, I64) },
+    { EPOCH(mrr, REAL) },      { EPOCH(auc, REAL) },
 };
 
 static const pri_column lane_columns[] = {

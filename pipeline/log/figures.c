@@ -36,6 +36,10 @@ static const pri_table_column header_columns[] = {
 static const pri_table_column summary_columns[] = {
     { "test_accuracy_percent", "test accuracy at best validation (%)", 2, false, PRI_SHOW_KNOWN },
     { "best_val_accuracy_percent", "best validation accuracy (%)", 2, false, PRI_SHOW_KNOWN },
+    { "test_micro_f1_percent", "test micro-F1 at best validation (%)", 2, false, PRI_SHOW_KNOWN },
+    { "best_val_micro_f1_percent", "best validation micro-F1 (%)", 2, false, PRI_SHOW_KNOWN },
+    { "test_mrr", "test MRR at best validation", 4, false, PRI_SHOW_KNOWN },
+    { "best_val_mrr", "best validation MRR", 4, false, PRI_SHOW_KNOWN },
     { "train_loss", "last training loss", 4, false, PRI_SHOW_KNOWN },
     { "step_ms_median", "median step (ms)", 2, false, PRI_SHOW_KNOWN },
     { "moved_percent_of_gather", "bytes moved, of a gather's (%)", 1, false, PRI_SHOW_KNOWN },
@@ -53,6 +57,12 @@ static const pri_table_column epoch_columns[] = {
     { "test_percent", "test %", 2, false, PRI_SHOW_KNOWN },
     { "all_loss", "all loss", 4, false, PRI_SHOW_KNOWN },
     { "all_percent", "all %", 2, false, PRI_SHOW_KNOWN },
+    { "val_micro_f1_percent", "val micro-F1 %", 2, false, PRI_SHOW_KNOWN },
+    { "test_micro_f1_percent", "test micro-F1 %", 2, false, PRI_SHOW_KNOWN },
+    { "val_mrr", "val MRR", 4, false, PRI_SHOW_KNOWN },
+    { "val_auc", "val AUC", 4, false, PRI_SHOW_KNOWN },
+    { "test_mrr", "test MRR", 4, false, PRI_SHOW_KNOWN },
+    { "test_auc", "test AUC", 4, false, PRI_SHOW_KNOWN },
     { "elapsed_s", "at (s)", 1, false, PRI_SHOW_KNOWN },
 };
 
@@ -261,8 +271,15 @@ static const char header_sql[] =
     " v.steps, v.rows_lost"
     " FROM v_run AS v JOIN run AS r ON r.id = v.run WHERE v.run = ?1";
 
+/* Micro-F1 where it is not the accuracy: with any number of labels a node. */
 static const char summary_sql[] =
-    "SELECT 100 * v.test_accuracy, 100 * v.best_val_accuracy, v.train_loss, t.median / 1e6,"
+    "SELECT 100 * v.test_accuracy, 100 * v.best_val_accuracy,"
+    " 100 * nullif(v.test_micro_f1, v.test_accuracy),"
+    " 100 * nullif(v.best_val_micro_f1, v.best_val_accuracy),"
+    " (SELECT a.mrr FROM epoch AS a LEFT JOIN epoch AS b ON b.run = a.run AND b.epoch = a.epoch"
+    "   AND b.split = 'val' WHERE a.run = ?1 AND a.split = 'test' AND a.mrr IS NOT NULL"
+    "   ORDER BY b.mrr DESC, CASE WHEN b.mrr IS NULL THEN -a.epoch ELSE a.epoch END LIMIT 1),"
+    " (SELECT max(mrr) FROM epoch WHERE run = ?1 AND split = 'val'), v.train_loss, t.median / 1e6,"
     " b.moved_percent_of_gather, b.hit_percent, CASE WHEN v.numa_nodes > 1"
     "   THEN 100 * b.mb_local / nullif(b.mb_local + b.mb_remote, 0) END"
     " FROM v_run AS v LEFT JOIN (SELECT phase, pr_median(step_ns) AS median FROM step"
@@ -274,8 +291,16 @@ static const char summary_sql[] =
     "max(CASE split WHEN '" name "' THEN loss END),"                                               \
     " 100 * max(CASE split WHEN '" name "' THEN accuracy END), "
 
+/* Micro-F1 of one split, where it is not the accuracy. */
+#define SCORE(name) "100 * max(CASE split WHEN '" name "' THEN nullif(micro_f1, accuracy) END), "
+
+/* MRR and AUC of one split, two columns. */
+#define LINK(name)                                                                                 \
+    "max(CASE split WHEN '" name "' THEN mrr END), max(CASE split WHEN '" name "' THEN auc END), "
+
 static const char epoch_sql[] = "SELECT epoch, " SPLIT("train") SPLIT("val") SPLIT("test")
-    SPLIT("all") "max(elapsed_ns) / 1e9 FROM epoch WHERE run = ?1 GROUP BY epoch ORDER BY epoch";
+    SPLIT("all") SCORE("val") SCORE("test") LINK("val") LINK(
+        "test") "max(elapsed_ns) / 1e9 FROM epoch WHERE run = ?1 GROUP BY epoch ORDER BY epoch";
 
 static const char step_sql[] =
     "SELECT phase, count(*), pr_median(step_ns) / 1e6, avg(step_ns) / 1e6, max(step_ns) / 1e6,"

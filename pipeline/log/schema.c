@@ -139,6 +139,8 @@ static const char epoch_sql[] =
     "    accuracy   REAL,\n"
     "    micro_f1   REAL,\n"
     "    elapsed_ns INTEGER,\n"
+    "    mrr        REAL,\n"
+    "    auc        REAL,\n"
     "    PRIMARY KEY (run, epoch, split)\n"
     ") WITHOUT ROWID";
 
@@ -384,6 +386,17 @@ done:
     return st;
 }
 
+/* Bring tables of versions before 6 to it. */
+static pr_status upgrade_to_6(sqlite3 *db, const char *path)
+{
+    pr_status st = PR_OK;
+
+    PR_TRY(pri_db_run(db, path, "ALTER TABLE epoch ADD COLUMN mrr REAL"));
+    PR_TRY(pri_db_run(db, path, "ALTER TABLE epoch ADD COLUMN auc REAL"));
+done:
+    return st;
+}
+
 /* Change what the version lacks. Our views are made anew, all of them, and those that somebody else
  * added stay. */
 static pr_status upgrade_from(sqlite3 *db, const char *path, int64_t version)
@@ -401,6 +414,7 @@ static pr_status upgrade_from(sqlite3 *db, const char *path, int64_t version)
     }
     if (version < 4) PR_TRY(upgrade_to_4(db, path));
     if (version < 5) PR_TRY(upgrade_to_5(db, path, version));
+    if (version < 6) PR_TRY(upgrade_to_6(db, path));
     for (size_t i = 0; i < PRI_NUM_VIEWS; i++) PR_TRY(create_view(db, path, "VIEW", &pri_views[i]));
     snprintf(sql, sizeof sql,
              "UPDATE meta SET value = '%d' WHERE key = 'schema_version'; PRAGMA user_version = %d",
@@ -468,6 +482,10 @@ pr_status pri_schema_temporary_views(sqlite3 *db, const char *path, int64_t vers
     }
     if (version < 5)
         PR_TRY(pri_db_run(db, path, "CREATE TEMP TABLE forecast (\n" FORECAST_COLUMNS));
+    if (version < 6)
+        PR_TRY(pri_db_run(db, path,
+                          "CREATE TEMP VIEW epoch AS SELECT *, NULL AS mrr, NULL AS auc"
+                          " FROM main.epoch"));
     for (size_t i = 0; i < PRI_NUM_VIEWS; i++)
         PR_TRY(create_view(db, path, "TEMP VIEW", &pri_views[i]));
 done:

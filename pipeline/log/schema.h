@@ -6,7 +6,7 @@
 
 #include "base/check.h"
 
-#define PRI_SCHEMA_VERSION 5
+#define PRI_SCHEMA_VERSION 6
 #define PRI_APPLICATION_ID 0x70726c67 /* "prlg", in the database's header */
 
 /* SQL for the longest stage of a row `s` of table step. */

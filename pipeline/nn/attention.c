@@ -380,9 +380,9 @@ void pri_attention_add_vector(const pri_attention *a, const float *score, const 
 }
 
 /* sum[c] += score[r] X[r, c], in blocks so that long sums stay exact enough. */
-PRI_CLONES static void nn_add_columns(const float *restrict x, size_t     ld,
-                                      const float *restrict score, size_t heads, size_t num_rows,
-                                      size_t cols, double *restrict sum)
+PRI_CLONES static void nn_add_attention_columns(const float *restrict x, size_t     ld,
+                                                const float *restrict score, size_t heads,
+                                                size_t num_rows, size_t cols, double *restrict sum)
 {
     float part[COLUMN_SLICE];
 
@@ -408,7 +408,7 @@ void pri_attention_columns(const pri_attention *a, uint32_t num, const float *sc
         const size_t n   = a->cols - at < COLUMN_SLICE ? a->cols - at : COLUMN_SLICE;
         const size_t col = head * a->cols + at;
         double       total[COLUMN_SLICE] = { 0 };
-        nn_add_columns(a->z.at + col, a->z.ld, score + head, a->heads, num, n, total);
+        nn_add_attention_columns(a->z.at + col, a->z.ld, score + head, a->heads, num, n, total);
         for (size_t c = 0; c < n; c++) sum[col + c] = (float)total[c];
     }
 }

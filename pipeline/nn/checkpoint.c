@@ -1,9 +1,12 @@
-/* checkpoint.c: a model in a file (docs/file-format.md, "Checkpoint"):
+/* checkpoint.c: a model, and where its training stood, in a file (docs/file-format.md,
+ * "Checkpoint"):
  *
  *     16 bytes   magic, version, length of the header
  *     header     one JSON object, padded with spaces to a multiple of 64 with what is before it
- *     tensors    f32: parameters, Adam m, Adam v, each [num_parameters]
+ *     arrays     as the header lists them, one behind the other
  *     8 bytes    checksum of all before it
+ *
+ * Version 1 had no list: parameters, m and v of Adam, each f32 [num_parameters].
  *
  * Reading trusts nothing: the file's length must be what its header implies before memory is
  * taken, and the checksum must agree before the model is handed out. */
@@ -16,13 +19,12 @@
 #include <unistd.h>
 
 #include "base/checksum.h"
-#include "base/json.h"
 #include "base/outfile.h"
 #include "pipeline/nn/checkpoint_header.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "checkpoints are little endian");
 
-enum { FORMAT_VERSION = 1, MAX_HEADER_BYTES = 1 << 20, ALIGNMENT = 64, NUM_TENSORS = 3 };
+enum { MAX_HEADER_BYTES = 1 << 20, ALIGNMENT = 64, ELEMENT_BYTES = 4 };
 
 static const char magic[8] = { 'P', 'R', 'C', 'H', 'K', 'P', 'T', '\n' };
 
@@ -33,15 +35,48 @@ typedef struct prefix {
 
 /* ---- save ---- */
 
-static pr_status write_tensors(pri_outfile *file, const pr_model *model, uint64_t checksum)
-{
-    pr_status          st                  = PR_OK;
-    const size_t       bytes               = (size_t)model->shape.num_parameters * sizeof(float);
-    const float *const tensor[NUM_TENSORS] = { model->parameters, model->adam_m, model->adam_v };
+/* The arrays of a file; those of no elements are left out. */
+typedef struct contents {
+    const void *at[PRI_NUM_ARRAYS];
+    uint64_t    count[PRI_NUM_ARRAYS];
+} contents;
 
-    for (int i = 0; i < NUM_TENSORS; i++) {
-        PR_TRY(pri_outfile_write(file, tensor[i], bytes));
-        checksum = pri_checksum(tensor[i], bytes, checksum);
+static bool is_zero(const float *at, size_t count)
+{
+    static const float zero[256];
+
+    for (size_t i = 0; i < count; i += 256) {
+        const size_t n = count - i < 256 ? count - i : 256;
+        if (memcmp(at + i, zero, n * sizeof *zero) != 0) return false;
+    }
+    return true;
+}
+
+/* Decide what is written: nothing twice, and no zeros of an optimiser that keeps nothing there. */
+static contents contents_of(const pri_checkpoint *c)
+{
+    const pr_model *latest = c->latest ? c->latest : c->model;
+    const size_t    count  = (size_t)latest->shape.num_parameters;
+    contents        all    = { .at    = { c->model->parameters, latest->parameters, latest->adam_m,
+                                          latest->adam_v, c->recent },
+                               .count = { count, count, count, count, c->num_recent } };
+
+    if (!memcmp(c->model->parameters, latest->parameters, count * sizeof(float)))
+        all.count[PRI_ARRAY_LATEST] = 0;
+    if (is_zero(latest->adam_m, count)) all.count[PRI_ARRAY_MOMENT1] = 0;
+    if (is_zero(latest->adam_v, count)) all.count[PRI_ARRAY_MOMENT2] = 0;
+    return all;
+}
+
+static pr_status write_arrays(pri_outfile *file, const contents *all, uint64_t checksum)
+{
+    pr_status st = PR_OK;
+
+    for (int i = 0; i < PRI_NUM_ARRAYS; i++) {
+        const size_t bytes = (size_t)all->count[i] * ELEMENT_BYTES;
+        if (bytes == 0) continue;
+        PR_TRY(pri_outfile_write(file, all->at[i], bytes));
+        checksum = pri_checksum(all->at[i], bytes, checksum);
     }
     PR_TRY(pri_outfile_write(file, &checksum, sizeof checksum));
 done:
@@ -49,7 +84,7 @@ done:
 }
 
 /* Print prefix and header into one block, padded. */
-static pr_status print_header(const pr_model *model, const pr_checkpoint_info *info, char **out,
+static pr_status print_header(const pri_checkpoint *checkpoint, const contents *all, char **out,
                               size_t *bytes)
 {
     pr_status st     = PR_OK;
@@ -57,13 +92,15 @@ static pr_status print_header(const pr_model *model, const pr_checkpoint_info *i
     char     *text = NULL, *block = NULL;
 
     *out = NULL;
-    PR_TRY(pri_checkpoint_describe(model, info, &header));
+    PR_TRY(pri_checkpoint_describe(checkpoint, all->count, &header));
     text = pr_json_text(header);
     PR_CHECK(text, PR_E_NOMEM, "cannot print a checkpoint's header");
     const size_t length = strlen(text);
     *bytes              = (sizeof(prefix) + length + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    PR_CHECK(*bytes <= MAX_HEADER_BYTES, PR_E_FULL,
+             "a checkpoint's header has %zu bytes, at most %d allowed", *bytes, MAX_HEADER_BYTES);
     PR_NEW(block, *bytes);
-    prefix start = { .version      = FORMAT_VERSION,
+    prefix start = { .version      = PRI_CHECKPOINT_VERSION,
                      .header_bytes = (uint32_t)(*bytes - sizeof(prefix)) };
     memcpy(start.magic, magic, sizeof magic);
     memset(block, ' ', *bytes);
@@ -76,28 +113,50 @@ done:
     return st;
 }
 
-pr_status pr_checkpoint_save(const char *path, const pr_model *model,
-                             const pr_checkpoint_info *info)
+static pr_status check_info(const pr_checkpoint_info *info)
+{
+    pr_status st = PR_OK;
+
+    PR_CHECK(memchr(info->dataset_name, 0, sizeof info->dataset_name) &&
+                 memchr(info->options, 0, sizeof info->options),
+             PR_E_ARG, "dataset_name or options is not ended");
+    PR_CHECK(pri_checkpoint_norm_known(info->feature_norm), PR_E_ARG,
+             "feature_norm is %d, must be a pr_feature_norm", info->feature_norm);
+    PR_CHECK(info->outputs >= PR_OUTPUTS_CLASSES && info->outputs <= PR_OUTPUTS_EMBEDDING, PR_E_ARG,
+             "outputs is %d, must be a pr_outputs", info->outputs);
+done:
+    return st;
+}
+
+pr_status pri_checkpoint_save(const char *path, const pri_checkpoint *checkpoint)
 {
     pr_status   st    = PR_OK;
     pri_outfile file  = { 0 };
     char       *block = NULL;
     size_t      bytes = 0;
 
-    PR_CHECK(path && model && info, PR_E_ARG, "path, model or info is NULL");
-    PR_CHECK(memchr(info->dataset_name, 0, sizeof info->dataset_name) &&
-                 memchr(info->options, 0, sizeof info->options),
-             PR_E_ARG, "dataset_name or options is not ended");
-    PR_CHECK(pri_checkpoint_norm_known(info->feature_norm), PR_E_ARG,
-             "feature_norm is %d, must be a pr_feature_norm", info->feature_norm);
-    PR_TRY(print_header(model, info, &block, &bytes));
+    PR_TRY(check_info(&checkpoint->info));
+    const contents all = contents_of(checkpoint);
+    PR_TRY(print_header(checkpoint, &all, &block, &bytes));
     PR_TRY(pri_outfile_open(&file, path));
     PR_TRY(pri_outfile_write(&file, block, bytes));
-    PR_TRY(write_tensors(&file, model, pri_checksum(block, bytes, 0)));
+    PR_TRY(write_arrays(&file, &all, pri_checksum(block, bytes, 0)));
     PR_TRY(pri_outfile_commit(&file));
 done:
     pri_outfile_abort(&file);
     pri_free(block);
+    return st;
+}
+
+pr_status pr_checkpoint_save(const char *path, const pr_model *model,
+                             const pr_checkpoint_info *info)
+{
+    pr_status st = PR_OK;
+
+    PR_CHECK(path && model && info, PR_E_ARG, "path, model or info is NULL");
+    const pri_checkpoint checkpoint = { .info = *info, .model = (pr_model *)(uintptr_t)model };
+    PR_TRY(pri_checkpoint_save(path, &checkpoint));
+done:
     return st;
 }
 
@@ -136,7 +195,8 @@ done:
 }
 
 /* Read prefix and header into one block [*bytes, ended by a 0 byte]. */
-static pr_status read_header(int fd, const char *path, uint64_t have, char **out, size_t *bytes)
+static pr_status read_header(int fd, const char *path, uint64_t have, char **out, size_t *bytes,
+                             uint32_t *version)
 {
     pr_status st = PR_OK;
     prefix    start;
@@ -147,10 +207,11 @@ static pr_status read_header(int fd, const char *path, uint64_t have, char **out
     PR_TRY(read_all(fd, path, &start, sizeof start));
     PR_CHECK(!memcmp(start.magic, magic, sizeof magic), PR_E_INPUT,
              "%s: is not a packrat checkpoint", path);
-    PR_CHECK(start.version == FORMAT_VERSION, PR_E_INPUT,
-             "%s: has format version %u, this packrat reads version %d", path, start.version,
-             FORMAT_VERSION);
-    *bytes = sizeof start + start.header_bytes;
+    PR_CHECK(start.version >= 1 && start.version <= PRI_CHECKPOINT_VERSION, PR_E_INPUT,
+             "%s: has format version %u, this packrat reads versions 1 .. %d", path, start.version,
+             PRI_CHECKPOINT_VERSION);
+    *version = start.version;
+    *bytes   = sizeof start + start.header_bytes;
     PR_CHECK(start.header_bytes <= MAX_HEADER_BYTES && *bytes <= have, PR_E_INPUT,
              "%s: has %llu bytes, its header claims %u", path, (unsigned long long)have,
              start.header_bytes);
@@ -161,16 +222,17 @@ done:
     return st;
 }
 
-static pr_status read_tensors(int fd, const char *path, pr_model *model, uint64_t checksum)
+static pr_status read_arrays(int fd, const char *path, const pri_checkpoint_head *head,
+                             void *const at[PRI_NUM_ARRAYS], uint64_t checksum)
 {
-    pr_status    st                  = PR_OK;
-    const size_t bytes               = (size_t)model->shape.num_parameters * sizeof(float);
-    float *const tensor[NUM_TENSORS] = { model->parameters, model->adam_m, model->adam_v };
-    uint64_t     stored              = 0;
+    pr_status st     = PR_OK;
+    uint64_t  stored = 0;
 
-    for (int i = 0; i < NUM_TENSORS; i++) {
-        PR_TRY(read_all(fd, path, tensor[i], bytes));
-        checksum = pri_checksum(tensor[i], bytes, checksum);
+    for (int i = 0; i < PRI_NUM_ARRAYS; i++) {
+        const size_t bytes = (size_t)head->count[i] * ELEMENT_BYTES;
+        if (bytes == 0) continue;
+        PR_TRY(read_all(fd, path, at[i], bytes));
+        checksum = pri_checksum(at[i], bytes, checksum);
     }
     PR_TRY(read_all(fd, path, &stored, sizeof stored));
     PR_CHECK(stored == checksum, PR_E_INPUT,
@@ -180,57 +242,100 @@ done:
     return st;
 }
 
-/* Tell whether a file of `have` bytes is what its header implies. */
-static bool right_size(size_t header_end, uint64_t num_parameters, uint64_t have)
+/* Tell whether a file of `have` bytes is what its header implies. Counts are below 2^58. */
+static bool right_size(size_t header_end, const pri_checkpoint_head *head, uint64_t have)
 {
-    const uint64_t around = header_end + sizeof(uint64_t), tensor = NUM_TENSORS * sizeof(float);
+    uint64_t left = have;
 
-    return have >= around && (have - around) / tensor == num_parameters &&
-           (have - around) % tensor == 0;
+    if (left < header_end + sizeof(uint64_t)) return false;
+    left -= header_end + sizeof(uint64_t);
+    for (int i = 0; i < PRI_NUM_ARRAYS; i++) {
+        if (left / ELEMENT_BYTES < head->count[i]) return false;
+        left -= head->count[i] * ELEMENT_BYTES;
+    }
+    return left == 0;
 }
 
-/* Make the model that the header describes, its tensors still zero. */
-static pr_status make_model(const char *path, const pri_checkpoint_model *m, pr_model **out)
+/* Make what the header describes, the arrays still zero, and tell where they go. */
+static pr_status make_room(const pri_checkpoint_head *head, pri_checkpoint *c,
+                           void *at[PRI_NUM_ARRAYS])
 {
-    const pr_status st =
-        pri_model_create_zero(&m->options, m->num_layers, m->num_features, m->num_classes, out);
+    pr_status             st    = PR_OK;
+    const pr_model_shape *shape = &head->shape;
+    const uint32_t        L     = shape->num_layers;
 
-    if (st == PR_OK) (*out)->adam_steps = m->adam_steps;
-    if (st != PR_E_ARG) return st;
-    pri_error_prefix("%s: ", path); /* an option out of bounds: here the file is to blame */
-    return PR_E_INPUT;
+    PR_TRY(pri_model_create_zero(&head->options, L, shape->width[0], shape->width[L], &c->model));
+    if (head->count[PRI_ARRAY_LATEST])
+        PR_TRY(
+            pri_model_create_zero(&head->options, L, shape->width[0], shape->width[L], &c->latest));
+    if (head->count[PRI_ARRAY_RECENT]) PR_NEW(c->recent, head->count[PRI_ARRAY_RECENT]);
+    c->num_recent    = (size_t)head->count[PRI_ARRAY_RECENT];
+    pr_model *latest = c->latest ? c->latest : c->model;
+
+    latest->adam_steps    = head->updates;
+    at[PRI_ARRAY_WEIGHTS] = c->model->parameters;
+    at[PRI_ARRAY_LATEST]  = latest->parameters;
+    at[PRI_ARRAY_MOMENT1] = latest->adam_m;
+    at[PRI_ARRAY_MOMENT2] = latest->adam_v;
+    at[PRI_ARRAY_RECENT]  = c->recent;
+done:
+    return st;
+}
+
+pr_status pri_checkpoint_load(const char *path, pri_checkpoint *out)
+{
+    pr_status           st     = PR_OK;
+    pr_json            *header = NULL;
+    char               *block  = NULL;
+    int                 fd     = -1;
+    uint64_t            have   = 0;
+    size_t              bytes  = 0;
+    pri_checkpoint      c      = { 0 };
+    void               *at[PRI_NUM_ARRAYS];
+    pri_checkpoint_head head;
+
+    *out = (pri_checkpoint){ 0 };
+    PR_TRY(open_file(path, &fd, &have));
+    PR_TRY(read_header(fd, path, have, &block, &bytes, &c.version));
+    PR_TRY(pri_json_parse(block + sizeof(prefix), bytes - sizeof(prefix), path, &header));
+    PR_TRY(pri_checkpoint_read(path, header, &c, &head));
+    PR_CHECK(right_size(bytes, &head, have), PR_E_INPUT,
+             "%s: has %llu bytes, which does not fit its %llu parameters (is it cut short?)", path,
+             (unsigned long long)have, (unsigned long long)head.shape.num_parameters);
+    PR_TRY(make_room(&head, &c, at));
+    PR_TRY(read_arrays(fd, path, &head, at, pri_checksum(block, bytes, 0)));
+    *out = c;
+    c    = (pri_checkpoint){ 0 };
+done:
+    if (fd >= 0) (void)close(fd);
+    pri_checkpoint_clear(&c);
+    pr_json_free(header);
+    pri_free(block);
+    return st;
+}
+
+void pri_checkpoint_clear(pri_checkpoint *checkpoint)
+{
+    pr_model_free(checkpoint->model);
+    pr_model_free(checkpoint->latest);
+    pr_json_free(checkpoint->training);
+    pr_json_free(checkpoint->rounding);
+    pri_free(checkpoint->recent);
+    *checkpoint = (pri_checkpoint){ 0 };
 }
 
 pr_status pr_checkpoint_load(const char *path, pr_model **model, pr_checkpoint_info *info)
 {
-    pr_status            st     = PR_OK;
-    pr_json             *header = NULL;
-    pr_model            *made   = NULL;
-    char                *block  = NULL;
-    int                  fd     = -1;
-    uint64_t             have   = 0;
-    size_t               bytes  = 0;
-    pr_checkpoint_info   found  = { 0 };
-    pri_checkpoint_model m;
+    pr_status      st = PR_OK;
+    pri_checkpoint c  = { 0 };
 
     PR_CHECK(path && model && info, PR_E_ARG, "path, model or info is NULL");
     *model = NULL;
-    PR_TRY(open_file(path, &fd, &have));
-    PR_TRY(read_header(fd, path, have, &block, &bytes));
-    PR_TRY(pri_json_parse(block + sizeof(prefix), bytes - sizeof(prefix), path, &header));
-    PR_TRY(pri_checkpoint_read(path, header, &found, &m));
-    PR_CHECK(right_size(bytes, m.num_parameters, have), PR_E_INPUT,
-             "%s: has %llu bytes, which does not fit its %llu parameters (is it cut short?)", path,
-             (unsigned long long)have, (unsigned long long)m.num_parameters);
-    PR_TRY(make_model(path, &m, &made));
-    PR_TRY(read_tensors(fd, path, made, pri_checksum(block, bytes, 0)));
-    *model = made;
-    made   = NULL;
-    *info  = found;
+    PR_TRY(pri_checkpoint_load(path, &c));
+    *model  = c.model;
+    *info   = c.info;
+    c.model = NULL;
 done:
-    if (fd >= 0) (void)close(fd);
-    pr_model_free(made);
-    pr_json_free(header);
-    pri_free(block);
+    pri_checkpoint_clear(&c);
     return st;
 }

@@ -371,3 +371,27 @@ pr_status pri_gemm_run(pri_gemm *gemm, size_t rows, const float *a, const float 
 done:
     return st;
 }
+
+void pri_engine_isa(char *out, size_t bytes)
+{
+    static const struct {
+        dnnl_cpu_isa_t isa;
+        const char    *name;
+    } known[] = {
+        { dnnl_cpu_isa_sse41, "sse41" },
+        { dnnl_cpu_isa_avx, "avx" },
+        { dnnl_cpu_isa_avx2, "avx2" },
+        { dnnl_cpu_isa_avx512_core, "avx512_core" },
+        { dnnl_cpu_isa_avx512_core_vnni, "avx512_core_vnni" },
+        { dnnl_cpu_isa_avx512_core_bf16, "avx512_core_bf16" },
+        { dnnl_cpu_isa_avx512_core_amx, "avx512_core_amx" },
+    };
+    const dnnl_cpu_isa_t isa = dnnl_get_effective_cpu_isa();
+
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (known[i].isa == isa) {
+            snprintf(out, bytes, "%s", known[i].name);
+            return;
+        }
+    snprintf(out, bytes, "0x%x", (unsigned)isa);
+}

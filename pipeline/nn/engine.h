@@ -46,4 +46,8 @@ pr_status pri_gemm_run(pri_gemm *gemm, size_t rows, const float *a, const float 
 /* Describe the library in use, such as "2.6.3"; for the log's versions. */
 void pri_engine_version(char *out, size_t bytes);
 
+/* Describe the instructions it may use, such as "avx2": what the processor has, within what the
+ * environment allows (DNNL_MAX_CPU_ISA). Results of products depend on them. */
+void pri_engine_isa(char *out, size_t bytes);
+
 #endif

@@ -93,6 +93,16 @@ typedef struct pri_loss {
         false_negatives; /* of labels; multi-class: of classes */
 } pri_loss;
 
+/* Add what the loss came to over other vertices. Cannot fail. */
+static inline void pri_loss_add(pri_loss *sum, const pri_loss *more)
+{
+    sum->sum += more->sum;
+    sum->num_correct += more->num_correct;
+    sum->true_positives += more->true_positives;
+    sum->false_positives += more->false_positives;
+    sum->false_negatives += more->false_negatives;
+}
+
 /* Give what the loss of some vertices is divided by to be their mean: multi-class, the sum of the
  * weights of their classes; multi-label, their number times num_outputs (as torch does). */
 double pri_targets_divisor(const pri_targets *targets, pr_vids vertices);
@@ -125,8 +135,8 @@ typedef struct pri_nn_slice {
 /* Give one of num_parts slices that are as even as lines allow and make up all parameters. */
 pri_nn_slice pri_nn_slice_of(const pr_model *model, uint32_t part, uint32_t num_parts);
 
-/* Sum the lanes' gradients in lane order and take one Adam step (Kingma and Ba, ICLR 2015) with
- * L2 weight decay added to the gradient, in one slice. options->lr is the rate of this very step
+/* Sum the lanes' gradients in lane order and take one step of the optimiser that the options name
+ * (optimizer.c has the formulas), in one slice. options->lr is the rate of this very step
  * (pr_learning_rate). Several threads may be in it, each with its slice; the bits do not depend on
  * how the parameters are cut. Once all are done, pri_nn_updated. Time goes to update_ns. */
 void pri_nn_update(pr_model *model, pri_nn_slice slice, float *const *gradients,

@@ -1,9 +1,17 @@
-/* optimizer.c: Adam (Kingma and Ba, ICLR 2015) with L2 weight decay in the gradient, as
- * torch.optim.Adam does it:
+/* optimizer.c: one step of all parameters, as torch.optim takes it. G is the sum over lanes of
+ * their gradients.
  *
- *     g = sum over lanes of their gradients + weight_decay * p
- *     m = beta1 m + (1 - beta1) g         v = beta2 v + (1 - beta2) g^2
- *     p = p - lr / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + epsilon) */
+ *     adam    (Kingma and Ba, ICLR 2015) with L2 weight decay in the gradient
+ *             g = G + weight_decay * p
+ *             m = beta1 m + (1 - beta1) g         v = beta2 v + (1 - beta2) g^2
+ *             p = p - lr / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + epsilon)
+ *     adamw   (Loshchilov and Hutter, ICLR 2019) the same with g = G, after
+ *             p = (1 - lr weight_decay) p
+ *     sgd     with momentum; m is 0 at first
+ *             m = momentum m + G + weight_decay * p
+ *             p = p - lr m
+ *
+ * The running means are in the model; sgd has no use for v. */
 #include <math.h>
 
 #include "base/clones.h"
@@ -11,81 +19,39 @@
 #include "pipeline/nn/model.h"
 #include "pipeline/nn/nn.h"
 
-#define OPTIMIZER_REAL(name, help, initial, member, min, max)                                      \
-    {                                                                                              \
-        name, "", help, initial, PR_OPT_REAL, offsetof(pr_optimizer_options, member), min, max,    \
-            NULL                                                                                   \
-    }
-
-static const pr_option optimizer_options[] = {
-    OPTIMIZER_REAL("lr", "learning rate, of the first step where it changes", "0.01", lr, 0, 1000),
-    { "optimizer", "", "adam, adamw (weights decay by themselves) or sgd with momentum", "adam",
-      PR_OPT_CHOICE, offsetof(pr_optimizer_options, kind), 0, 0, "adam|adamw|sgd" },
-    { "lr-schedule", "",
-      "learning rate over the run's steps: constant, linear or cosine down to 0, or step: "
-      "--lr-gamma times every --lr-every steps",
-      "constant", PR_OPT_CHOICE, offsetof(pr_optimizer_options, lr_schedule), 0, 0,
-      "constant|linear|cosine|step" },
-    { "lr-every", "steps", "step: from one decay to the next; 0: a third of the run", "0",
-      PR_OPT_U64, offsetof(pr_optimizer_options, lr_every), 0, 1e15, NULL },
-    OPTIMIZER_REAL("lr-gamma", "step: what the learning rate is multiplied with", "0.1", lr_gamma,
-                   0, 1),
-    OPTIMIZER_REAL("momentum", "sgd: how much of the last update a step keeps", "0.9", momentum, 0,
-                   0.999999),
-    OPTIMIZER_REAL("weight-decay", "L2 penalty: this times a weight is added to its gradient",
-                   "0.0005", weight_decay, 0, 1000),
-    OPTIMIZER_REAL("beta1", "how much of the gradient's running mean a step keeps", "0.9", beta1, 0,
-                   0.999999),
-    OPTIMIZER_REAL("beta2", "how much of the squared gradient's running mean a step keeps", "0.999",
-                   beta2, 0, 0.999999),
-    OPTIMIZER_REAL("epsilon", "added to the root of the squared gradient's mean", "1e-8", epsilon,
-                   1e-20, 1),
-};
-
-const pr_option_table pr_optimizer_option_table = {
-    .title       = "Optimiser",
-    .options     = optimizer_options,
-    .num_options = sizeof optimizer_options / sizeof *optimizer_options,
-};
-
-double pr_learning_rate(const pr_optimizer_options *options, uint64_t step, uint64_t num_steps)
-{
-    const uint64_t steps = num_steps ? num_steps : 1;
-    const uint64_t done  = step < steps ? step : steps - 1;
-
-    switch ((pr_lr_schedule)options->lr_schedule) {
-    case PR_LR_CONSTANT: return options->lr;
-    case PR_LR_LINEAR: return options->lr * ((double)(steps - done) / (double)steps);
-    case PR_LR_COSINE:
-    case PR_LR_STEP: break;
-    }
-    return options->lr;
-}
-
 enum {
     CHUNK        = 4096, /* parameters that one task updates; their sum lives on its stack */
     PARAMETER_PS = 1000  /* what one takes */
 };
 
 /* What an update needs of options and step count. */
-typedef struct adam {
-    float decay, beta1, keep1, beta2, keep2, rate, root, epsilon;
-} adam;
+typedef struct update {
+    pr_optimizer_kind kind;
+    float             decay, beta1, keep1, beta2, keep2, rate, root, epsilon;
+    float             left; /* adamw: of a weight that decayed */
+} update;
 
-static adam adam_at(const pr_optimizer_options *o, uint64_t t)
+static update update_at(const pr_optimizer_options *o, uint64_t t)
 {
     const double steps = (double)t;
-
-    return (adam){
-        .decay   = (float)o->weight_decay,
-        .beta1   = (float)o->beta1,
-        .keep1   = (float)(1.0 - o->beta1),
-        .beta2   = (float)o->beta2,
-        .keep2   = (float)(1.0 - o->beta2),
-        .rate    = (float)(o->lr / (1.0 - pow(o->beta1, steps))),
-        .root    = (float)(1.0 / sqrt(1.0 - pow(o->beta2, steps))),
-        .epsilon = (float)o->epsilon,
+    update       u     = {
+                  .kind    = (pr_optimizer_kind)o->kind,
+                  .decay   = (float)o->weight_decay,
+                  .beta1   = (float)o->beta1,
+                  .keep1   = (float)(1.0 - o->beta1),
+                  .beta2   = (float)o->beta2,
+                  .keep2   = (float)(1.0 - o->beta2),
+                  .rate    = (float)(o->lr / (1.0 - pow(o->beta1, steps))),
+                  .root    = (float)(1.0 / sqrt(1.0 - pow(o->beta2, steps))),
+                  .epsilon = (float)o->epsilon,
+                  .left    = (float)(1.0 - o->lr * o->weight_decay),
     };
+
+    if (u.kind == PR_OPTIMIZER_SGD) {
+        u.beta1 = (float)o->momentum;
+        u.rate  = (float)o->lr;
+    }
+    return u;
 }
 
 PRI_CLONES static void nn_add(float *restrict sum, const float *restrict part, size_t n)
@@ -94,9 +60,9 @@ PRI_CLONES static void nn_add(float *restrict sum, const float *restrict part, s
 }
 
 PRI_CLONES static void nn_adam(float *restrict p, float *restrict m, float *restrict v,
-                               const float *restrict gradient, size_t n, const adam *a)
+                               const float *restrict gradient, size_t n, const update *u)
 {
-    const adam k = *a;
+    const update k = *u;
 
     for (size_t i = 0; i < n; i++) {
         const float g = gradient[i] + k.decay * p[i];
@@ -106,15 +72,45 @@ PRI_CLONES static void nn_adam(float *restrict p, float *restrict m, float *rest
     }
 }
 
+PRI_CLONES static void nn_adamw(float *restrict p, float *restrict m, float *restrict v,
+                                const float *restrict gradient, size_t n, const update *u)
+{
+    const update k = *u;
+
+    for (size_t i = 0; i < n; i++) {
+        const float g = gradient[i];
+        m[i]          = k.beta1 * m[i] + k.keep1 * g;
+        v[i]          = k.beta2 * v[i] + k.keep2 * g * g;
+        p[i]          = k.left * p[i] - k.rate * m[i] / (sqrtf(v[i]) * k.root + k.epsilon);
+    }
+}
+
+PRI_CLONES static void nn_sgd(float *restrict p, float *restrict m, const float *restrict gradient,
+                              size_t n, const update *u)
+{
+    const update k = *u;
+
+    for (size_t i = 0; i < n; i++) {
+        m[i] = k.beta1 * m[i] + (gradient[i] + k.decay * p[i]);
+        p[i] -= k.rate * m[i];
+    }
+}
+
 /* Update one chunk of parameters. */
 static void update_chunk(pr_model *model, float *const *gradients, uint32_t num_gradients,
-                         size_t at, size_t n, const adam *a)
+                         size_t at, size_t n, const update *u)
 {
-    float sum[CHUNK];
+    float *const p = model->parameters + at, *const m = model->adam_m + at;
+    float *const v = model->adam_v + at;
+    float        sum[CHUNK];
 
     for (size_t i = 0; i < n; i++) sum[i] = gradients[0][at + i];
     for (uint32_t lane = 1; lane < num_gradients; lane++) nn_add(sum, gradients[lane] + at, n);
-    nn_adam(model->parameters + at, model->adam_m + at, model->adam_v + at, sum, n, a);
+    switch (u->kind) {
+    case PR_OPTIMIZER_ADAM: nn_adam(p, m, v, sum, n, u); break;
+    case PR_OPTIMIZER_ADAMW: nn_adamw(p, m, v, sum, n, u); break;
+    case PR_OPTIMIZER_SGD: nn_sgd(p, m, sum, n, u); break;
+    }
 }
 
 pri_nn_slice pri_nn_slice_of(const pr_model *model, uint32_t part, uint32_t num_parts)
@@ -133,13 +129,13 @@ void pri_nn_update(pr_model *model, pri_nn_slice slice, float *const *gradients,
 {
     const int64_t begin = pr_now_ns();
     const size_t  count = slice.end - slice.begin;
-    const adam    a     = adam_at(options, model->adam_steps + 1);
+    const update  u     = update_at(options, model->adam_steps + 1);
 
     PR_ASSERT(num_gradients > 0 && slice.begin <= slice.end);
 #pragma omp parallel for schedule(static) if (pri_worth_team(count, PARAMETER_PS))
     for (size_t at = 0; at < count; at += CHUNK)
         update_chunk(model, gradients, num_gradients, slice.begin + at,
-                     count - at < CHUNK ? count - at : CHUNK, &a);
+                     count - at < CHUNK ? count - at : CHUNK, &u);
     times->update_ns += pr_now_ns() - begin;
 }
 

@@ -21,11 +21,11 @@ typedef float line __attribute__((vector_size(LINE * sizeof(float)), aligned(4),
 #define AT(row, c)       (*(line *)((row) + (c)))
 #define CONST_AT(row, c) (*(const line *)((row) + (c)))
 
-static inline __attribute__((always_inline)) double add_up(line part)
+static inline __attribute__((always_inline)) double add_up(const line *part)
 {
     double sum = 0.0;
 
-    for (int i = 0; i < LINE; i++) sum += (double)part[i];
+    for (int i = 0; i < LINE; i++) sum += (double)(*part)[i];
     return sum;
 }
 
@@ -42,7 +42,7 @@ PRI_CLONES static float nn_normalise(const float *u, float *unit, size_t cols)
 
     for (; c + LINE <= cols; c += LINE) part += CONST_AT(u, c) - first;
     for (; c < cols; c++) sum += (double)(u[c] - first);
-    const float mean = (float)((sum + add_up(part)) / (double)cols);
+    const float mean = (float)((sum + add_up(&part)) / (double)cols);
     part             = (line){ 0 };
     for (c = 0; c + LINE <= cols; c += LINE) {
         const line off = (CONST_AT(u, c) - first) - mean;
@@ -53,7 +53,7 @@ PRI_CLONES static float nn_normalise(const float *u, float *unit, size_t cols)
         unit[c] = (u[c] - first) - mean;
         squares += (double)(unit[c] * unit[c]);
     }
-    const double variance = (squares + add_up(part)) / (double)cols;
+    const double variance = (squares + add_up(&part)) / (double)cols;
     const float  rstd     = (float)(1.0 / sqrt(variance + NORM_EPSILON));
     for (c = 0; c < cols; c++) unit[c] *= rstd;
     return rstd;
@@ -66,7 +66,7 @@ PRI_CLONES static void nn_affine(const float *unit, const float *restrict scale,
     for (size_t c = 0; c < cols; c++) y[c] = scale[c] * unit[c] + shift[c];
 }
 
-PRI_CLONES static void nn_relu(float *restrict y, size_t cols)
+PRI_CLONES static void nn_post_relu(float *restrict y, size_t cols)
 {
     for (size_t c = 0; c < cols; c++) y[c] = y[c] < 0.0f ? 0.0f : y[c]; /* keeps NaN */
 }
@@ -105,14 +105,14 @@ void pri_post_rows(const pri_post *post, float *u, size_t ld, size_t num, float 
             nn_affine(to, post->norm_scale, post->norm_shift, y, cols);
             if (rstd) rstd[i] = one;
         }
-        if (post->activation == PR_ACTIVATION_RELU) nn_relu(y, cols);
+        if (post->activation == PR_ACTIVATION_RELU) nn_post_relu(y, cols);
         if (post->activation == PR_ACTIVATION_ELU) nn_elu(y, cols);
     }
 }
 
 /* ---- residual ---- */
 
-PRI_CLONES static void nn_add(float *restrict y, const float *restrict x, size_t cols)
+PRI_CLONES static void nn_post_add(float *restrict y, const float *restrict x, size_t cols)
 {
     for (size_t c = 0; c < cols; c++) y[c] += x[c];
 }
@@ -121,7 +121,7 @@ PRI_CLONES static void nn_add(float *restrict y, const float *restrict x, size_t
 static void add_rows(float *y, size_t ldy, const float *x, size_t ldx, uint32_t num, size_t cols)
 {
 #pragma omp parallel for schedule(static) if (pri_worth_team(num * cols, PRI_SUM_PS))
-    for (uint32_t i = 0; i < num; i++) nn_add(y + i * ldy, x + i * ldx, cols);
+    for (uint32_t i = 0; i < num; i++) nn_post_add(y + i * ldy, x + i * ldx, cols);
 }
 
 /* Y[i, :] += CSR row i. */
@@ -253,8 +253,8 @@ PRI_CLONES static void nn_normalise_back(float *restrict d, float *restrict unit
         sum += (double)g;
         dot += (double)(g * unit[c]);
     }
-    const float mean  = (float)((sum + add_up(part)) / (double)cols);
-    const float along = (float)((dot + add_up(product)) / (double)cols);
+    const float mean  = (float)((sum + add_up(&part)) / (double)cols);
+    const float along = (float)((dot + add_up(&product)) / (double)cols);
     for (c = 0; c < cols; c++) {
         const float dn = d[c], x = unit[c];
         d[c]    = rstd * ((dn * scale[c] - mean) - x * along);

@@ -7,9 +7,13 @@
  * On one thread the last two run one tile apart, so that a tile's neighbours are on their way while
  * the next one is drawn. On several, threads draw tiles as they come, and whoever finds the next
  * tile in order drawn relabels it: relabelling is never done by two threads, nobody waits for it,
- * and its order is that of the tiles. So how threads share the work cannot change the result. */
+ * and its order is that of the tiles. So how threads share the work cannot change the result.
+ *
+ * Where rows change once they are drawn, of a loose kind or because of what the draw excludes, all
+ * of the hop is drawn first, then closed up and relabelled. */
 #include "pipeline/sampler/hop.h"
 
+#include "pipeline/sampler/exclude.h"
 #include "pipeline/sampler/stages.h"
 
 #include <omp.h>
@@ -136,6 +140,7 @@ typedef struct work {
     void           *own;
     pri_hop         hop;
     pri_relabel    *relabel;
+    bool            closes; /* rows change once they are drawn: relabelled at the end */
     uint32_t        num_tiles;
     atomic_uint     next_turn; /* to be drawn */
     atomic_bool     busy;      /* somebody relabels */
@@ -187,24 +192,23 @@ static void relabel(const work *w, uint32_t begin, uint32_t end, bool fetched)
         pri_relabel_array(w->relabel, w->hop.indices + from, to - from);
 }
 
-/* One thread: choose, read and relabel three tiles in a row at a time, or edges in stages. A loose
- * kind has its rows closed up before it is relabelled. */
+/* One thread: choose, read and relabel three tiles in a row at a time, or edges in stages. */
 static void draw_alone(const work *w)
 {
     const uint32_t num = w->num_tiles;
 
     if (w->hop.arcs) {
-        draw_staged(w, 0, num, w->relabel, 0);
+        draw_staged(w, 0, num, w->closes ? NULL : w->relabel, 0);
         return;
     }
     if (num) choose(w, 0, 0);
     for (uint32_t t = 0; t < num; t++) {
         if (t + 1 < num) choose(w, t + 1, 0);
         read_tile(w, t, 0);
-        if (w->kind->loose) continue;
+        if (w->closes) continue;
         if (t) relabel(w, t - 1, t, true);
     }
-    if (num && !w->kind->loose) relabel(w, num - 1, num, true);
+    if (num && !w->closes) relabel(w, num - 1, num, true);
 }
 
 /* Relabel what is drawn and next in order, unless somebody does. Whoever finds a turn drawn after
@@ -242,7 +246,7 @@ static void draw_turns(work *w, uint32_t turns, uint32_t thread)
     for (uint32_t turn; (turn = atomic_fetch_add(&w->next_turn, 1)) < turns;) {
         const uint32_t begin = turn * TURN;
         draw_turn(w, begin, w->num_tiles - begin < TURN ? w->num_tiles : begin + TURN, thread);
-        if (w->kind->loose) continue;
+        if (w->closes) continue;
         atomic_store(&w->drawn[turn], true);
         relabel_drawn(w, turns);
     }
@@ -257,18 +261,26 @@ static void draw_together(work *w, uint32_t threads)
     draw_turns(w, turns, (uint32_t)omp_get_thread_num());
 }
 
-/* Close the gaps that rows of a loose kind leave, and relabel what is left. */
-static void close_up(const work *w, uint32_t *indptr)
+/* Take out what seeds exclude, close the gaps that rows leave, and relabel what is left.
+ *
+ *   num_seeds   destinations that may exclude some */
+static void close_up(const work *w, uint32_t *indptr, uint32_t num_seeds)
 {
-    const pri_hop *hop = &w->hop;
-    uint32_t       to  = 0;
+    const pri_hop    *hop     = &w->hop;
+    const pr_exclude *exclude = hop->draw.exclude;
+    uint32_t          to      = 0;
 
     for (uint32_t d = 0; d < hop->num_dst; d++) {
-        const uint32_t from = indptr[d], num = hop->kept[d];
+        const uint32_t from    = indptr[d];
+        pr_vid        *row     = hop->indices + from;
+        float         *weights = hop->weights ? hop->weights + from : NULL;
+        uint32_t       num     = w->kind->loose ? hop->kept[d] : indptr[d + 1] - from;
+        if (exclude && d < num_seeds) num = pri_exclude_row(exclude, d, row, weights, num);
         indptr[d] = to;
-        memmove(hop->indices + to, hop->indices + from, num * sizeof *hop->indices);
-        if (hop->weights)
-            memmove(hop->weights + to, hop->weights + from, num * sizeof *hop->weights);
+        if (to != from) {
+            memmove(hop->indices + to, row, num * sizeof *row);
+            if (weights) memmove(hop->weights + to, weights, num * sizeof *weights);
+        }
         to += num;
     }
     indptr[hop->num_dst] = to;
@@ -291,7 +303,7 @@ static row_pass pass_of(const pr_sampler *sampler, const work *w, uint32_t fanou
 
 /* Describe the hop once its rows are found. */
 static pri_hop hop_of(const pr_sampler *sampler, const row_pass *pass, const pr_block *before,
-                      pr_draw draw, uint32_t index)
+                      pr_draw draw, uint32_t index, uint32_t num_seeds)
 {
     return (pri_hop){
         .graph   = &sampler->graph,
@@ -302,6 +314,7 @@ static pri_hop hop_of(const pr_sampler *sampler, const row_pass *pass, const pr_
         .num_dst = pass->num_dst,
         .rows    = pass->rows,
         .before  = before,
+        .num_cut = before && draw.exclude ? num_seeds : 0,
         .nodes   = pass->nodes,
         .indptr  = pass->indptr,
         .arcs    = pass->kind->arcs && sampler->graph.num_edges <= UINT32_MAX,
@@ -331,8 +344,10 @@ pr_status pri_hop_draw(pr_sampler *sampler, pr_batch_room *room, pr_draw draw, u
     w.num_tiles = num_dst / PRI_TILE + (num_dst % PRI_TILE != 0);
     const bool together =
         sampler->threads > 1 && edges >= PARALLEL_FROM && w.num_tiles > TURN; /* of use to two */
-    w.hop = hop_of(sampler, &pass, index ? &room->block[index - 1] : NULL, draw, index);
-    if (!together && !w.kind->loose) w.hop.entries = sampler->relabel.entry;
+    const uint32_t num_seeds = index ? room->block[0].num_dst : num_dst;
+    w.closes                 = w.kind->loose || draw.exclude;
+    w.hop = hop_of(sampler, &pass, index ? &room->block[index - 1] : NULL, draw, index, num_seeds);
+    if (!together && !w.closes) w.hop.entries = sampler->relabel.entry;
     PR_TAKE(&room->arena, w.hop.indices, edges);
     if (w.kind->weighs) PR_TAKE(&room->arena, w.hop.weights, edges);
     if (w.kind->loose) PR_TAKE(&sampler->arena, w.hop.kept, num_dst);
@@ -340,7 +355,7 @@ pr_status pri_hop_draw(pr_sampler *sampler, pr_batch_room *room, pr_draw draw, u
         draw_together(&w, sampler->threads);
     else
         draw_alone(&w);
-    if (w.kind->loose) close_up(&w, pass.indptr);
+    if (w.closes) close_up(&w, pass.indptr, num_seeds);
 
     room->block[index] = (pr_block){
         .num_dst   = num_dst,

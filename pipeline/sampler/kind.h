@@ -37,6 +37,7 @@ typedef struct pri_hop {
     uint32_t        num_dst;
     const pri_row  *rows;    /* [num_dst] */
     const pr_block *before;  /* the hop before, whose destinations are the first ones of this */
+    uint32_t        num_cut; /* of those, the first ones may not list all they kept (exclude.h) */
     const pr_vid   *nodes;   /* vertices of its local ids */
     const uint32_t *indptr;  /* [num_dst + 1]; where `loose`, d * most rather than what d keeps */
     uint32_t       *indices; /* [indptr[num_dst]] out: vertices; `choose` may keep positions here */

@@ -59,7 +59,7 @@ static inline uint32_t pri_labor_again(const pri_hop *hop, uint32_t d, pr_vid *o
 {
     const pr_block *before = hop->before;
 
-    if (!before || d >= before->num_dst) return 0;
+    if (!before || d >= before->num_dst || d < hop->num_cut) return 0;
     const uint32_t  first = before->indptr[d], num = before->indptr[d + 1] - first;
     const uint32_t *from = before->indices + first;
     if (num > PRI_LABOR_PICK || num < hop->indptr[d + 1] - hop->indptr[d]) return 0;
@@ -74,7 +74,7 @@ __attribute__((always_inline)) static inline void pri_labor_fetch(const pri_hop 
     const char    *from  = (const char *)(hop->graph->indices + hop->rows[d].first);
     const uint64_t bytes = (uint64_t)hop->rows[d].degree * sizeof(pr_vid);
 
-    if (hop->before && d < hop->before->num_dst) return;
+    if (hop->before && d < hop->before->num_dst && d >= hop->num_cut) return;
     for (uint64_t at = 0; at < bytes && at < PRI_LABOR_FETCH; at += 64)
         __builtin_prefetch(from + at, 0, 2);
 }

@@ -370,3 +370,22 @@ pr_status pr_sampler_draw(pr_sampler *sampler, pr_batch_room *room, pr_vids seed
 done:
     return st;
 }
+
+pr_status pr_sampler_remember(pr_sampler *sampler, uint64_t step, pr_vids nodes)
+{
+    pr_status     st   = PR_OK;
+    const pr_draw draw = { .phase = PR_PHASE_TRAIN, .step = step };
+
+    PR_CHECK(sampler && (nodes.at || nodes.n == 0), PR_E_ARG, "sampler or nodes is NULL");
+    PR_CHECK(nodes.n <= pr_sampler_max_inputs(sampler), PR_E_ARG,
+             "a batch of %zu vertices, at most %u allowed", nodes.n,
+             pr_sampler_max_inputs(sampler));
+    for (size_t i = 0; i < nodes.n; i++)
+        PR_CHECK(nodes.at[i] < sampler->graph.num_nodes, PR_E_ARG,
+                 "vertex %u, the graph has vertices 0..%u", nodes.at[i],
+                 sampler->graph.num_nodes - 1);
+    if (sampler->kind->begin) sampler->kind->begin(sampler->own, draw);
+    if (sampler->kind->end) sampler->kind->end(sampler->own, draw, nodes);
+done:
+    return st;
+}

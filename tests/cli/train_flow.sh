@@ -41,8 +41,8 @@ has integer run epochs steps step_ns_median rows_lost threads bytes_moved pages_
     pages_elsewhere
 has "integer|null" bytes_local bytes_remote
 has null inputs_repeated_per_step
-has real train_loss best_val_accuracy test_accuracy rows_moved_per_step rows_wanted_per_step \
-    hit_rate
+has real train_loss best_val_accuracy test_accuracy best_val_micro_f1 test_micro_f1 \
+    rows_moved_per_step rows_wanted_per_step hit_rate
 has object options
 equal "command" "$(json command)" train
 equal "log" "$(json log)" run.db
@@ -140,6 +140,27 @@ must "$PACKRAT" infer --data demo --checkpoint model.prc --out prob.csv --output
 equal "probabilities add up to one" \
     "$(awk -F, '/^[0-9]/ { s = 0; for (i = 2; i <= NF; i++) s += $i
                            if (s < 0.999 || s > 1.001) bad++ } END { print bad + 0 }' prob.csv)" 0
+
+say "-- link prediction"
+must "$PACKRAT" train --data demo --task link --epochs 3 --batch-size 256 --fanout 5,5 --hidden 32 \
+    --link.eval-negatives 20 --log link.db --checkpoint link.prc --json
+one_line "train --task link"
+has real val_mrr test_mrr test_hits_at_10 test_auc
+has null best_val_accuracy test_accuracy
+test_mrr=$(json test_mrr) test_auc=$(json test_auc)
+equal "better than chance" "$(sql link.db "SELECT $test_mrr > 0.17 AND $test_auc > 0.5")" 1
+equal "epochs with an MRR" \
+    "$(sql link.db "SELECT count(*) FROM epoch WHERE mrr > 0 AND auc > 0")" 6
+must "$PACKRAT" report link.db
+grep -q "test MRR" "$OUT" || fail "the report has no MRR"
+must "$PACKRAT" eval --data demo --checkpoint link.prc --json
+one_line "eval of links"
+equal "eval scores the same edges" \
+    "$(sql link.db "SELECT abs($(json mrr) - $test_mrr) + abs($(json auc) - $test_auc) < 1e-6")" 1
+must "$PACKRAT" eval --data demo --checkpoint link.prc --split val
+grep -q "^MRR" "$OUT" || fail "eval prints no MRR"
+must "$PACKRAT" train --data demo --task link --epochs 1 --batch-size 256 --fanout 5 --hidden 8 --log none
+grep -q "^links" "$OUT" || fail "train prints no figures of links"
 
 say "-- levers that cost accuracy say so"
 for lever in '--cache-bias 8' '--order community' '--echo 2'; do

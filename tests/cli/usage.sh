@@ -22,7 +22,7 @@ prints '^commands:' "$PACKRAT"
 prints '^commands:' "$PACKRAT" --help
 prints '^commands:' "$PACKRAT" help
 prints '^\.TH PACKRAT 1 "[0-9]{4}-[0-9]{2}-[0-9]{2}"' "$PACKRAT" man
-for command in import gen reorder convert partition train explain eval infer report topo tune; do
+for command in import gen reorder convert partition train explain eval infer weights report topo tune; do
     prints "^usage: packrat $command" "$PACKRAT" help "$command"
     prints "^  --config" "$PACKRAT" "$command" --help
     prints "^  --json" "$PACKRAT" "$command" --help
@@ -31,7 +31,7 @@ done
 for option in data split fanout batch-size epochs steps lr lr-schedule weight-decay dropout feature-norm \
     patience eval eval-every cache.mode cache.rows cache.bytes cache.factor cache.policy numa \
     threads tuning log checkpoint seed hidden model layers order order.file order.buffer order.mix \
-    order.clusters order.method echo echo.pool; do
+    order.clusters order.method echo echo.pool init; do
     prints "^  --$option " "$PACKRAT" train --help
 done
 
@@ -50,6 +50,16 @@ expect 2 "gen: --out is missing" "$PACKRAT" gen
 expect 2 "eval: --data is missing" "$PACKRAT" eval --checkpoint m.prc
 expect 2 "eval: --checkpoint is missing" "$PACKRAT" eval --data d
 expect 2 "infer: --out is missing" "$PACKRAT" infer --data d --checkpoint m.prc
+expect 2 "weights: --checkpoint is missing" "$PACKRAT" weights --out m.npz
+expect 2 "--out or --from" "$PACKRAT" weights --checkpoint m.prc
+expect 2 "--out and --from exclude" "$PACKRAT" weights --checkpoint m.prc --out a.npz --from b.npz
+expect 2 "--from needs --data.*or --like" "$PACKRAT" weights --checkpoint m.prc --from b.npz
+expect 2 "--like and --data exclude" "$PACKRAT" weights --checkpoint m.prc --from b.npz --like o.prc \
+    --data d
+expect 2 "--like goes with --from" "$PACKRAT" weights --checkpoint m.prc --out a.npz --like o.prc
+expect 2 "--data goes with --from" "$PACKRAT" weights --checkpoint m.prc --out a.npz --data d
+expect 2 "no_such.prc" "$PACKRAT" weights --checkpoint no_such.prc --out a.npz
+expect 2 "unexpected argument 'x'" "$PACKRAT" weights x --checkpoint m.prc --out a.npz
 expect 2 "import: --source is missing" "$PACKRAT" import --out d
 expect 2 "import: --out is missing" "$PACKRAT" import edges.txt
 expect 2 "both name the source" "$PACKRAT" import a --source b --out d
@@ -107,6 +117,9 @@ lr|inf|number
 lr|-0.1|\.\.
 lr|fast|number
 lr-schedule|sine|constant\|linear
+lr-gamma|1.5|\.\.
+optimizer|rmsprop|adam\|adamw\|sgd
+momentum|1|\.\.
 dropout|1.5|\.\.
 dropout|-0.1|\.\.
 hidden|0|\.\.

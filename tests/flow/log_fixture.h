@@ -127,7 +127,9 @@ static inline int64_t fixture_log(const char *path, const pr_run_info *info, uin
                                                .loss       = s.loss,
                                                .accuracy   = 0.5 + 0.01 * (double)s.epoch - 0.1 * k,
                                                .micro_f1   = (double)NAN,
-                                               .elapsed_ns = (int64_t)(i + 1) * 1000000 });
+                                               .elapsed_ns = (int64_t)(i + 1) * 1000000,
+                                               .mrr        = (double)NAN,
+                                               .auc        = (double)NAN });
     }
     assert_ok(pr_steplog_close(log, 0, NULL));
     return run;
@@ -189,8 +191,8 @@ static inline const char *sql_text(sqlite3 *db, const char *sql)
     return text;
 }
 
-/* Give a log, made by this program, the shape it would have from one of schema version 1, 2, 3 or
- * 4: the tables and columns that came later go, with what they held. Views are stand-ins. */
+/* Give a log, made by this program, the shape it would have from one of schema version 1, 2, 3, 4
+ * or 5: the tables and columns that came later go, with what they held. Views are stand-ins. */
 static inline void fixture_age(const char *path, int version)
 {
     static const char *const views[] = { "v_run",           "v_stage_share",   "v_bytes",
@@ -199,16 +201,18 @@ static inline void fixture_age(const char *path, int version)
                                          "v_locality_time", "v_disk",          "v_forecast" };
     static const char *const added[] = { "reads_disk", "reads_again", "rows_disk",
                                          "rows_early", "disk_ns",     "wait_rows_ns" };
-    const int                num     = version < 3 ? 6 : version < 4 ? 8 : 10; /* of the views */
-    sqlite3                 *db      = sql_open(path);
-    char                     sql[200];
+    const int num = version < 3 ? 6 : version < 4 ? 8 : version < 5 ? 10 : 12; /* of the views */
+    sqlite3  *db  = sql_open(path);
+    char      sql[200];
 
     for (int i = 0; i < 12; i++) {
         snprintf(sql, sizeof sql, "DROP VIEW %s", views[i]);
         sql_run(db, sql);
     }
-    sql_run(db, "DROP TABLE forecast; ALTER TABLE step_partition DROP COLUMN reads_disk");
-    for (int i = 0; i < 6; i++) {
+    sql_run(db, "ALTER TABLE epoch DROP COLUMN mrr; ALTER TABLE epoch DROP COLUMN auc");
+    if (version < 5)
+        sql_run(db, "DROP TABLE forecast; ALTER TABLE step_partition DROP COLUMN reads_disk");
+    for (int i = 0; version < 5 && i < 6; i++) {
         snprintf(sql, sizeof sql, "ALTER TABLE step DROP COLUMN %s", added[i]);
         sql_run(db, sql);
     }

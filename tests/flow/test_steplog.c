@@ -24,7 +24,7 @@ static void the_tables_have_the_columns_of_the_contract(void **state)
           "reads_disk,prepare_ns,place_ns,fetch_ns,lane_ns" },
         { "request", "run,request,arrival_ns,num_nodes,queue_ns,compute_ns,total_ns,status,"
                      "batch_step,seed,model_version" },
-        { "epoch", "run,epoch,split,loss,accuracy,micro_f1,elapsed_ns" },
+        { "epoch", "run,epoch,split,loss,accuracy,micro_f1,elapsed_ns,mrr,auc" },
         { "bench", "id,measured_at,host,cpu,threads,versions,bench,options,metric,unit,repeats,"
                    "value,min,max" },
         { "tune", "run,name,value,unit,row_bytes,threads,source" },
@@ -49,10 +49,10 @@ static void the_tables_have_the_columns_of_the_contract(void **state)
                      " sqlite_master WHERE type = 'view' ORDER BY name)"),
         "v_bottleneck,v_bytes,v_compare,v_disk,v_forecast,v_locality,v_locality_time,v_placement,"
         "v_run,v_slowest_steps,v_stage_share,v_tradeoff");
-    assert_string_equal(sql_text(db, "SELECT value FROM meta WHERE key = 'schema_version'"), "5");
+    assert_string_equal(sql_text(db, "SELECT value FROM meta WHERE key = 'schema_version'"), "6");
     assert_string_equal(sql_text(db, "PRAGMA journal_mode"), "wal");
     assert_int_equal(sql_int(db, "PRAGMA auto_vacuum"), 2);
-    assert_int_equal(sql_int(db, "PRAGMA user_version"), 5);
+    assert_int_equal(sql_int(db, "PRAGMA user_version"), 6);
     assert_int_equal(sql_int(db, "PRAGMA application_id"), 0x70726c67);
     (void)sqlite3_close(db);
 }
@@ -172,12 +172,16 @@ static void what_is_not_known_is_null(void **state)
                                        .loss       = (double)NAN,
                                        .accuracy   = 0.25,
                                        .micro_f1   = (double)NAN,
-                                       .elapsed_ns = 9 });
+                                       .elapsed_ns = 9,
+                                       .mrr        = (double)NAN,
+                                       .auc        = 0.75 });
     pr_steplog_epoch(log, &(pr_epoch){ .split      = "val",
                                        .loss       = 1.5,
                                        .accuracy   = 0.5,
                                        .micro_f1   = (double)NAN,
-                                       .elapsed_ns = 10 });
+                                       .elapsed_ns = 10,
+                                       .mrr        = (double)NAN,
+                                       .auc        = 0.75 });
     assert_ok(pr_steplog_close(log, 3, NULL));
 
     sqlite3 *db = sql_open(path);
@@ -204,8 +208,9 @@ static void what_is_not_known_is_null(void **state)
     assert_int_equal(sql_int(db, "SELECT exit_status FROM run"), 3);
     /* the last row of an epoch and split wins */
     assert_string_equal(sql_text(db, "SELECT count(*)||' '||loss||' '||accuracy||' '||"
-                                     "elapsed_ns||' '||(micro_f1 IS NULL) FROM epoch"),
-                        "1 1.5 0.5 10 1");
+                                     "elapsed_ns||' '||(micro_f1 IS NULL)||' '||"
+                                     "(mrr IS NULL)||' '||auc FROM epoch"),
+                        "1 1.5 0.5 10 1 1 0.75");
     (void)sqlite3_close(db);
 }
 
@@ -326,9 +331,17 @@ static void the_test_accuracy_is_that_of_the_kept_model(void **state)
     const char *path = path_in(test_directory(), "a.db");
     fixture_log(path, &fixture_run, 40, "off");
     sqlite3 *db = sql_open(path);
-    sql_run(db, "UPDATE epoch SET accuracy = 0.9 WHERE split = 'val' AND epoch IN (1, 2)");
+    sql_run(db, "UPDATE epoch SET accuracy = 0.9, micro_f1 = 0.9"
+                " WHERE split = 'val' AND epoch IN (1, 2)");
     assert_int_equal(sql_int(db, "SELECT round(1000 * test_accuracy) FROM v_run"), 310);
-    sql_run(db, "UPDATE epoch SET accuracy = NULL WHERE split = 'val'");
+    /* with many labels a node micro-F1 chooses, and the accuracy is the one there */
+    sql_run(db, "UPDATE epoch SET micro_f1 = 0.95 WHERE split = 'val' AND epoch = 0;"
+                "UPDATE epoch SET micro_f1 = 0.85 WHERE split = 'test' AND epoch = 0");
+    assert_int_equal(sql_int(db, "SELECT round(1000 * test_accuracy) FROM v_run"), 300);
+    assert_int_equal(sql_int(db, "SELECT round(1000 * best_val_accuracy) FROM v_run"), 400);
+    assert_int_equal(sql_int(db, "SELECT round(1000 * best_val_micro_f1) FROM v_run"), 950);
+    assert_int_equal(sql_int(db, "SELECT round(1000 * test_micro_f1) FROM v_run"), 850);
+    sql_run(db, "UPDATE epoch SET accuracy = NULL, micro_f1 = NULL WHERE split = 'val'");
     assert_int_equal(sql_int(db, "SELECT round(1000 * test_accuracy) FROM v_run"), 330);
     sql_run(db, "DELETE FROM epoch WHERE split = 'val'");
     assert_int_equal(sql_int(db, "SELECT round(1000 * test_accuracy) FROM v_run"), 330);

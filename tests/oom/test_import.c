@@ -70,20 +70,27 @@ static void forget(void *context)
 static void import_survives_each_failed_allocation(void **state)
 {
     (void)state;
-    for (int form = 0; form < 6; form++) { /* the last two read weights */
+    static const uint8_t sets[NODES * 3] = { 1 };
+    const uint64_t       shape[]         = { NODES, 3 };
+
+    for (int form = 0; form < 7; form++) { /* 4 and 5 read weights, 6 any number of labels */
         static job  j;
         const char *directory = test_directory();
         pr_options_init(&(pr_option_group){ &pr_import_option_table, &j.import }, 1);
         snprintf(j.import.source, PR_TEXT_BYTES, "%s",
-                 write_text(directory, "edges.txt", PAIRS, form < 4 ? 2 : 3, ' ', NODES));
+                 write_text(directory, "edges.txt", PAIRS, form / 2 == 2 ? 3 : 2, ' ', NODES));
         snprintf(j.import.features, PR_TEXT_BYTES, "%s",
                  write_text(directory, "rows.csv", NODES, COLUMNS, ',', NODES));
         snprintf(j.import.labels, PR_TEXT_BYTES, "%s",
                  write_text(directory, "labels.csv", NODES, 2, ',', NODES));
+        if (form == 6) {
+            snprintf(j.import.labels, PR_TEXT_BYTES, "%s/labels.npy", directory);
+            assert_ok(pr_npy_write(j.import.labels, PR_U8, 2, shape, sets));
+        }
         snprintf(j.import.out, PR_TEXT_BYTES, "%s/out", directory);
         j.import.remap        = form & 1;
         j.import.undirected   = form & 2;
-        j.import.edge_weights = form >= 4;
+        j.import.edge_weights = form / 2 == 2;
         j.directory           = directory;
         j.num_entries         = num_entries(directory);
         test_oom(form & 1 ? "import, remapped" : "import", run, forget, &j);
@@ -101,18 +108,19 @@ static void import_survives_each_failed_allocation(void **state)
 static void gen_survives_each_failed_allocation(void **state)
 {
     (void)state;
-    for (int kind = 0; kind < 2; kind++) {
+    for (int kind = 0; kind < 3; kind++) { /* the last: any number of labels */
         static job  j;
         const char *directory = test_directory();
         pr_options_init(&(pr_option_group){ &pr_gen_option_table, &j.gen }, 1);
         j.generate  = true;
-        j.gen.kind  = kind;
+        j.gen.kind  = kind == 1;
         j.gen.nodes = 100, j.gen.edges = 600;
-        j.gen.edge_weights = 2 * kind; /* pareto */
+        j.gen.edge_weights = kind == 1 ? 2 : 0; /* pareto */
+        j.gen.multi_label  = kind == 2;
         snprintf(j.gen.out, PR_TEXT_BYTES, "%s/out", directory);
         j.directory   = directory;
         j.num_entries = num_entries(directory);
-        test_oom(kind ? "gen rmat" : "gen planted", run, forget, &j);
+        test_oom(kind == 1 ? "gen rmat" : "gen planted", run, forget, &j);
     }
 }
 

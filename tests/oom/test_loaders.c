@@ -40,6 +40,8 @@ static void opening_survives_each_failed_allocation(void **state)
     test_oom("csc, dense int8", open_source, close_source, &(source){ directory, PR_NORM_AUTO });
     little_put_array(directory, "feat.npy", PR_F64, 2, LITTLE_N, LITTLE_F, little_rows);
     test_oom("csc, dense f64", open_source, close_source, &(source){ directory, PR_NORM_AUTO });
+    little_put_array(directory, "label.npy", PR_F32, 2, LITTLE_N, 2, (const double[10]){ 1 });
+    test_oom("sets of labels", open_source, close_source, &(source){ directory, PR_NORM_AUTO });
     little_put(directory, PAIRS | CSR | ALT);
     little_put_array(directory, "feat_indices.npy", PR_I64, 1, LITTLE_NNZ, 1, little_columns);
     test_oom("sorted pairs, csr", open_source, close_source, &(source){ directory, PR_NORM_AUTO });

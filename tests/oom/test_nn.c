@@ -141,6 +141,26 @@ static pr_status load(void *context, void **out)
     return st;
 }
 
+static pr_status save_weights(void *context, void **out)
+{
+    void           *model = NULL;
+    const pr_status made  = create_model(NULL, &model);
+    const pr_status st    = made == PR_OK ? pr_weights_save(context, model) : made;
+
+    pr_model_free(model);
+    if (st == PR_OK) *out = &token;
+    return st;
+}
+
+static pr_status load_weights(void *context, void **out)
+{
+    const pr_model_options options = { .kind = PR_MODEL_SAGE, .hidden = 8, .dropout = 0.5 };
+    pr_model              *model   = NULL;
+    const pr_status        st      = pr_weights_load(context, &options, 2, 6, 3, &model);
+    *out                           = model;
+    return st;
+}
+
 static void models_and_tapes_survive_every_failed_allocation(void **state)
 {
     (void)state;
@@ -211,6 +231,16 @@ static void checkpoints_survive_every_failed_allocation(void **state)
     test_oom("pr_checkpoint_load", load, destroy_model, path);
 }
 
+static void weights_files_survive_every_failed_allocation(void **state)
+{
+    (void)state;
+    char path[600];
+
+    snprintf(path, sizeof path, "%s/model.npz", test_directory());
+    test_oom("pr_weights_save", save_weights, destroy_token, path);
+    test_oom("pr_weights_load", load_weights, destroy_model, path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -219,6 +249,7 @@ int main(void)
         cmocka_unit_test(exact_inference_survives_every_failed_allocation),
         cmocka_unit_test(inference_within_limits_survives_every_failed_allocation),
         cmocka_unit_test(checkpoints_survive_every_failed_allocation),
+        cmocka_unit_test(weights_files_survive_every_failed_allocation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -31,6 +31,9 @@ static void a_run_that_cannot_open_leaves_nothing(void **state)
     test_setup(&setup, test_planted(300, 1500, 3, 2));
     snprintf(setup.train.log, sizeof setup.train.log, "%s/run.db", test_directory());
     test_oom("trainer", open_trainer, close_trainer, &trainer);
+    snprintf(setup.train.class_weights, PR_TEXT_BYTES, "balanced");
+    test_oom("trainer with class weights", open_trainer, close_trainer, &trainer);
+    snprintf(setup.train.class_weights, PR_TEXT_BYTES, "none");
     snprintf(setup.train.log, sizeof setup.train.log, "none");
     setup.placement.lanes = 2;
     setup.cache.store     = PR_STORE_COPIED; /* auto would do without, and succeed */
@@ -57,6 +60,11 @@ static void a_run_that_cannot_open_leaves_nothing(void **state)
     setup.order.echo   = 3;
     pr_diag_set_level(PR_ERROR);
     test_oom("trainer in community order", open_trainer, close_trainer, &trainer);
+    setup.order.kind            = PR_ORDER_RANDOM;
+    setup.order.echo            = 1;
+    setup.train.task            = PR_TASK_LINK;
+    setup.link.negative_sampler = PR_NEGATIVE_DEGREE;
+    test_oom("trainer of links", open_trainer, close_trainer, &trainer);
     pr_diag_set_level(PR_INFO);
 }
 

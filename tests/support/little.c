@@ -49,6 +49,7 @@ void little_put_array(const char *directory, const char *file, pr_dtype dtype, u
         case PR_U64: to.u64[i] = (uint64_t)(int64_t)values[i]; break;
         case PR_F32: to.f32[i] = (float)values[i]; break;
         case PR_F64: to.f64[i] = values[i]; break;
+        case PR_BOOL:
         case PR_U8: to.u8[i] = (uint8_t)values[i]; break;
         case PR_I8: to.i8[i] = (int8_t)values[i]; break;
         case PR_U16:

@@ -431,7 +431,7 @@ static void options_out_of_bounds_are_refused_by_name(void **state)
         pr_cache_options options;
         const char      *words;
     } cases[] = {
-        { { .mode = 3 }, "--cache.mode" },
+        { { .mode = 4 }, "--cache.mode" },
         { { .mode = -1 }, "--cache.mode" },
         { { .policy = 9 }, "--cache.policy" },
         { { .rows = UINT32_MAX }, "--cache.rows" },
@@ -466,7 +466,7 @@ static void the_table_gives_the_documented_defaults(void **state)
 
     memset(&o, 0xee, sizeof o);
     pr_options_init(&group, 1);
-    assert_int_equal(o.mode, PR_CACHE_RESIDENT);
+    assert_int_equal(o.mode, PR_CACHE_AUTO);
     assert_int_equal(o.rows, 0);
     assert_int_equal(o.bytes, 0);
     assert_true(o.factor == 2.0);

@@ -107,11 +107,44 @@ static void a_dealt_stream_gives_lanes_what_one_lane_would_have(void **state)
     pri_split_free(split);
 }
 
+/* Wherever a stream begins, be it within an epoch or an echo, its steps are those of the whole one.
+ */
+static void a_stream_that_begins_later_has_the_same_steps(void **state)
+{
+    (void)state;
+    enum { N = 41, BATCH = 4, STEPS = 70, AHEAD = 5 };
+    pr_vid     nodes[N];
+    pri_seeds *whole, *later;
+
+    for (uint32_t i = 0; i < N; i++) nodes[i] = 2 * i;
+    pri_seeds_plan plan = { .order = { .kind = PR_ORDER_RANDOM, .nodes = { nodes, N }, .seed = 5 },
+                            .echo  = { 3, 2 },
+                            .batch_size = BATCH,
+                            .num_steps  = STEPS,
+                            .max_ahead  = STEPS };
+    assert_ok(pri_seeds_open(&plan, &whole));
+    pri_seeds_reach(whole, STEPS);
+    plan.max_ahead = AHEAD;
+    for (plan.first_step = 0; plan.first_step <= STEPS; plan.first_step++) {
+        assert_ok(pri_seeds_open(&plan, &later));
+        for (uint64_t step = plan.first_step; step < STEPS; step++) {
+            pri_seeds_reach(later, step + AHEAD);
+            const pri_step_seeds want = pri_seeds_of(whole, step), got = pri_seeds_of(later, step);
+            assert_int_equal(got.epoch, want.epoch);
+            assert_int_equal(got.ids.n, want.ids.n);
+            assert_memory_equal(got.ids.at, want.ids.at, want.ids.n * sizeof *nodes);
+        }
+        pri_seeds_free(later);
+    }
+    pri_seeds_free(whole);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(steps_of_all_epochs_are_one_stream),
         cmocka_unit_test(a_stream_ends_where_the_run_does),
+        cmocka_unit_test(a_stream_that_begins_later_has_the_same_steps),
         cmocka_unit_test(a_dealt_stream_gives_lanes_what_one_lane_would_have),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
