@@ -18,7 +18,8 @@ typedef struct pri_course {
     int64_t         *step_ns; /* [PRI_KEPT_TIMES] of the latest steps of this process, a ring */
     uint64_t         verified_step; /* at which the kernel was asked where memory is */
     uint64_t         heap_calls;
-    bool             unsaved; /* the model to keep is newer than the checkpoint */
+    bool             unsaved;  /* the model to keep is newer than the checkpoint */
+    bool             diverged; /* and a warning said so */
 
     /* From here on, and in most of the result: kept in a checkpoint. */
     uint64_t step, eval_step;

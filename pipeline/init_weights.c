@@ -1,6 +1,7 @@
 /* init_weights.c: see init_weights.h. */
 #include "pipeline/init_weights.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "pipeline/nn/nn.h"
@@ -31,6 +32,20 @@ static void in_words(const pr_model_shape *s, char out[WORDS_BYTES])
              o->residual ? ", residual" : "");
 }
 
+/* Refuse weights of a run that came to nothing: all that is trained from them is NaN as well. */
+static pr_status check_finite(const char *path, pr_model *model, uint64_t num)
+{
+    pr_status          st = PR_OK;
+    const float *const at = pri_nn_parameters(model);
+
+    for (uint64_t i = 0; i < num; i++)
+        PR_CHECK(isfinite(at[i]), PR_E_INPUT,
+                 "%s: parameter %llu of %llu is %g, must be finite to start from", path,
+                 (unsigned long long)i, (unsigned long long)num, (double)at[i]);
+done:
+    return st;
+}
+
 pr_status pri_init_weights(const char *path, pr_model *model)
 {
     pr_status          st    = PR_OK;
@@ -55,6 +70,7 @@ pr_status pri_init_weights(const char *path, pr_model *model)
     PR_CHECK(found.num_parameters == wanted.num_parameters, PR_E_MISMATCH,
              "%s: has %llu parameters, this run's model has %llu", path,
              (unsigned long long)found.num_parameters, (unsigned long long)wanted.num_parameters);
+    PR_TRY(check_finite(path, other, found.num_parameters));
     memcpy(pri_nn_parameters(model), pri_nn_parameters(other),
            (size_t)found.num_parameters * sizeof(float));
 done:

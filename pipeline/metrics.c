@@ -106,6 +106,7 @@ void pri_score_rows(pri_score *score, const pri_logits *logits, const pri_target
         }
         for (size_t i = 0; i < n; i++) pri_loss_add(&score->loss, &loss[i]);
     }
+    if (end == begin) return; /* of no nodes there may be no address */
     score->num_nodes += end - begin;
     score->divisor += pri_targets_divisor(targets, (pr_vids){ nodes.at + begin, end - begin });
 }

@@ -121,6 +121,15 @@ static pr_status verify(pri_course *c)
     return pri_placed_check(c->trainer->placed, c->step);
 }
 
+/* Say once that nothing is learned any more: NaN among the weights stays there. */
+static void warn_diverged(pri_course *c)
+{
+    if (c->diverged || isfinite(c->epoch.loss.sum)) return;
+    c->diverged = true;
+    pr_diag(PR_WARN, "the loss is not a finite number from step %llu on; a lower --lr may help",
+            (unsigned long long)c->step);
+}
+
 /* Do the next training step, log it and keep its figures. */
 static pr_status train_step(pri_course *c, uint32_t epoch)
 {
@@ -143,6 +152,7 @@ static pr_status train_step(pri_course *c, uint32_t epoch)
     input.loss           = &c->epoch.loss;
     const uint64_t calls = pri_mem_calls();
     PR_TRY(pri_step_run(t->lane, t->num_lanes, &input, &row, partition));
+    warn_diverged(c);
     if (t->log) pr_steplog_step(t->log, &row, partition, t->num_lanes);
     if (c->tracing) pri_tracing_step(c->tracing, c->step, wanted, t->num_lanes);
     const uint64_t done = c->step - t->first_step; /* by this process */

@@ -4,8 +4,10 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/check.h"
+#include "pipeline/nn/nn.h"
 
 #define WEIGHTS(member) offsetof(pr_weights_options, member)
 
@@ -44,6 +46,31 @@ static void tell(const pr_model *model, pr_weights_result *result)
     result->num_parameters = shape.num_parameters;
 }
 
+/* Tell whether a model has NaN or infinite weights, as one has that diverged. */
+static bool is_finite(pr_model *model, uint64_t num)
+{
+    const float *const at  = pri_nn_parameters(model);
+    bool               all = true;
+
+    for (uint64_t i = 0; i < num; i++) all = all && isfinite(at[i]);
+    return all;
+}
+
+/* Refuse to write over what is read: it may be all that is left of a run. */
+static pr_status check_apart(const char *from_option, const char *from, const char *to_option,
+                             const char *to)
+{
+    pr_status   st = PR_OK;
+    struct stat a, b;
+
+    if (stat(from, &a) != 0 || stat(to, &b) != 0) return PR_OK;
+    PR_CHECK(a.st_dev != b.st_dev || a.st_ino != b.st_ino, PR_E_ARG,
+             "%s and %s are one file, %s; the one is read and the other written", from_option,
+             to_option, from);
+done:
+    return st;
+}
+
 static pr_status write_npz(const pr_weights_options *options, pr_weights_result *result)
 {
     pr_status          st    = PR_OK;
@@ -53,6 +80,9 @@ static pr_status write_npz(const pr_weights_options *options, pr_weights_result 
     PR_TRY(pr_checkpoint_load(options->checkpoint, &model, &info));
     PR_TRY(pr_weights_save(options->out, model));
     tell(model, result);
+    if (!is_finite(model, result->num_parameters))
+        pr_diag(PR_WARN, "%s: has weights that are not finite; packrat does not read them again",
+                options->out);
 done:
     pr_model_free(model);
     return st;
@@ -142,6 +172,10 @@ pr_status pr_weights(const pr_weights_setup *setup, pr_weights_result *result)
              "--like and --data exclude each other: both tell what the model fits");
     PR_CHECK(!o->from[0] || o->like[0] || setup->dataset.data[0], PR_E_ARG,
              "--from needs --data, the dataset that the model fits, or --like, a checkpoint");
+    if (o->out[0])
+        PR_TRY(check_apart("--checkpoint", o->checkpoint, "--out", o->out));
+    else
+        PR_TRY(check_apart("--from", o->from, "--checkpoint", o->checkpoint));
     PR_TRY(o->out[0] ? write_npz(o, result) : make_checkpoint(setup, result));
 done:
     return st;

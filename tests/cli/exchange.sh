@@ -47,6 +47,24 @@ expect 2 "absent.npz: cannot be read" "$PACKRAT" weights --from absent.npz --che
 expect 1 "no_dir/m.npz" "$PACKRAT" weights --checkpoint model.prc --out no_dir/m.npz
 [[ ! -e never.prc ]] || fail "a refused archive left a checkpoint"
 
+say "-- nothing is written over what is read"
+before=$(cksum < model.prc)
+expect 2 "--checkpoint and --out are one file, model.prc" "$PACKRAT" weights --checkpoint model.prc \
+    --out ./model.prc
+expect 2 "--from and --checkpoint are one file, model.npz" "$PACKRAT" weights --from model.npz \
+    --checkpoint "$PWD/model.npz" --like model.prc
+equal "the checkpoint is still there" "$(cksum < model.prc)" "$before"
+
+say "-- weights of a run that diverged"
+must "$PACKRAT" train --data graph --model gin --steps 20 --hidden 8 --fanout 5,5 --log none \
+    --optimizer sgd --lr 1000 --checkpoint diverged.prc
+equal "warnings that the loss is no number" \
+    "$(grep -c "the loss is not a finite number from step [0-9]* on" "$ERR")" 1
+expect 2 "diverged.prc: parameter 0 of [0-9]+ is -?nan, must be finite" "$PACKRAT" train --data graph \
+    --model gin --steps 1 --hidden 8 --log none --init diverged.prc
+must "$PACKRAT" weights --checkpoint diverged.prc --out diverged.npz
+equal "warnings that they are not finite" "$(grep -c "diverged.npz: has weights that are not" "$ERR")" 1
+
 say "-- training from weights"
 start=("$PACKRAT" train --data graph --steps 1 --fanout "5,5" --log none --checkpoint start.prc)
 for init in model.prc model.npz; do
