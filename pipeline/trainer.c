@@ -173,7 +173,9 @@ static void describe_run(pri_trainer *t, const pr_option_group *groups)
     info->seed                = t->setup->train.seed;
     info->split               = t->setup->train.split;
     info->feature_norm        = t->dataset->feature_norm;
-    info->outputs             = t->targets.classes ? PR_OUTPUTS_CLASSES : PR_OUTPUTS_LABELS;
+    info->outputs             = t->link              ? PR_OUTPUTS_EMBEDDING
+                                : t->targets.classes ? PR_OUTPUTS_CLASSES
+                                                     : PR_OUTPUTS_LABELS;
     info->best_val_accuracy   = (double)NAN;
     free(text);
     pr_json_free(json);
