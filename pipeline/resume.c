@@ -3,6 +3,7 @@
  * it is listed here. */
 #include "pipeline/resume.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -162,12 +163,8 @@ pr_status pri_resume_open(pri_trainer *t)
     const char             *path  = train->checkpoint;
     struct stat             file;
 
-    PR_CHECK(path[0] || !train->resume, PR_E_ARG,
-             "--resume needs --checkpoint: the file to go on from");
-    PR_CHECK(path[0] || !train->checkpoint_every, PR_E_ARG,
-             "--checkpoint-every needs --checkpoint: the file to save to");
     if (!train->resume) goto done;
-    if (stat(path, &file) != 0) {
+    if (stat(path, &file) != 0 && errno == ENOENT) {
         pr_diag(PR_INFO, "--resume: there is no %s yet: training starts from the beginning", path);
         goto done;
     }

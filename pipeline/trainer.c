@@ -30,6 +30,10 @@ static pr_status check_options(const pr_train_setup *setup)
     for (int i = 0; i < PR_TRAIN_GROUPS; i++)
         PR_TRY(pr_options_check(groups[i].table, groups[i].target));
     PR_CHECK(setup->dataset.data[0], PR_E_ARG, "--data is missing: a dataset directory");
+    PR_CHECK(setup->train.checkpoint[0] || !setup->train.resume, PR_E_ARG,
+             "--resume needs --checkpoint: the file to go on from");
+    PR_CHECK(setup->train.checkpoint[0] || !setup->train.checkpoint_every, PR_E_ARG,
+             "--checkpoint-every needs --checkpoint: the file to save to");
 done:
     return st;
 }
