@@ -182,6 +182,16 @@ done:
     return st;
 }
 
+/* What is held out decides over which edges messages pass. */
+static uint64_t add_held_out(const pri_link *link, uint64_t sum)
+{
+    for (int p = PRI_LINK_VAL; p <= PRI_LINK_TEST; p++) {
+        const pri_edge_list *part = &link->edges.part[p];
+        sum                       = pri_checksum(part->ends, 2 * part->n * sizeof *part->ends, sum);
+    }
+    return sum;
+}
+
 uint64_t pri_resume_order(const pri_trainer *t)
 {
     const pr_vids        nodes    = t->order.nodes;
@@ -193,6 +203,7 @@ uint64_t pri_resume_order(const pri_trainer *t)
     if (clusters)
         sum = pri_checksum(clusters->of_node, clusters->num_nodes * sizeof *clusters->of_node, sum);
     if (edges) sum = pri_checksum(edges->ends, 2 * edges->n * sizeof *edges->ends, sum);
+    if (t->link) sum = add_held_out(t->link, sum);
     return sum;
 }
 
