@@ -191,6 +191,18 @@ static const pr_option resumed_options[] = { { "resumed-at", "steps", "where the
                                                1.8446744073709552e19, NULL } };
 static const pr_option_table resumed_table = { "Resumed", resumed_options, 1 };
 
+/* Say in the log of a run that was resumed what its scores leave out. */
+static void note_resumed(const pri_trainer *t)
+{
+    char text[160];
+
+    if (!t->resumes || !t->log) return;
+    snprintf(text, sizeof text,
+             "resumed at step %llu: steps, epochs and best scores here are those from there on",
+             (unsigned long long)t->first_step);
+    pr_steplog_note(t->log, text);
+}
+
 /* Open the log; its options say what was decided where they say auto of the pipeline, and from
  * where a run went on. */
 static pr_status open_log(pri_trainer *t)
@@ -338,6 +350,7 @@ pr_status pri_trainer_open(pri_trainer *t, const pr_train_setup *setup, const vo
     PR_TRY(open_measures(t));
     PR_TRY(open_log(t)); /* the last that can fail: the caller closes it */
     pri_lanes_say(t);
+    note_resumed(t);
     pri_placed_log_lanes(t->placed, t->log);
 done:
     if (st != PR_OK) pri_trainer_close(t);
