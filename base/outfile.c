@@ -1,8 +1,11 @@
 /* outfile.c: temporary name, fsync, rename. */
 #include "base/outfile.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -43,6 +46,26 @@ pr_status pri_outfile_probe(const char *path)
 
     pri_outfile_abort(&file);
     return st;
+}
+
+void pri_outfile_sweep(const char *path)
+{
+    char        directory[PR_TEXT_BYTES], left[PR_TEXT_BYTES + 300];
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    const int   bytes = slash ? (int)(slash - path) + 1 : 2;
+
+    (void)snprintf(directory, sizeof directory, "%.*s", bytes, slash ? path : "./");
+    DIR *listed = opendir(directory);
+    for (struct dirent *e = listed ? readdir(listed) : NULL; e; e = readdir(listed)) {
+        const size_t n = strlen(name);
+        if (strncmp(e->d_name, name, n) != 0 || strncmp(e->d_name + n, ".tmp-", 5) != 0) continue;
+        char      *end;
+        const long pid = strtol(e->d_name + n + 5, &end, 10);
+        if (pid <= 0 || *end || kill((pid_t)pid, 0) == 0 || errno != ESRCH) continue;
+        (void)snprintf(left, sizeof left, "%s%s", directory, e->d_name);
+        (void)unlink(left);
+    }
+    if (listed) (void)closedir(listed);
 }
 
 pr_status pri_outfile_write(pri_outfile *file, const void *data, size_t bytes)

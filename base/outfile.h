@@ -26,6 +26,10 @@ void pri_outfile_abort(pri_outfile *file);
 /* Find out, before work is done, that `path` can be written; leaves nothing behind. */
 pr_status pri_outfile_probe(const char *path);
 
+/* Remove temporaries of `path` that processes left which are no more: killed ones. For who may be
+ * sure that nobody else, on another machine or in another container, writes it. Best effort. */
+void pri_outfile_sweep(const char *path);
+
 /* Write bytes; PR_E_IO names path and reason. */
 pr_status pri_outfile_write(pri_outfile *file, const void *data, size_t bytes);
 

@@ -27,9 +27,26 @@ __attribute__((format(printf, 2, 3))) static void add(char line[LINE_BYTES], con
     va_end(args);
 }
 
+/* Say how far inference is: "1200/60000 rows, 31 %, 1.20 M rows/s, 4.2 s, 9.3 s left"; rows count
+ * once for every pass that is made over them. */
+static void describe_rows(const pr_progress *now, char line[LINE_BYTES])
+{
+    const double seconds = (double)now->elapsed_ns * 1e-9;
+    const double rate    = seconds > 0 ? (double)now->step / seconds : 0;
+
+    add(line, "%llu/%llu rows, %.0f %%", (unsigned long long)now->step,
+        (unsigned long long)now->steps, 100 * (double)now->step / (double)now->steps);
+    add(line, ", %.3g M rows/s, %.1f s", rate * 1e-6, seconds);
+    if (rate > 0) add(line, ", %.1f s left", (double)(now->steps - now->step) / rate);
+}
+
 /* Say what is known: "epoch 3/10, step 120/400, loss 0.7311, val 71.20 %, 4.2 s". */
 static void describe(const progress *p, const pr_progress *now, char line[LINE_BYTES])
 {
+    if (now->steps && !strcmp(now->stage, "infer")) {
+        describe_rows(now, line);
+        return;
+    }
     if (now->epochs) add(line, "epoch %u/%u, ", now->epoch + 1, now->epochs);
     if (now->steps)
         add(line, "step %llu/%llu", (unsigned long long)now->step, (unsigned long long)now->steps);

@@ -414,8 +414,8 @@ void pri_budget_make(const pri_budget_input *in, uint64_t limit, pri_budget *out
     *out = (pri_budget){ .choice = { .window = window_of(in), .ahead = in->setup->io.ahead } };
     out->choice.open = limit && is_open(in->setup);
     if (in->eval == PR_EVAL_EXACT)
-        pri_exact_measure(in->shape, &in->data->features, in->rule->num_lanes, 0, &w.eval_most,
-                          &w.eval_least, NULL);
+        pri_exact_measure(in->shape, &in->data->features, in->rule->num_lanes, NULL, 0,
+                          &w.eval_most, &w.eval_least, NULL);
     pri_budget_choice *c = &out->choice;
     if (!limit) {
         c->evaluation_bytes = w.eval_most;
@@ -425,8 +425,8 @@ void pri_budget_make(const pri_budget_input *in, uint64_t limit, pri_budget *out
         while (!suits(&w, c) && take_back(&w, c));
     }
     if (in->eval == PR_EVAL_EXACT)
-        pri_exact_measure(in->shape, &in->data->features, in->rule->num_lanes, c->evaluation_bytes,
-                          NULL, NULL, &c->spill_bytes);
+        pri_exact_measure(in->shape, &in->data->features, in->rule->num_lanes, NULL,
+                          c->evaluation_bytes, NULL, NULL, &c->spill_bytes);
     out->total_bytes = pri_budget_bytes(in, c, out->bytes);
     if (limit && in->store == PR_STORE_DIRECT) c->staging_bytes = staging_of(in, c);
     out->fits        = !limit || out->total_bytes <= limit;

@@ -54,6 +54,7 @@ typedef struct exact_job {
     const pri_exact_input *input;
     const pri_exact       *exact;
     uint32_t               pass, part;
+    const volatile int    *stop;
     pri_nn_times           times;
     int64_t                lane_ns;
 } exact_job;
@@ -63,8 +64,7 @@ static pr_status run_pass(pri_lane *lane, void *argument)
     (void)lane;
     exact_job      *job   = argument;
     const int64_t   start = pr_now_ns();
-    const pr_status st =
-        pri_exact_pass(job->exact, job->pass, job->part, job->input->stop, &job->times);
+    const pr_status st = pri_exact_pass(job->exact, job->pass, job->part, job->stop, &job->times);
 
     job->lane_ns += pr_now_ns() - start;
     return st;
@@ -87,17 +87,22 @@ static void tell(const pri_exact_input *input, uint64_t done, uint64_t all, int6
 /* Run all passes on all lanes. */
 static pr_status run_exact(pri_lane *const *lanes, uint32_t num_lanes, exact_job *job)
 {
-    pr_status      st         = PR_OK;
-    const uint32_t num_passes = pri_exact_num_passes(job[0].exact);
-    const uint64_t rows       = job[0].input->dataset->graph.num_nodes;
-    const int64_t  start      = pr_now_ns();
-    void          *argument[PR_MAX_LANES];
+    pr_status              st         = PR_OK;
+    const pri_exact_input *in         = job[0].input;
+    const uint32_t         num_passes = pri_exact_num_passes(job[0].exact);
+    const uint32_t         all        = in->all_passes ? in->all_passes : num_passes;
+    const uint64_t         rows       = job[0].input->dataset->graph.num_nodes;
+    const int64_t          start      = pr_now_ns();
+    void                  *argument[PR_MAX_LANES];
 
     for (uint32_t i = 0; i < num_lanes; i++) argument[i] = &job[i];
     for (uint32_t pass = 0; pass < num_passes; pass++) {
-        for (uint32_t i = 0; i < num_lanes; i++) job[i].pass = pass;
+        for (uint32_t i = 0; i < num_lanes; i++) {
+            job[i].pass = pass;
+            job[i].stop = pass + 1 == num_passes && in->last_stop ? in->last_stop : in->stop;
+        }
         PR_TRY(pri_lanes_run(lanes, num_lanes, run_pass, argument));
-        tell(job[0].input, (pass + 1) * rows, num_passes * rows, start);
+        tell(in, (in->first_pass + pass + 1) * rows, all * rows, start);
     }
 done:
     return st;
@@ -128,6 +133,11 @@ static void log_exact(pr_steplog *log, pr_step *row, pri_lane *const *lanes, uin
     pr_steplog_step(log, row, partition, num_lanes);
 }
 
+static const pr_features *features_of(const pri_exact_input *input)
+{
+    return input->features ? input->features : &input->dataset->features;
+}
+
 /* An exact pass reads every row of the store in place once, or of a file as often as its plan says,
  * and every arc once a layer. Its lanes wait while they read files and write them. */
 static pr_step exact_row(const exact_job *slowest, int64_t step_ns)
@@ -140,16 +150,18 @@ static pr_step exact_row(const exact_job *slowest, int64_t step_ns)
 
     pr_model_describe(input->model, &shape);
     const uint64_t rows = dataset->graph.num_nodes;
+    const uint32_t layers =
+        input->span.end ? input->span.end - input->span.first : shape.num_layers;
     return (pr_step){
         .phase        = input->phase,
         .step         = input->step,
         .epoch        = input->epoch,
         .num_seeds    = input->num_answers,
         .num_inputs   = rows,
-        .num_edges    = dataset->graph.num_edges * shape.num_layers,
+        .num_edges    = dataset->graph.num_edges * layers,
         .rows_direct  = rows,
         .bytes_bound  = PR_NULL_INT,
-        .bytes_gather = rows * dataset->features.num_cols * sizeof(float),
+        .bytes_gather = rows * features_of(input)->num_cols * sizeof(float),
         .mode         = "off",
         .path         = "direct",
         .policy       = "none",
@@ -187,11 +199,12 @@ pr_status pri_evaluate_exact(pri_lane *const *lanes, uint32_t num_lanes,
     scoring                scores = { .input = input };
     const pri_exact_output output = { input->output.logits, take_rows, &scores };
     pri_exact_limits       none   = { 0 };
+    const pri_exact_span  *span   = input->span.end ? &input->span : NULL;
     exact_job              job[PR_MAX_LANES];
 
     const int64_t start = pr_now_ns();
-    PR_TRY(pri_exact_create_within(input->model, &data->graph, &data->features, output, num_lanes,
-                                   input->limits ? input->limits : &none, NULL, &exact));
+    PR_TRY(pri_exact_create_within(input->model, &data->graph, features_of(input), output,
+                                   num_lanes, input->limits ? input->limits : &none, span, &exact));
     for (uint32_t i = 0; i < num_lanes; i++)
         job[i] = (exact_job){ .input = input, .exact = exact, .part = i };
     PR_TRY(run_exact(lanes, num_lanes, job));
@@ -292,7 +305,7 @@ pr_status pr_evaluate(const pr_eval_setup *setup, const pr_hooks *hooks, pr_eval
     const pr_option_group own = { &pr_eval_option_table, (void *)(uintptr_t)&setup->eval };
     PR_TRY(pri_session_log(&session, "eval", setup->eval.log, own, &log));
     if (log) result->run = pr_steplog_run(log);
-    PR_TRY(pri_exact_memory_limits(&session, 0, 0, &limits));
+    PR_TRY(pri_exact_memory_limits(&session, NULL, NULL, 0, 0, &limits));
     const pri_exact_input input = { .phase       = PR_PHASE_EVAL,
                                     .dataset     = session.dataset,
                                     .model       = session.model,

@@ -17,6 +17,7 @@
  *   step     number of the step within its phase
  *   scored   lists of ascending labelled nodes; the row's loss and num_correct speak of the first
  *            one; n = 0: none
+ *   span     layers, whose first reads `features`; {0, 0}: all. Others than logits are not scored
  *   output   who takes all rows, scored or not; zero: nobody
  *   answers  nodes the pass is for: its num_seeds
  *   limits   memory and temporary files; NULL: half of what there is, in the usual directory
@@ -35,12 +36,16 @@ typedef struct pri_exact_input {
     const pr_dataset   *dataset;
     const pr_model     *model;
     pr_vids             scored[PRI_NUM_SCORED];
+    pri_exact_span      span;
     pri_exact_output    output;
     uint64_t            num_answers;
     const volatile int *stop;
 
     const pri_exact_limits *limits;
-    const pr_hooks         *hooks;
+    const pr_features      *features;  /* inputs of the span's first layer; NULL: the dataset's */
+    const volatile int     *last_stop; /* of the last pass; NULL: `stop` */
+    uint32_t        first_pass, all_passes; /* of progress: passes before, and of all; 0: of this */
+    const pr_hooks *hooks;
 } pri_exact_input;
 
 pr_status pri_evaluate_exact(pri_lane *const *lanes, uint32_t num_lanes,

@@ -11,7 +11,8 @@ enum { MIB = 1 << 20 };
  * has not worked yet; and what the process takes more in one run than in another. */
 static const uint64_t library_bytes = 12 * MIB, thread_bytes = MIB / 4, spread_bytes = 2 * MIB;
 
-pr_status pri_exact_memory_limits(const pri_session *session, uint64_t answer_bytes,
+pr_status pri_exact_memory_limits(const pri_session *session, const pr_features *features,
+                                  const pri_exact_span *span, uint64_t answer_bytes,
                                   uint64_t later_bytes, pri_exact_limits *out)
 {
     pr_status      st    = PR_OK;
@@ -23,7 +24,8 @@ pr_status pri_exact_memory_limits(const pri_session *session, uint64_t answer_by
     *out = (pri_exact_limits){ 0, session->machine_options->spill };
     if (!limit) return PR_OK;
     pr_model_describe(session->model, &shape);
-    pri_exact_measure(&shape, &session->dataset->features, 1, limit, NULL, &least, NULL);
+    pri_exact_measure(&shape, features ? features : &session->dataset->features, 1, span, limit,
+                      NULL, &least, NULL);
     const uint64_t work   = library_bytes + session->plan.num_threads * thread_bytes;
     const uint64_t beside = now + work + answer_bytes;
     if (least < later_bytes) least = later_bytes;
@@ -35,4 +37,10 @@ pr_status pri_exact_memory_limits(const pri_session *session, uint64_t answer_by
     out->memory_bytes = limit - beside;
 done:
     return st;
+}
+
+uint64_t pri_exact_memory_beside(const pri_session *session, uint64_t answer_bytes)
+{
+    return pri_rss_bytes() + library_bytes + session->plan.num_threads * thread_bytes +
+           spread_bytes + answer_bytes;
 }

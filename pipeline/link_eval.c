@@ -67,7 +67,7 @@ static pr_status score(pri_session *session, pri_link *link, pri_link_part part,
 
     PR_CHECK(n > 0, PR_E_INPUT, "%s: there are no edges to score in part %s",
              session->dataset->path, part_name[part]);
-    PR_TRY(pri_exact_memory_limits(session, answers, 0, &limits));
+    PR_TRY(pri_exact_memory_limits(session, NULL, NULL, answers, 0, &limits));
     const pri_exact_input input = { .phase  = PR_PHASE_EVAL,
                                     .model  = session->model,
                                     .stop   = hooks ? hooks->stop : NULL,

@@ -66,7 +66,7 @@ static pr_status lane_step(pri_lane *lane, void *argument)
     if (in->link)
         pri_nn_link_loss(lane->tape, &part->batch, &in->link->pairs, part->work->divisor,
                          &part->loss);
-    else
+    else if (in->targets)
         pri_nn_loss(lane->tape, &part->batch, in->targets, part->work->divisor, &part->loss);
     part->times.backward_ns += pr_now_ns() - forward;
     if (in->optimizer) PR_TRY(pri_nn_backward(in->model, lane->tape, &part->batch, &part->times));
@@ -243,8 +243,9 @@ pr_status pri_step_run(pri_lane *const *lanes, uint32_t num_lanes, const pri_ste
     work.counts          = num_lanes > 1 && input->replicas && pri_replicas_due(input->step);
     work.inputs_repeated = num_lanes > 1 ? PR_NULL_INT : 0; /* one lane has nothing twice */
     const int64_t start  = pr_now_ns();
-    work.divisor         = input->link ? (double)input->link->pairs.num_pairs
-                                       : pri_targets_divisor(input->targets, input->seeds);
+    work.divisor         = input->link      ? (double)input->link->pairs.num_pairs
+                           : input->targets ? pri_targets_divisor(input->targets, input->seeds)
+                                            : 0;
     take_turns(&work);
     PR_TRY(run_lanes(&work));
 
@@ -271,7 +272,7 @@ pr_status pri_step_run(pri_lane *const *lanes, uint32_t num_lanes, const pri_ste
         if (part[i].ahead.cost.disk_ns > row->disk_ns) row->disk_ns = part[i].ahead.cost.disk_ns;
     }
     take_times(row, &part[slowest]);
-    if (input->link) row->num_correct = PR_NULL_INT; /* of seeds; pairs are */
+    if (input->link || !input->targets) row->num_correct = PR_NULL_INT; /* of seeds; pairs are */
     row->loss     = input->seeds.n ? row->loss / work.divisor : (double)NAN; /* 0/0: no weight */
     row->step_ns  = pr_now_ns() - start;
     row->other_ns = row->step_ns - row->wait_ns - row->prepare_ns - row->place_ns -

@@ -242,7 +242,7 @@ typedef struct pr_train_result {
     bool     multi_label;  /* any number of labels a vertex; an accuracy is of all of them right */
     double   best_val_micro_f1; /* what "best" goes by: the accuracy where a vertex has one class */
     double   test_micro_f1;     /* at best validation; NaN without evaluation */
-    double   val_mrr;      /* task link: at best, in place of best_val_accuracy; NaN without */
+    double   val_mrr;           /* task link: at best, in place of best_val_accuracy; NaN without */
     double   test_mrr, test_hits_at_10, test_auc; /* at best validation; NaN */
 } pr_train_result;
 
@@ -285,14 +285,25 @@ typedef struct pr_infer_options {
     char checkpoint[PR_TEXT_BYTES];
     char out[PR_TEXT_BYTES];   /* .npy or .csv */
     char nodes[PR_TEXT_BYTES]; /* .npy of ids; "" all nodes in order */
-    int  output;               /* 0 class, or labels; 1 logits; 2 probabilities */
+    int  output;               /* 0 class, or labels; 1 logits; 2 probabilities; 3 embeddings */
     char log[PR_TEXT_BYTES];
+
+    int      mode;                  /* 0 exact, 1 sampled */
+    bool     resume;                /* exact: layers that are finished are kept until the end */
+    char     work[PR_TEXT_BYTES];   /* where; "": out with ".work" behind it */
+    bool     dry_run;               /* only fill in what it would take */
+    char     fanout[PR_TEXT_BYTES]; /* sampled; "": as in training */
+    uint32_t batch_size;            /* sampled */
+    uint64_t seed;                  /* sampled */
 } pr_infer_options;
 
 typedef struct pr_infer_setup {
     pr_dataset_options dataset;
     pr_machine_options machine;
     pr_infer_options   infer;
+    pr_sampler_options sampler; /* these are for mode sampled */
+    pr_cache_options   cache;
+    pr_io_options      io;
 } pr_infer_setup;
 
 extern const pr_option_table pr_infer_option_table;
@@ -302,11 +313,20 @@ typedef struct pr_infer_result {
     uint64_t num_nodes, num_columns;
     uint64_t rows_lost;
     int64_t  elapsed_ns;
+
+    uint32_t layers_found;   /* that an earlier run had finished (resume) */
+    uint32_t passes;         /* exact: over all vertices, of the layers that were left */
+    uint64_t steps;          /* sampled */
+    uint64_t memory_bytes;   /* exact: what the process was expected to take at most; sampled: 0 */
+    uint64_t spill_bytes;    /* of temporary files, at most at a time */
+    uint64_t work_bytes;     /* resume: of finished layers, at most at a time */
+    uint64_t file_bytes;     /* of the answers; .csv: at least */
+    uint64_t peak_rss_bytes; /* of the process, as the kernel says */
 } pr_infer_result;
 
-/* Exact predictions into one file, whole or not at all: .npy (class: i64 [n], or u8 [n, C] of 0 and
- * 1 where vertices have any number of labels; else f32 [n, C])
- * or .csv (node, then the columns). */
+/* Answers for all nodes, or for some, into one file, whole or not at all: .npy (class: i64 [n], or
+ * u8 [n, C] of 0 and 1 where vertices have any number of labels; else f32 [n, C]) or .csv (node,
+ * then the columns). */
 pr_status pr_infer(const pr_infer_setup *setup, const pr_hooks *hooks, pr_infer_result *result);
 
 /* packrat weights: from a checkpoint to a .npz (`out`), or from one (`from`) to a checkpoint. */

@@ -6,6 +6,7 @@
 #include <packrat/nn.h>
 
 #include "base/check.h"
+#include "pipeline/nn/nn.h"
 
 /* Where the inputs of a layer are. */
 typedef enum pri_exact_source {
@@ -16,21 +17,24 @@ typedef enum pri_exact_source {
     PRI_X_SPILL   /* or into a temporary file */
 } pri_exact_source;
 
-/* Where its outputs go. Those of the last layer are handed out range by range as they are made
- * (PRI_Y_SINK), or, where columns come one panel after the other, from a file at the end. */
+/* Where its outputs go. Those of the last layer of the span are handed out range by range as they
+ * are made (PRI_Y_SINK), or, where columns come one panel after the other, from a file at the end.
+ */
 typedef enum pri_exact_target { PRI_Y_SINK, PRI_Y_POOL, PRI_Y_SPILL } pri_exact_target;
 
-/* How a layer is done (exact_plan.c has what each costs). P panels of columns:
+/* How a layer is done (exact_plan.c has what each costs). `sum` is what the kind of layer does with
+ * neighbours' rows and its own (layer.h); only sage has S. P panels of columns:
  *
  *     way                    passes over the vertices
- *     aggregate              Y = act([ X | mean X ] W + b)
- *     transform              Z = X Wn;                            Y = act(X Ws + b + mean Z)
- *     panels   each panel:   Z_p = X Wn_p, S_p = X Ws_p + b_p;    Y_p = act(S_p + mean Z_p)
- *     products               Z = X Wn, S = X Ws + b, to files;
- *              each panel:   Z_p to memory;                       Y_p = act(S_p + mean Z_p)
+ *     aggregate              Y = end(sum X W + b), or end([ X | mean X ] W + b)
+ *     transform              Z = X W;                             Y = end(S + sum Z), S = X Ws + b
+ *     panels   each panel:   Z_p = X W_p, S_p = X Ws_p + b_p;     Y_p = S_p + sum Z_p
+ *     products               Z = X W, S = X Ws + b, to files;
+ *              each panel:   Z_p to memory;                       Y_p = S_p + sum Z_p
  *
- * and one more where outputs of the last layer went to a file: Y is read and handed out.
- */
+ * What comes behind the convolution (exact_end.c) may need whole rows. Those of several panels are
+ * read for it in a pass of its own: Y = end(Y). One more where outputs of the last layer went to a
+ * file: Y is read and handed out. */
 typedef enum pri_exact_way {
     PRI_WAY_AGGREGATE,
     PRI_WAY_TRANSFORM,
@@ -43,7 +47,24 @@ typedef struct pri_pool_place {
     size_t at, ld;
 } pri_pool_place;
 
+/* What a kind of layer asks of a way through it. */
+typedef struct pri_exact_kind {
+    int    model;     /* pr_model_kind */
+    bool   largest;   /* of neighbours' columns: needs X, and no product will do */
+    bool   own;       /* S = X Ws + b, whose weights are not those of neighbours */
+    bool   residual;  /* the end adds X, */
+    bool   matrix;    /* or its product with a matrix */
+    bool   second;    /* the end begins with a product of whole rows: gin */
+    bool   whole;     /* it needs whole rows */
+    size_t heads;     /* columns of Z for one of outputs: heads whose mean is taken, else 1 */
+    size_t attention; /* gat: heads in all, else 0 */
+} pri_exact_kind;
+
+pri_exact_kind pri_exact_kind_of(const pr_model_shape *shape, uint32_t layer);
+
 typedef struct pri_exact_layer {
+    pri_exact_kind   kind;
+    uint32_t         index; /* in the model */
     size_t           in, out;
     bool             relu;
     pri_exact_source source;
@@ -53,18 +74,21 @@ typedef struct pri_exact_layer {
                                     stays there for no longer than the panel */
     size_t   panel, x_panel;     /* columns of a panel; of those that X lies in, in its file */
     uint32_t num_panels;
-    size_t   scratch_x, scratch; /* floats of a row in scratch: of streamed inputs; all */
-    uint32_t num_rows;           /* of a range */
+    size_t   scratch_x, scratch_end, scratch; /* floats of a row in scratch: of streamed inputs;
+                                                 before what the end takes; all */
+    uint32_t num_rows;                        /* of a range */
 } pri_exact_layer;
 
 enum { PRI_SPILL_EVEN, PRI_SPILL_ODD, PRI_SPILL_Z, PRI_NUM_SPILLS }; /* outputs by layer; Z */
 
 typedef struct pri_exact_plan {
-    uint32_t        num_layers;
+    uint32_t        num_layers; /* of the span */
     pri_exact_layer layer[PR_MAX_LAYERS];
-    size_t          pool_cols;     /* floats for every vertex */
+    size_t          pool_cols;     /* floats for every vertex, */
+    size_t          fixed_cols;    /* and behind them degrees, or scores of attention */
+    size_t          vector_floats; /* of all layers: what attention multiplies inputs with */
     size_t          scratch_bytes; /* of each part */
-    uint64_t        bytes;         /* pool and scratch of all parts */
+    uint64_t        bytes;         /* pool, vectors, scratch of all parts */
     uint64_t        spill[PRI_NUM_SPILLS];
     uint64_t        traffic; /* bytes read from files and written to them */
 } pri_exact_plan;
@@ -75,6 +99,7 @@ typedef struct pri_exact_demand {
     const pr_features    *features; /* of every vertex; what kind, and where */
     uint32_t              num_parts;
     uint64_t              memory_bytes; /* UINT64_MAX: all of it */
+    pri_exact_span        span;         /* of layers; {0, 0}: all */
 } pri_exact_demand;
 
 /* Give what everything in memory takes, and the least that works. UINT64_MAX: it has no number. */
@@ -95,6 +120,30 @@ static inline size_t pri_line_floats(size_t cols)
 static inline bool pri_exact_reads_back(const pri_exact_plan *plan, uint32_t layer)
 {
     return layer + 1 == plan->num_layers && plan->layer[layer].target == PRI_Y_SPILL;
+}
+
+/* Tell whether the end of a layer is a pass of its own: rows come in panels, and it needs whole
+ * ones. What is read back to be handed out ends on that way. */
+static inline bool pri_exact_ends_apart(const pri_exact_plan *plan, uint32_t layer)
+{
+    const pri_exact_layer *l = &plan->layer[layer];
+
+    return l->kind.whole && l->num_panels > 1 && !pri_exact_reads_back(plan, layer);
+}
+
+/* Tell whether it is done as soon as a panel is, which has all columns. */
+static inline bool pri_exact_ends_here(const pri_exact_plan *plan, uint32_t layer)
+{
+    const pri_exact_layer *l = &plan->layer[layer];
+
+    return l->kind.whole && l->num_panels == 1 && !pri_exact_reads_back(plan, layer);
+}
+
+/* Tell whether rows of a file are put into the pool before anything else: the largest of neighbours
+ * needs them there. */
+static inline bool pri_exact_loads(const pri_exact_layer *l)
+{
+    return l->source == PRI_X_FILE && l->way == PRI_WAY_AGGREGATE;
 }
 
 /* Give the columns of the panel that begins at column `first`: the last may be narrower. */

@@ -57,41 +57,50 @@ pri_rows pri_exact_inputs(const pri_exact_work *w)
 
     if (w->layer->source == PRI_X_ROWS)
         return (pri_rows){ .at = f->rows, .ld = f->ld, .cols = w->layer->in };
-    PR_ASSERT(w->layer->source == PRI_X_POOL);
+    PR_ASSERT(w->layer->source == PRI_X_POOL || pri_exact_loads(w->layer));
     return (pri_rows){ .at = pool.at, .ld = pool.ld, .cols = w->layer->in };
 }
 
-/* Give what is from one row of inputs to the next, where a product reads them. */
-static size_t input_ld(const pri_exact_work *w)
+size_t pri_exact_input_ld(const pri_exact_work *w)
 {
     switch (w->layer->source) {
     case PRI_X_ROWS: return w->in->features->ld;
     case PRI_X_POOL: return w->layer->x.ld;
     case PRI_X_FILE:
+        if (pri_exact_loads(w->layer)) return w->layer->x.ld;
+        return pri_line_floats(w->layer->in);
     case PRI_X_SPILL: return pri_line_floats(w->layer->in);
     case PRI_X_SPARSE: break;
     }
     return 0;
 }
 
-pr_status pri_exact_product_make(const pri_exact_work *w, bool own, size_t first, size_t cols,
+pr_status pri_exact_product_ready(const pri_exact_work *w, pri_exact_product *p)
+{
+    const pri_gemm_shape shape = { .form = PRI_GEMM_AB,
+                                   .k    = w->layer->in,
+                                   .n    = p->cols,
+                                   .lda  = pri_exact_input_ld(w),
+                                   .ldb  = p->ldw,
+                                   .ldc  = p->ldc,
+                                   .bias = p->bias != NULL };
+
+    if (w->layer->source == PRI_X_SPARSE) return PR_OK;
+    return pri_gemm_create(w->own->engine, &shape, &p->gemm);
+}
+
+pr_status pri_exact_product_make(const pri_exact_work *w, pri_role role, size_t first, size_t cols,
                                  size_t ldc, pri_exact_product *out)
 {
     const pri_layer_part *l     = &w->weights;
-    const pri_gemm_shape  shape = { .form = PRI_GEMM_AB,
-                                    .k    = l->in,
-                                    .n    = cols,
-                                    .lda  = input_ld(w),
-                                    .ldb  = l->out,
-                                    .ldc  = ldc,
-                                    .bias = own };
+    const size_t          heads = role == PRI_ROLE_WEIGHT ? w->layer->kind.heads : 1;
 
-    *out = (pri_exact_product){ .w    = l->at[own ? PRI_ROLE_SELF : PRI_ROLE_WEIGHT] + first,
-                                .bias = own ? l->at[PRI_ROLE_BIAS] + first : NULL,
+    *out = (pri_exact_product){ .w    = l->at[role] + first,
+                                .bias = role == PRI_ROLE_SELF ? l->at[PRI_ROLE_BIAS] + first : NULL,
                                 .cols = cols,
+                                .ldw  = l->out * heads,
                                 .ldc  = ldc };
-    if (w->layer->source == PRI_X_SPARSE) return PR_OK;
-    return pri_gemm_create(w->own->engine, &shape, &out->gemm);
+    return pri_exact_product_ready(w, out);
 }
 
 pr_status pri_exact_multiply(const pri_exact_work *w, const pri_exact_product *p, pr_vid first,
@@ -106,7 +115,7 @@ pr_status pri_exact_multiply(const pri_exact_work *w, const pri_exact_product *p
     if (p->gemm)
         st = pri_gemm_run(p->gemm, sparse.num, x, p->w, p->bias, c);
     else
-        pri_sparse_multiply(&sparse, p->w, w->weights.out, p->bias, c, p->ldc, p->cols);
+        pri_sparse_multiply(&sparse, p->w, p->ldw, p->bias, c, p->ldc, p->cols);
     w->times->gemm_ns += pr_now_ns() - begin;
     return st;
 }
@@ -241,11 +250,24 @@ static pr_status bring_features(const pri_exact_work *w, pr_vid first, uint32_t 
     return PR_OK;
 }
 
+pr_status pri_exact_pass_load_rows(const pri_exact_work *w)
+{
+    pr_status               st = PR_OK;
+    const pri_exact_rows_at x  = pri_exact_in_pool(w->in, w->layer->x);
+
+    for (pr_vid v = w->begin; v < w->end; v += pri_exact_range(w, v)) {
+        PR_TRY(pri_exact_check_stop(w));
+        PR_TRY(bring_features(w, v, pri_exact_range(w, v), x.at + v * x.ld, x.ld));
+    }
+done:
+    return st;
+}
+
 pr_status pri_exact_bring(const pri_exact_work *w, pr_vid first, const float **x)
 {
     pr_status      st = PR_OK;
     const uint32_t n  = pri_exact_range(w, first);
-    const size_t   ld = input_ld(w);
+    const size_t   ld = pri_exact_input_ld(w);
 
     PR_TRY(pri_exact_check_stop(w));
     switch (w->layer->source) {
@@ -253,6 +275,10 @@ pr_status pri_exact_bring(const pri_exact_work *w, pr_vid first, const float **x
     case PRI_X_ROWS:
     case PRI_X_POOL: *x = pri_exact_inputs(w).at + first * ld; break;
     case PRI_X_FILE:
+        if (pri_exact_loads(w->layer)) { /* they are in the pool */
+            *x = pri_exact_inputs(w).at + first * ld;
+            break;
+        }
         *x = w->own->scratch;
         PR_TRY(bring_features(w, first, n, w->own->scratch, ld));
         break;

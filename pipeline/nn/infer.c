@@ -11,7 +11,7 @@
 static uint32_t passes_of_way(const pri_exact_layer *l)
 {
     switch (l->way) {
-    case PRI_WAY_AGGREGATE: return 1;
+    case PRI_WAY_AGGREGATE: return 1 + pri_exact_loads(l);
     case PRI_WAY_TRANSFORM: return 2;
     case PRI_WAY_PANELS: return 2 * l->num_panels;
     case PRI_WAY_PRODUCTS: return 1 + 2 * l->num_panels;
@@ -22,23 +22,24 @@ static uint32_t passes_of_way(const pri_exact_layer *l)
 /* Give the passes that a layer takes. */
 static uint32_t passes_of(const pri_exact_plan *plan, uint32_t layer)
 {
-    return passes_of_way(&plan->layer[layer]) + pri_exact_reads_back(plan, layer);
+    return passes_of_way(&plan->layer[layer]) + pri_exact_ends_apart(plan, layer) +
+           pri_exact_reads_back(plan, layer);
 }
 
 /* Plan within the memory there is. `limited` is false for what has always been all in memory. */
-static pr_status plan(pri_exact *in, uint64_t memory_bytes, bool limited)
+static pr_status plan(pri_exact *in, pri_exact_span span, uint64_t memory_bytes, bool limited)
 {
     pr_status              st      = PR_OK;
     const uint64_t         machine = pri_machine_bytes(), N = in->graph->num_nodes;
-    const pri_exact_demand demand = { &in->model->shape, in->features, in->num_parts,
-                                      memory_bytes };
+    const pri_exact_demand demand = { &in->model->shape, in->features, in->num_parts, memory_bytes,
+                                      span };
     const bool             works  = pri_exact_plan_make(&demand, &in->plan);
 
     PR_CHECK(works || !limited, PR_E_NOMEM,
              "exact inference of %u vertices may take %" PRIu64
              " bytes, the least that works is %" PRIu64,
              in->graph->num_nodes, memory_bytes, pri_exact_least(&demand));
-    in->pool_bytes = works ? in->plan.pool_cols * N * sizeof(float) : 0;
+    in->pool_bytes = works ? (in->plan.pool_cols + in->plan.fixed_cols) * N * sizeof(float) : 0;
     PR_CHECK(works && in->pool_bytes / 2 <= machine / 2, PR_E_NOMEM,
              "exact inference keeps two times %u vertices x %zu columns in memory, more than the "
              "%" PRIu64 " bytes there are",
@@ -62,6 +63,30 @@ done:
     return st;
 }
 
+/* Fill what is the same through all passes: degrees, vectors of attention. */
+static pr_status prepare(pri_exact *in)
+{
+    pr_status       st = PR_OK;
+    const pr_graph *g  = in->graph;
+    float          *to;
+
+    in->fixed = pri_exact_in_pool(in, (pri_pool_place){ in->plan.pool_cols, 0 }).at;
+    if (in->model->shape.options.kind == PR_MODEL_GCN)
+        pri_coefficients_norm(g, (pr_vids){ NULL, g->num_nodes }, in->fixed);
+    if (in->plan.vector_floats == 0) return PR_OK;
+    PR_NEW(in->vectors, in->plan.vector_floats);
+    to = in->vectors;
+    for (uint32_t i = 0; i < in->plan.num_layers; i++) {
+        const pri_exact_layer *l     = &in->plan.layer[i];
+        const size_t           heads = l->kind.attention;
+        const pri_layer_part   part  = pri_model_layer(in->model, in->model->parameters, l->index);
+        pri_exact_vectors(&part, heads, l->out * l->kind.heads / heads, to);
+        to += 2 * heads * l->in;
+    }
+done:
+    return st;
+}
+
 static pr_status take_memory(pri_exact *in)
 {
     pr_status    st      = PR_OK;
@@ -70,6 +95,7 @@ static pr_status take_memory(pri_exact *in)
     if (in->pool_bytes == 0) in->pool_bytes = 1; /* rows and scratch may be all there is */
     in->pool = pri_pages_map(in->pool_bytes, 1);
     PR_CHECK(in->pool, PR_E_NOMEM, "cannot map %zu bytes for exact inference", in->pool_bytes);
+    PR_TRY(prepare(in));
     for (uint32_t p = 0; p < in->num_parts; p++) {
         PR_NEW(in->part[p].scratch, scratch);
         PR_TRY(pri_engine_create(&in->part[p].engine));
@@ -78,21 +104,26 @@ done:
     return st;
 }
 
+static pri_exact_span span_of(const pr_model_shape *shape, const pri_exact_span *span)
+{
+    return span ? *span : (pri_exact_span){ 0, shape->num_layers };
+}
+
 /* Create it; `limits` NULL: as much as it takes. */
 static pr_status create(const pr_model *model, const pr_graph *graph, const pr_features *features,
                         pri_exact_output output, uint32_t num_parts, const pri_exact_limits *limits,
-                        pri_exact **out)
+                        pri_exact_span span, pri_exact **out)
 {
-    pr_status  st = PR_OK;
-    pri_exact *in = NULL;
+    pr_status      st    = PR_OK;
+    pri_exact     *in    = NULL;
+    const uint32_t reads = model->shape.width[span.first];
 
     *out = NULL;
-    PR_ASSERT(num_parts > 0);
+    PR_ASSERT(num_parts > 0 && span.first < span.end && span.end <= model->shape.num_layers);
     PR_CHECK(features->num_rows == graph->num_nodes, PR_E_MISMATCH,
              "%u feature rows for a graph of %u vertices", features->num_rows, graph->num_nodes);
-    PR_CHECK(features->num_cols == model->shape.width[0], PR_E_MISMATCH,
-             "features have %u columns, the model reads %u", features->num_cols,
-             model->shape.width[0]);
+    PR_CHECK(features->num_cols == reads, PR_E_MISMATCH,
+             "features have %u columns, the model reads %u", features->num_cols, reads);
     PR_NEW(in, 1);
     in->model    = model;
     in->graph    = graph;
@@ -104,7 +135,7 @@ static pr_status create(const pr_model *model, const pr_graph *graph, const pr_f
         in->num_parts        = num_parts; /* those not made yet are zero, and freed as such */
         const uint64_t half  = pri_machine_bytes() / 2;
         const uint64_t given = limits ? limits->memory_bytes : UINT64_MAX;
-        PR_TRY(plan(in, given ? given : half, limits != NULL));
+        PR_TRY(plan(in, span, given ? given : half, limits != NULL));
         PR_TRY(open_files(in, limits ? limits->spill_dir : NULL));
         PR_TRY(take_memory(in));
     }
@@ -121,7 +152,8 @@ pr_status pri_exact_create(const pr_model *model, const pr_graph *graph,
 {
     const pri_exact_output output = { .logits = logits };
 
-    return create(model, graph, features, output, num_parts, NULL, out);
+    return create(model, graph, features, output, num_parts, NULL, span_of(&model->shape, NULL),
+                  out);
 }
 
 pr_status pri_exact_create_within(const pr_model *model, const pr_graph *graph,
@@ -129,15 +161,16 @@ pr_status pri_exact_create_within(const pr_model *model, const pr_graph *graph,
                                   uint32_t num_parts, const pri_exact_limits *limits,
                                   const pri_exact_span *span, pri_exact **out)
 {
-    PR_ASSERT(!span || (span->first == 0 && span->end == model->shape.num_layers));
-    return create(model, graph, features, output, num_parts, limits, out);
+    return create(model, graph, features, output, num_parts, limits, span_of(&model->shape, span),
+                  out);
 }
 
 void pri_exact_measure(const pr_model_shape *shape, const pr_features *features, uint32_t num_parts,
-                       uint64_t memory_bytes, uint64_t *most, uint64_t *least, uint64_t *spill)
+                       const pri_exact_span *span, uint64_t memory_bytes, uint64_t *most,
+                       uint64_t *least, uint64_t *spill)
 {
     const uint64_t   given  = memory_bytes ? memory_bytes : pri_machine_bytes() / 2;
-    pri_exact_demand demand = { shape, features, num_parts, given };
+    pri_exact_demand demand = { shape, features, num_parts, given, span_of(shape, span) };
     const uint64_t   lowest = pri_exact_least(&demand);
     pri_exact_plan   plan;
 
@@ -158,6 +191,7 @@ void pri_exact_free(pri_exact *in)
         pri_free(in->part[p].scratch);
     }
     pri_free(in->part);
+    pri_free(in->vectors);
     pri_pages_unmap(in->pool, in->pool_bytes);
     for (int i = 0; i < PRI_NUM_SPILLS; i++) pri_spill_close(&in->spill[i]);
     pri_free(in);
@@ -191,9 +225,13 @@ uint32_t pri_exact_rows(const pri_exact *in, uint32_t part, pr_vid *begin)
 /* Run pass `at` of a layer. */
 static pr_status run(const pri_exact_work *w, uint32_t at)
 {
-    if (at == passes_of_way(w->layer)) return pri_exact_pass_read_back(w);
+    if (at == passes_of_way(w->layer))
+        return pri_exact_ends_apart(&w->in->plan, w->index) ? pri_exact_pass_end(w)
+                                                            : pri_exact_pass_read_back(w);
     switch (w->layer->way) {
-    case PRI_WAY_AGGREGATE: return pri_exact_pass_y(w);
+    case PRI_WAY_AGGREGATE:
+        if (at == 0 && pri_exact_loads(w->layer)) return pri_exact_pass_load_rows(w);
+        return pri_exact_pass_y(w);
     case PRI_WAY_TRANSFORM: return at == 0 ? pri_exact_pass_z(w) : pri_exact_pass_y_of_z(w);
     case PRI_WAY_PANELS:
         return at % 2 == 0 ? pri_exact_pass_panel(w, at / 2) : pri_exact_pass_add(w, at / 2);
@@ -216,7 +254,8 @@ pr_status pri_exact_pass(const pri_exact *in, uint32_t pass, uint32_t part,
                             .layer   = &in->plan.layer[layer],
                             .index   = layer,
                             .part    = part,
-                            .weights = pri_model_layer(in->model, in->model->parameters, layer),
+                            .weights = pri_model_layer(in->model, in->model->parameters,
+                                                       in->plan.layer[layer].index),
                             .own     = &in->part[part],
                             .stop    = stop,
                             .times   = times };

@@ -68,6 +68,9 @@ pr_status pri_nn_forward(const pr_model *model, pri_tape *tape, const pr_batch *
 /* Borrow the logits [num_seeds, classes]; *ld in elements. */
 const float *pri_nn_logits(const pri_tape *tape, size_t *ld);
 
+/* Borrow the inputs of the last layer, those of the seeds first; the model has two at least. */
+const float *pri_nn_hidden(const pri_tape *tape, size_t *ld);
+
 /* What outputs are compared with: one class a vertex, or any number of labels. Borrowed. */
 typedef struct pri_targets {
     const int32_t *classes; /* multi-class: [num_nodes of the graph]; NULL: multi-label */
@@ -170,10 +173,11 @@ pr_status pri_exact_create(const pr_model *model, const pr_graph *graph,
                            const pr_features *features, float *logits, uint32_t num_parts,
                            pri_exact **out);
 
-/* Where answers go: every vertex's logits once, a range of whole rows at a time, in the last pass.
+/* Where answers go: every vertex's logits, or the last outputs of a span, once, a range of whole
+ * rows at a time, in the last pass.
  * Nothing keeps them but who takes them. */
 typedef struct pri_exact_output {
-    float *logits; /* NULL, or [num_nodes, classes], ld = classes: all are put there */
+    float *logits; /* NULL, or [num_nodes, columns], ld = columns: all are put there */
     /* NULL, or called with `num` rows from vertex `first` on, which are gone when it returns;
      * cannot fail. A part's ranges come in order, on its thread, which has its team; several parts
      * call at the same time. */
@@ -206,11 +210,12 @@ pr_status pri_exact_create_within(const pr_model *model, const pr_graph *graph,
                                   uint32_t num_parts, const pri_exact_limits *limits,
                                   const pri_exact_span *span, pri_exact **out);
 
-/* Give what exact inference takes for a model of this shape without limit, at least, and what it
- * writes to temporary files with `memory_bytes` (0 as in limits; less than the least counts as
- * that); any may be NULL. UINT64_MAX: more than can be counted. */
+/* Give what exact inference of a span (NULL: all layers) takes for a model of this shape without
+ * limit, at least, and what it writes to temporary files with `memory_bytes` (0 as in limits; less
+ * than the least counts as that); any may be NULL. UINT64_MAX: more than can be counted. */
 void pri_exact_measure(const pr_model_shape *shape, const pr_features *features, uint32_t num_parts,
-                       uint64_t memory_bytes, uint64_t *most, uint64_t *least, uint64_t *spill);
+                       const pri_exact_span *span, uint64_t memory_bytes, uint64_t *most,
+                       uint64_t *least, uint64_t *spill);
 void pri_exact_free(pri_exact *exact); /* NULL is fine; removes temporary files */
 
 /* What passes read from files of features and layer outputs, and wrote to the latter. */

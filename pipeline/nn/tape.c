@@ -354,6 +354,15 @@ float *pri_nn_gradient(pri_tape *tape)
     return tape->gradient;
 }
 
+const float *pri_nn_hidden(const pri_tape *tape, size_t *ld)
+{
+    const pri_layer_tape *before = &tape->layer[tape->num_layers - 2];
+
+    PR_ASSERT(tape->num_layers > 1);
+    *ld = before->ldy;
+    return before->y;
+}
+
 const float *pri_nn_logits(const pri_tape *tape, size_t *ld)
 {
     const pri_layer_tape *last = &tape->layer[tape->num_layers - 1];

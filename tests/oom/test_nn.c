@@ -212,8 +212,8 @@ static void inference_within_limits_survives_every_failed_allocation(void **stat
     in.limits.spill_dir = test_directory();
     assert_non_null(in.logits);
     pr_model_describe(in.model, &shape);
-    pri_exact_measure(&shape, &in.w->filed, 3, 0, NULL, &in.limits.memory_bytes, NULL);
-    pri_exact_measure(&shape, &in.w->filed, 3, in.limits.memory_bytes, NULL, NULL, &spill);
+    pri_exact_measure(&shape, &in.w->filed, 3, NULL, 0, NULL, &in.limits.memory_bytes, NULL);
+    pri_exact_measure(&shape, &in.w->filed, 3, NULL, in.limits.memory_bytes, NULL, NULL, &spill);
     assert_true(spill > 0);
     test_oom("pri_exact_create_within", infer_within, free_parts, &in);
     free(in.logits);

@@ -38,7 +38,7 @@ static void draw(demand *d, test_rng *rng)
         break;
     case 3: d->features.file = &d->file; break;
     }
-    d->of = (pri_exact_demand){ &d->shape, &d->features, 1 + test_below(rng, 4), 0 };
+    d->of = (pri_exact_demand){ &d->shape, &d->features, 1 + test_below(rng, 4), 0, { 0, 0 } };
 }
 
 /* Matrices of the pool never overlap, but for outputs of a layer done in memory over its inputs. */
@@ -90,8 +90,8 @@ static void check_plan(const demand *d, const pri_exact_plan *plan)
         }
     }
     for (int i = 0; i < PRI_NUM_SPILLS; i++) spill += plan->spill[i];
-    pri_exact_measure(&d->shape, &d->features, d->of.num_parts, d->of.memory_bytes, NULL, NULL,
-                      &measured);
+    pri_exact_measure(&d->shape, &d->features, d->of.num_parts, NULL, d->of.memory_bytes, NULL,
+                      NULL, &measured);
     assert_int_equal(measured, spill);
 }
 
@@ -170,7 +170,7 @@ static void a_large_graph_streams_its_rows_a_few_times(void **state)
     pri_exact_plan plan;
 
     d.features.file = &d.file;
-    d.of            = (pri_exact_demand){ &d.shape, &d.features, 1, UINT64_C(64) << 30 };
+    d.of            = (pri_exact_demand){ &d.shape, &d.features, 1, UINT64_C(64) << 30, { 0, 0 } };
     assert_true(pri_exact_plan_make(&d.of, &plan)); /* 171 columns */
     assert_int_equal(plan.layer[0].source, PRI_X_FILE);
     assert_int_equal(plan.layer[0].way, PRI_WAY_PANELS);

@@ -155,7 +155,7 @@ static void check_case(size_t i, uint32_t parts)
     pr_model_describe(model, &shape);
     for (size_t place = 0; place < 4; place++) {
         uint64_t most, least;
-        pri_exact_measure(&shape, places[place], parts, 0, &most, &least, NULL);
+        pri_exact_measure(&shape, places[place], parts, NULL, 0, &most, &least, NULL);
         const uint64_t memory[] = { least, least + (most - least) / 8, most - (most - least) / 3,
                                     most };
         for (size_t m = 0; m < 4; m++) {
@@ -214,7 +214,7 @@ static void rows_are_handed_out_once_and_in_order_and_nothing_keeps_them(void **
         assert_true(want && t.rows && t.taken);
         assert_ok(pri_nn_infer_exact(model, &w->graph, &w->rows, want, NULL, &times));
         pr_model_describe(model, &shape);
-        pri_exact_measure(&shape, &w->filed, 2, 0, &most, &least, NULL);
+        pri_exact_measure(&shape, &w->filed, 2, NULL, 0, &most, &least, NULL);
         for (uint32_t k = 0; k < 4; k++) {
             const pri_exact_limits limits = { least + (most - least) / 3 * k, directory };
             pri_exact             *exact;
@@ -260,6 +260,56 @@ static void any_memory_gives_the_logits_of_all_memory(void **state)
     assert_true(gone[PRI_X_ROWS][PRI_Y_SPILL][PRI_WAY_AGGREGATE] > 0);
     assert_true(gone[PRI_X_SPARSE][PRI_Y_SPILL][PRI_WAY_PANELS] > 0);
     printf("%u ways through a layer\n", ways);
+}
+
+/* Layers in two goes, the outputs of the first in memory: what they are in one go. */
+static void spans_of_layers_give_what_all_layers_give(void **state)
+{
+    (void)state;
+    enum { N = 3000, HIDDEN = 24, CLASSES = 5, LAYERS = 3 };
+    whole               *w     = whole_create(N, 40, PR_ROWS_F32, test_seed());
+    pr_model            *model = whole_model(w, LAYERS, HIDDEN, CLASSES);
+    float               *want = calloc(N * CLASSES, 4), *got = calloc(N * CLASSES, 4);
+    float               *middle = calloc((size_t)N * HIDDEN, 4);
+    pri_nn_times         times  = { 0 };
+    pri_exact           *exact;
+    pr_model_shape       shape;
+    const pri_exact_span below[] = { { 0, 1 }, { 0, 2 } };
+
+    assert_true(want && got && middle);
+    pr_model_describe(model, &shape);
+    assert_ok(pri_nn_infer_exact(model, &w->graph, &w->rows, want, NULL, &times));
+    for (size_t i = 0; i < 4; i++) {
+        const pri_exact_span below_it = below[i / 2], above = { below_it.end, LAYERS };
+        const pr_features    hidden = { .kind     = PR_FEATURES_DENSE,
+                                        .num_rows = N,
+                                        .num_cols = HIDDEN,
+                                        .rows     = middle,
+                                        .ld       = HIDDEN };
+        const struct {
+            const pr_features    *x;
+            const pri_exact_span *span;
+            float                *y;
+        } go[] = { { &w->filed, &below_it, middle }, { &hidden, &above, got } };
+        for (size_t k = 0; k < 2; k++) {
+            pri_exact_limits limits = { 0, test_directory() };
+            uint64_t         most, least;
+            pri_exact_measure(&shape, go[k].x, 2, go[k].span, 0, &most, &least, NULL);
+            limits.memory_bytes = i % 2 ? least : most;
+            assert_ok(pri_exact_create_within(model, &w->graph, go[k].x,
+                                              (pri_exact_output){ .logits = go[k].y }, 2, &limits,
+                                              go[k].span, &exact));
+            assert_true(exact->plan.bytes <= limits.memory_bytes);
+            assert_ok(run(exact, NULL));
+            pri_exact_free(exact);
+        }
+        check_logits("span", N, CLASSES, got, want);
+    }
+    pr_model_free(model);
+    whole_free(w);
+    free(want);
+    free(got);
+    free(middle);
 }
 
 /* Values that nobody has looked at are looked at as they are read, so never read in place. */
@@ -331,7 +381,7 @@ static void parts_of_a_pass_may_run_at_once(void **state)
 
     pr_model_describe(model, &shape);
     assert_ok(pri_nn_infer_exact(model, &w->graph, &w->rows, want, NULL, &times));
-    pri_exact_measure(&shape, &w->filed, PARTS, 0, NULL, &limits.memory_bytes, NULL);
+    pri_exact_measure(&shape, &w->filed, PARTS, NULL, 0, NULL, &limits.memory_bytes, NULL);
     assert_ok(pri_exact_create_within(model, &w->graph, &w->filed,
                                       (pri_exact_output){ .logits = got }, PARTS, &limits, NULL,
                                       &exact));
@@ -375,7 +425,7 @@ static spilling spill_create(const char *directory)
     assert_non_null(s.logits);
     s.model = whole_model(s.w, 3, 64, 5);
     pr_model_describe(s.model, &s.shape);
-    pri_exact_measure(&s.shape, &s.w->filed, 2, 0, NULL, &s.limits.memory_bytes, NULL);
+    pri_exact_measure(&s.shape, &s.w->filed, 2, NULL, 0, NULL, &s.limits.memory_bytes, NULL);
     return s;
 }
 
@@ -409,7 +459,7 @@ static void less_than_the_least_is_refused_with_the_least(void **state)
     assert_ok(spill_open(&s, &exact));
     uint64_t spill, measured;
     assert_int_equal(pri_exact_memory(exact, &spill) <= least, 1);
-    pri_exact_measure(&s.shape, &s.w->filed, 2, least, NULL, NULL, &measured);
+    pri_exact_measure(&s.shape, &s.w->filed, 2, NULL, least, NULL, NULL, &measured);
     assert_int_equal(measured, spill);
     assert_true(spill > 0);
     pri_exact_free(exact);
@@ -545,7 +595,7 @@ static void the_resident_set_grows_by_no_more_than_was_given(void **state)
     assert_non_null(logits);
     memset(logits, 1, (size_t)N * 4 * sizeof *logits);
     pr_model_describe(model, &shape);
-    pri_exact_measure(&shape, &w->filed, 1, 0, &most, &least, NULL);
+    pri_exact_measure(&shape, &w->filed, 1, NULL, 0, &most, &least, NULL);
     assert_true(most > least + (50 << 20));
     for (uint64_t memory = least; memory < most / 2; memory *= 2) {
         const uint64_t         before = resident();
@@ -572,6 +622,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_memory_gives_the_logits_of_all_memory),
         cmocka_unit_test(rows_are_handed_out_once_and_in_order_and_nothing_keeps_them),
+        cmocka_unit_test(spans_of_layers_give_what_all_layers_give),
         cmocka_unit_test(unchecked_rows_are_checked_on_the_way),
         cmocka_unit_test(parts_of_a_pass_may_run_at_once),
         cmocka_unit_test(less_than_the_least_is_refused_with_the_least),
