@@ -52,16 +52,16 @@ static void print_links(const pr_train_result *r)
     printf("\n");
 }
 
-static void print_cache(const pr_train_setup *setup, const pr_train_result *r)
+static void print_cache(const pr_train_result *r)
 {
-    if (setup->cache.mode == PR_CACHE_OFF) {
+    if (r->cache_mode == PR_CACHE_OFF) {
         printf("cache       off; %.0f rows a step were read in place\n", r->rows_wanted_per_step);
         return;
     }
     printf("cache       %.1f %% hits; of %.0f rows wanted a step %.0f were moved; room for %llu",
            100 * r->hit_rate, r->rows_wanted_per_step, r->rows_moved_per_step,
            (unsigned long long)r->capacity_rows);
-    if (setup->cache.mode == PR_CACHE_RESIDENT) printf("; %s", r->policy);
+    if (r->cache_mode == PR_CACHE_RESIDENT) printf("; %s", r->policy);
     if (r->lookahead) printf(", %u batches ahead", r->lookahead);
     printf("\n");
 }
@@ -125,7 +125,7 @@ static void print_figures(const pr_train_setup *setup, const pr_train_result *r)
         printf("step        %.3f ms in the median, %u thread%s%s\n",
                (double)r->step_ns_median * 1e-6, r->threads, r->threads == 1 ? "" : "s",
                r->pipelined ? ", pipelined" : "");
-        print_cache(setup, r);
+        print_cache(r);
     }
     if (r->reads_disk) print_disk(r);
     if (r->memory_bytes && r->peak_rss_bytes) print_memory(setup, r);

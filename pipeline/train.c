@@ -402,6 +402,7 @@ static void sum_up(pri_course *c)
     result->threads     = t->plan.num_threads;
     result->lanes       = t->num_lanes;
     result->pipelined   = t->pipelined;
+    result->cache_mode  = t->setup->cache.mode;
     result->heap_calls  = c->heap_calls;
     result->multi_label = t->dataset->targets != NULL;
     if (kept) {

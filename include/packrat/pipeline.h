@@ -226,9 +226,10 @@ typedef struct pr_train_result {
     bool        checkpoint_saved; /* asked for and written */
     uint64_t    heap_calls;       /* through the heap door in all steps after the third; 0 */
     uint64_t    capacity_rows;
-    const char *policy;    /* who chose the victims: a literal, "none" without any */
-    uint32_t    lookahead; /* batches drawn ahead, as far as auto had come at the end */
-    bool        pipelined; /* what --pipeline auto came to */
+    int         cache_mode; /* pr_cache_mode, never auto */
+    const char *policy;     /* who chose the victims: a literal, "none" without any */
+    uint32_t    lookahead;  /* batches drawn ahead, as far as auto had come at the end */
+    bool        pipelined;  /* what --pipeline auto came to */
     uint32_t    threads, lanes;
     uint64_t    bytes_moved;               /* of all training steps */
     int64_t     bytes_local, bytes_remote; /* of those; PR_NULL_INT: not known */

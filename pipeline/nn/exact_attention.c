@@ -26,17 +26,17 @@ static float leaky(float x)
     return x > 0.0f ? x : SLOPE * x;
 }
 
-PRI_CLONES static void nn_exp_below(float *s, size_t num, float largest)
+PRI_CLONES static void nn_exact_exp(float *s, size_t num, float largest)
 {
     for (size_t i = 0; i < num; i++) s[i] = pri_exp(s[i] - largest);
 }
 
-PRI_CLONES static void nn_scale(float *s, size_t num, float f)
+PRI_CLONES static void nn_exact_scale(float *s, size_t num, float f)
 {
     for (size_t i = 0; i < num; i++) s[i] *= f;
 }
 
-PRI_CLONES static void nn_times_add(float *restrict y, const float *restrict x, float f,
+PRI_CLONES static void nn_exact_add(float *restrict y, const float *restrict x, float f,
                                     size_t cols)
 {
     for (size_t c = 0; c < cols; c++) y[c] += f * x[c];
@@ -113,23 +113,23 @@ static void attend_head(const head *h, pr_vid v, const pri_rows *z, float f, flo
         for (size_t i = 0; i < n; i++) largest = s[i] > largest ? s[i] : largest;
     }
     float own = self;
-    nn_exp_below(&own, 1, largest);
+    nn_exact_exp(&own, 1, largest);
     double sum = (double)own;
     for (size_t at = 0; at < h->num; at += CHUNK) {
         const size_t n = chunk_at(h, at);
         if (h->num > CHUNK) score(h, at, n, s); /* else they are still there */
-        nn_exp_below(s, n, largest);
+        nn_exact_exp(s, n, largest);
         for (size_t i = 0; i < n; i++) sum += (double)s[i];
     }
     const float part = (float)((double)f / sum);
-    nn_times_add(y, z->at + v * z->ld, own * part, z->cols);
+    nn_exact_add(y, z->at + v * z->ld, own * part, z->cols);
     for (size_t at = 0; at < h->num; at += CHUNK) {
         const size_t n = chunk_at(h, at);
         if (h->num > CHUNK) {
             score(h, at, n, s);
-            nn_exp_below(s, n, largest);
+            nn_exact_exp(s, n, largest);
         }
-        nn_scale(s, n, part);
+        nn_exact_scale(s, n, part);
         const pri_list list = {
             .index = h->index + at, .num = n, .num_after = h->num - at - n, .value = s
         };

@@ -8,6 +8,7 @@ typedef struct demand {
     pr_model_shape   shape;
     pr_features      features;
     pr_row_file      file;
+    pri_exact_span   span;
     pri_exact_demand of;
 } demand;
 
@@ -18,17 +19,37 @@ static uint32_t any_width(test_rng *rng)
     return 1 + test_below(rng, 1u << test_below(rng, 11));
 }
 
+/* Any model; heads that columns cannot be cut into do not matter to a plan. */
+static void draw_kind(demand *d, test_rng *rng)
+{
+    pr_model_options *o = &d->shape.options;
+
+    o->kind       = (int)test_below(rng, 4);
+    o->aggregator = test_below(rng, 4) ? PR_AGGREGATE_MEAN : PR_AGGREGATE_MAX;
+    o->residual   = test_below(rng, 2);
+    o->layer_norm = test_below(rng, 2);
+    o->activation = test_below(rng, 2) ? PR_ACTIVATION_RELU : PR_ACTIVATION_ELU;
+    o->heads      = 1 + test_below(rng, 8);
+    o->out_heads  = 1 + test_below(rng, 4);
+    if (test_below(rng, 4) == 0) {
+        d->span.first = test_below(rng, d->shape.num_layers);
+        d->span.end   = d->span.first + 1 + test_below(rng, d->shape.num_layers - d->span.first);
+    }
+}
+
 /* Draw a model, a graph and where its rows are. */
-static void draw(demand *d, test_rng *rng)
+static void draw(demand *d, test_rng *rng, bool any_kind)
 {
     const pr_vid n = 1 + test_below(rng, 1u << (4 + test_below(rng, 28)));
 
     *d                  = (demand){ 0 };
     d->shape.num_layers = 1 + test_below(rng, 5);
     for (uint32_t l = 0; l <= d->shape.num_layers; l++) d->shape.width[l] = any_width(rng);
-    d->features        = (pr_features){ .num_rows = n, .num_cols = d->shape.width[0] };
-    d->file            = (pr_row_file){ .row_bytes = 4ull * d->shape.width[0] };
-    d->file.file_bytes = 4096 + n * d->file.row_bytes;
+    if (any_kind) draw_kind(d, rng);
+    const uint32_t cols = d->shape.width[d->span.first];
+    d->features         = (pr_features){ .num_rows = n, .num_cols = cols };
+    d->file             = (pr_row_file){ .row_bytes = 4ull * cols };
+    d->file.file_bytes  = 4096 + n * d->file.row_bytes;
     switch (test_below(rng, 4)) {
     case 0: d->features.kind = PR_FEATURES_CSR; break;
     case 1: d->features.rows = &somewhere; break;
@@ -38,7 +59,7 @@ static void draw(demand *d, test_rng *rng)
         break;
     case 3: d->features.file = &d->file; break;
     }
-    d->of = (pri_exact_demand){ &d->shape, &d->features, 1 + test_below(rng, 4), 0, { 0, 0 } };
+    d->of = (pri_exact_demand){ &d->shape, &d->features, 1 + test_below(rng, 4), 0, d->span };
 }
 
 /* Matrices of the pool never overlap, but for outputs of a layer done in memory over its inputs. */
@@ -51,7 +72,7 @@ static void check_pool(const pri_exact_plan *plan, const pri_exact_layer *l)
         l->source == PRI_X_POOL && !(over && l->target == PRI_Y_POOL) ? l->x : none,
         l->target == PRI_Y_POOL ? l->y : none,
         panels ? l->z : none,
-        l->way == PRI_WAY_PANELS && l->target != PRI_Y_POOL ? l->s : none,
+        l->way == PRI_WAY_PANELS && l->target != PRI_Y_POOL && l->kind.own ? l->s : none,
     };
 
     for (size_t a = 0; a < 4; a++) {
@@ -63,7 +84,8 @@ static void check_pool(const pri_exact_plan *plan, const pri_exact_layer *l)
     }
     if (l->source == PRI_X_POOL) assert_true(l->x.ld >= l->in);
     if (l->target == PRI_Y_POOL) assert_true(l->y.ld >= l->out);
-    if (panels) assert_true(l->z.ld >= l->panel || (l->num_panels == 1 && l->z.ld >= l->out));
+    if (panels) assert_true(l->z.ld >= l->panel * l->kind.heads);
+    if (pri_exact_loads(l)) assert_true(l->x.ld >= l->in);
     assert_true(l->panel * l->num_panels >= l->out && l->panel * (l->num_panels - 1) < l->out);
 }
 
@@ -90,8 +112,8 @@ static void check_plan(const demand *d, const pri_exact_plan *plan)
         }
     }
     for (int i = 0; i < PRI_NUM_SPILLS; i++) spill += plan->spill[i];
-    pri_exact_measure(&d->shape, &d->features, d->of.num_parts, NULL, d->of.memory_bytes, NULL,
-                      NULL, &measured);
+    pri_exact_measure(&d->shape, &d->features, d->of.num_parts, d->span.end ? &d->span : NULL,
+                      d->of.memory_bytes, NULL, NULL, &measured);
     assert_int_equal(measured, spill);
 }
 
@@ -104,7 +126,7 @@ static void every_plan_keeps_to_its_memory_from_the_least_to_the_most(void **sta
     pri_exact_plan plan;
 
     for (int i = 0; i < 20000; i++) {
-        draw(&d, &rng);
+        draw(&d, &rng, i % 2);
         const uint64_t least = pri_exact_least(&d.of), most = pri_exact_most(&d.of);
         assert_true(least <= most);
         d.of.memory_bytes = least - 1;
@@ -128,7 +150,7 @@ static void every_plan_keeps_to_its_memory_from_the_least_to_the_most(void **sta
         else
             assert_int_not_equal(plan.layer[0].source, PRI_X_ROWS);
     }
-    assert_true(spilling > 1000);
+    assert_true(spilling > 500);
 }
 
 /* However little memory there is, a layer costs its inputs once and its outputs five times, and the
@@ -142,7 +164,7 @@ static void traffic_is_bounded_however_little_memory_there_is(void **state)
 
     for (int i = 0; i < 5000; i++) {
         uint64_t most = 0, less = 0;
-        draw(&d, &rng);
+        draw(&d, &rng, false);
         const uint64_t N = d.features.num_rows;
         for (uint32_t l = 0; l < d.shape.num_layers; l++) {
             const uint64_t in = 4 * N * d.shape.width[l], out = 4 * N * d.shape.width[l + 1];
