@@ -57,6 +57,10 @@ static pr_status add_resolved(const pri_trainer *t, pr_json *json)
     print_fanout(&fanout, text, sizeof text);
     PR_TRY(pr_json_set_string(json, "fanout", text));
     PR_TRY(pr_json_set_string(json, "feature-norm", norms[t->dataset->feature_norm]));
+    if (!t->weights) goto done;
+    snprintf(text, sizeof text, "%016" PRIx64,
+             pri_checksum(t->weights, t->dataset->num_classes * sizeof *t->weights, 0));
+    PR_TRY(pr_json_set_string(json, "class-weights (checksum)", text));
 done:
     return st;
 }
@@ -98,8 +102,9 @@ typedef struct list {
 static void add(list *l, const char *name, const char *here, const char *there)
 {
     if (l->at + 1 >= sizeof l->text) return;
-    const int n = snprintf(l->text + l->at, sizeof l->text - l->at,
-                           "%s%s %.100s here, %.100s there", l->at ? "; " : "", name, here, there);
+    const int n =
+        snprintf(l->text + l->at, sizeof l->text - l->at, "%s%s %.100s here, %.100s there",
+                 l->at ? "; " : "", name, here[0] ? here : "(empty)", there[0] ? there : "(empty)");
     l->at += (size_t)n;
     if (l->at >= sizeof l->text) {
         l->at = sizeof l->text - 1;

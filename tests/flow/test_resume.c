@@ -328,6 +328,9 @@ static void another_run_is_refused_with_both_values(void **state)
     setup.train.steps  = 5;
     refuses("stands at step 7, the run ends at step 5");
     setup.train.steps = 0;
+    snprintf(setup.train.init, sizeof setup.train.init, "other.prc");
+    refuses("--init is other.prc here, (empty) there");
+    setup.train.init[0] = '\0';
     snprintf(setup.dataset.data, sizeof setup.dataset.data, "%s", test_planted(1300, 9000, 12, 4));
     refuses("the dataset's fingerprint is");
 
@@ -417,6 +420,25 @@ static void a_checkpoint_that_cannot_be_written_leaves_the_one_before(void **sta
     assert_int_equal(pieces.first_step, 5);
     check_results(&whole, &pieces);
     check_files("whole.prc", "pieces.prc");
+}
+
+/* A file of the same name may have other weights. */
+static void other_class_weights_are_another_run(void **state)
+{
+    (void)state;
+    const uint64_t shape[] = { 4 };
+    const float    some[] = { 1, 2, 3, 4 }, others[] = { 1, 2, 3, 5 };
+    char           path[600];
+
+    small();
+    snprintf(path, sizeof path, "%s", path_of("weights.npy"));
+    snprintf(setup.train.class_weights, sizeof setup.train.class_weights, "%s", path);
+    assert_ok(pr_npy_write(path, PR_F32, 1, shape, some));
+    name_checkpoint("pieces.prc");
+    setup.train.resume = true;
+    assert_true(go_until(3));
+    assert_ok(pr_npy_write(path, PR_F32, 1, shape, others));
+    refuses("--class-weights (checksum) is");
 }
 
 static void what_a_run_would_take_is_asked_with_the_same_options(void **state)
@@ -515,6 +537,7 @@ int main(void)
         cmocka_unit_test(what_only_says_where_and_how_fast_may_differ),
         cmocka_unit_test(other_edges_held_out_are_another_run),
         cmocka_unit_test(a_checkpoint_that_cannot_be_written_leaves_the_one_before),
+        cmocka_unit_test(other_class_weights_are_another_run),
         cmocka_unit_test(what_a_run_would_take_is_asked_with_the_same_options),
         cmocka_unit_test(a_checkpoint_without_a_state_is_refused),
         cmocka_unit_test(lies_about_a_run_are_refused_by_name),
