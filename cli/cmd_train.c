@@ -121,9 +121,12 @@ static void print_figures(const pr_train_setup *setup, const pr_train_result *r)
         print_accuracy(r);
     if (isfinite(r->train_loss))
         printf("loss        %.4f, mean of the last epoch\n", r->train_loss);
-    printf("step        %.3f ms in the median, %u thread%s%s\n", (double)r->step_ns_median * 1e-6,
-           r->threads, r->threads == 1 ? "" : "s", r->pipelined ? ", pipelined" : "");
-    print_cache(r);
+    if (r->steps > r->first_step) { /* else this process did none: the run was done */
+        printf("step        %.3f ms in the median, %u thread%s%s\n",
+               (double)r->step_ns_median * 1e-6, r->threads, r->threads == 1 ? "" : "s",
+               r->pipelined ? ", pipelined" : "");
+        print_cache(r);
+    }
     if (r->reads_disk) print_disk(r);
     if (r->memory_bytes && r->peak_rss_bytes) print_memory(setup, r);
     if (r->lanes > 1) print_lanes(r);

@@ -216,6 +216,19 @@ static void add_lane(const pri_budget_input *in, const pri_budget_choice *choice
 
 /* ---- all of it ---- */
 
+/* What a checkpoint of a run with a cache bias takes: the batches that it remembers, a copy of them
+ * while they are written, and those that were read. */
+static uint64_t bytes_of_recall(const pri_budget_input *in)
+{
+    const pr_sampler_options *o      = &in->setup->sampler;
+    uint64_t                  inputs = 0;
+
+    if (!in->setup->train.checkpoint[0] || o->kind != PR_SAMPLER_LABOR || o->cache_bias < 2)
+        return 0;
+    for (uint32_t l = 0; l < in->rule->num_lanes; l++) inputs += in->lane[l].drawn.max_inputs;
+    return (in->setup->train.resume ? 3 : 2) * o->bias_window * inputs * sizeof(pr_vid);
+}
+
 /* What a run keeps beside: seeds in order, the ring of the log, figures of steps, and with several
  * lanes who has which vertex. */
 static uint64_t bytes_of_rest(const pri_budget_input *in)
@@ -225,7 +238,7 @@ static uint64_t bytes_of_rest(const pri_budget_input *in)
     const uint64_t steps = UINT64_C(65536) * sizeof(int64_t);
     const uint64_t log   = in->setup->train.log[0] ? 4 * (uint64_t)MIB : 0;
 
-    return seeds + steps + log + (in->rule->num_lanes > 1 ? 9 * nodes : 0);
+    return seeds + steps + log + bytes_of_recall(in) + (in->rule->num_lanes > 1 ? 9 * nodes : 0);
 }
 
 uint64_t pri_budget_bytes(const pri_budget_input *in, const pri_budget_choice *choice,

@@ -17,16 +17,7 @@ static pr_status read_options(const pr_checkpoint_info *info, pr_json **out)
 
 bool pri_link_trained(const pr_checkpoint_info *info)
 {
-    pr_json    *json = NULL;
-    const char *task = NULL;
-    bool        link = false;
-
-    if (info->options[0] && read_options(info, &json) == PR_OK) {
-        task = pri_json_as_string(pri_json_find(json, "task"));
-        link = task && !strcmp(task, "link");
-    }
-    pr_json_free(json);
-    return link;
+    return info->outputs == PR_OUTPUTS_EMBEDDING;
 }
 
 /* Set one option from the JSON, where it is there. */
@@ -53,8 +44,11 @@ pr_status pri_link_stored(const pr_checkpoint_info *info, pr_link_options *out)
     const pr_option_group group = { &pr_link_option_table, out };
 
     pr_options_init(&group, 1);
-    PR_TRY(read_options(info, &json));
-    for (size_t i = 0; i < group.table->num_options; i++)
+    if (info->options[0]) PR_TRY(read_options(info, &json)); /* else they were too long to keep */
+    if (!pri_json_find(json, "link.val-share"))
+        pr_diag(PR_WARN, "the checkpoint does not say which edges were held out from its training; "
+                         "unless the dataset lists them, they are dealt by default shares");
+    for (size_t i = 0; json && i < group.table->num_options; i++)
         PR_TRY(set_option(json, &group, &group.table->options[i]));
 done:
     if (st != PR_OK) pri_error_prefix("the checkpoint's options of link prediction: ");

@@ -3,6 +3,7 @@
  * it is listed here. */
 #include "pipeline/resume.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -56,6 +57,10 @@ static pr_status add_resolved(const pri_trainer *t, pr_json *json)
     print_fanout(&fanout, text, sizeof text);
     PR_TRY(pr_json_set_string(json, "fanout", text));
     PR_TRY(pr_json_set_string(json, "feature-norm", norms[t->dataset->feature_norm]));
+    if (!t->weights) goto done;
+    snprintf(text, sizeof text, "%016" PRIx64,
+             pri_checksum(t->weights, t->dataset->num_classes * sizeof *t->weights, 0));
+    PR_TRY(pr_json_set_string(json, "class-weights (checksum)", text));
 done:
     return st;
 }
@@ -97,8 +102,9 @@ typedef struct list {
 static void add(list *l, const char *name, const char *here, const char *there)
 {
     if (l->at + 1 >= sizeof l->text) return;
-    const int n = snprintf(l->text + l->at, sizeof l->text - l->at,
-                           "%s%s %.100s here, %.100s there", l->at ? "; " : "", name, here, there);
+    const int n =
+        snprintf(l->text + l->at, sizeof l->text - l->at, "%s%s %.100s here, %.100s there",
+                 l->at ? "; " : "", name, here[0] ? here : "(empty)", there[0] ? there : "(empty)");
     l->at += (size_t)n;
     if (l->at >= sizeof l->text) {
         l->at = sizeof l->text - 1;
@@ -162,12 +168,8 @@ pr_status pri_resume_open(pri_trainer *t)
     const char             *path  = train->checkpoint;
     struct stat             file;
 
-    PR_CHECK(path[0] || !train->resume, PR_E_ARG,
-             "--resume needs --checkpoint: the file to go on from");
-    PR_CHECK(path[0] || !train->checkpoint_every, PR_E_ARG,
-             "--checkpoint-every needs --checkpoint: the file to save to");
     if (!train->resume) goto done;
-    if (stat(path, &file) != 0) {
+    if (stat(path, &file) != 0 && errno == ENOENT) {
         pr_diag(PR_INFO, "--resume: there is no %s yet: training starts from the beginning", path);
         goto done;
     }
@@ -185,6 +187,16 @@ done:
     return st;
 }
 
+/* What is held out decides over which edges messages pass. */
+static uint64_t add_held_out(const pri_link *link, uint64_t sum)
+{
+    for (int p = PRI_LINK_VAL; p <= PRI_LINK_TEST; p++) {
+        const pri_edge_list *part = &link->edges.part[p];
+        sum                       = pri_checksum(part->ends, 2 * part->n * sizeof *part->ends, sum);
+    }
+    return sum;
+}
+
 uint64_t pri_resume_order(const pri_trainer *t)
 {
     const pr_vids        nodes    = t->order.nodes;
@@ -196,6 +208,7 @@ uint64_t pri_resume_order(const pri_trainer *t)
     if (clusters)
         sum = pri_checksum(clusters->of_node, clusters->num_nodes * sizeof *clusters->of_node, sum);
     if (edges) sum = pri_checksum(edges->ends, 2 * edges->n * sizeof *edges->ends, sum);
+    if (t->link) sum = add_held_out(t->link, sum);
     return sum;
 }
 

@@ -30,6 +30,10 @@ static pr_status check_options(const pr_train_setup *setup)
     for (int i = 0; i < PR_TRAIN_GROUPS; i++)
         PR_TRY(pr_options_check(groups[i].table, groups[i].target));
     PR_CHECK(setup->dataset.data[0], PR_E_ARG, "--data is missing: a dataset directory");
+    PR_CHECK(setup->train.checkpoint[0] || !setup->train.resume, PR_E_ARG,
+             "--resume needs --checkpoint: the file to go on from");
+    PR_CHECK(setup->train.checkpoint[0] || !setup->train.checkpoint_every, PR_E_ARG,
+             "--checkpoint-every needs --checkpoint: the file to save to");
 done:
     return st;
 }
@@ -173,7 +177,9 @@ static void describe_run(pri_trainer *t, const pr_option_group *groups)
     info->seed                = t->setup->train.seed;
     info->split               = t->setup->train.split;
     info->feature_norm        = t->dataset->feature_norm;
-    info->outputs             = t->targets.classes ? PR_OUTPUTS_CLASSES : PR_OUTPUTS_LABELS;
+    info->outputs             = t->link              ? PR_OUTPUTS_EMBEDDING
+                                : t->targets.classes ? PR_OUTPUTS_CLASSES
+                                                     : PR_OUTPUTS_LABELS;
     info->best_val_accuracy   = (double)NAN;
     free(text);
     pr_json_free(json);
@@ -184,6 +190,18 @@ static const pr_option resumed_options[] = { { "resumed-at", "steps", "where the
                                                PR_OPT_U64, offsetof(pri_trainer, first_step), 0,
                                                1.8446744073709552e19, NULL } };
 static const pr_option_table resumed_table = { "Resumed", resumed_options, 1 };
+
+/* Say in the log of a run that was resumed what its scores leave out. */
+static void note_resumed(const pri_trainer *t)
+{
+    char text[160];
+
+    if (!t->resumes || !t->log) return;
+    snprintf(text, sizeof text,
+             "resumed at step %llu: steps, epochs and best scores here are those from there on",
+             (unsigned long long)t->first_step);
+    pr_steplog_note(t->log, text);
+}
 
 /* Open the log; its options say what was decided where they say auto of the pipeline, and from
  * where a run went on. */
@@ -332,6 +350,7 @@ pr_status pri_trainer_open(pri_trainer *t, const pr_train_setup *setup, const vo
     PR_TRY(open_measures(t));
     PR_TRY(open_log(t)); /* the last that can fail: the caller closes it */
     pri_lanes_say(t);
+    note_resumed(t);
     pri_placed_log_lanes(t->placed, t->log);
 done:
     if (st != PR_OK) pri_trainer_close(t);

@@ -61,6 +61,10 @@ equal "steps of the second run" "$(sql log.db "SELECT min(step) || ' .. ' || max
 equal "its options" "$(sql log.db "SELECT json_extract(options, '$.\"resumed-at\"') FROM run
     WHERE id = 2")" 4
 must "$PACKRAT" report log.db --run 2
+grep -q "resumed-at=4" "$OUT" || fail "the report does not say where it went on"
+grep -q "resumed at step 4: " "$OUT" || fail "the report does not say what its scores leave out"
+must "${train[@]:0:${#train[@]}-1}" --checkpoint part.prc --steps 9 --resume
+if grep -q "^step  " "$OUT"; then fail "a run that was done has times of steps"; fi
 
 say "-- one warning where rounding may differ"
 loud=("$PACKRAT" train --data demo --batch-size 64 --fanout "5,5" --hidden 16 --log none)

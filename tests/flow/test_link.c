@@ -199,7 +199,9 @@ static void a_checkpoint_is_scored_on_the_same_edges(void **state)
                                        { &pr_machine_option_table, &eval.machine },
                                        { &pr_eval_option_table, &eval.eval } };
     pr_eval_result        scored;
-    const char           *path = path_in(test_directory(), "model.prc");
+    pr_checkpoint_info    info;
+    pr_model             *model = NULL;
+    const char           *path  = path_in(test_directory(), "model.prc");
 
     start(graph());
     setup.link.test_share       = 0.2;
@@ -223,6 +225,15 @@ static void a_checkpoint_is_scored_on_the_same_edges(void **state)
     assert_ok(pr_evaluate(&eval, NULL, &scored));
     eval.eval.which = 3;
     assert_fails(PR_E_ARG, "--split all", pr_evaluate(&eval, NULL, &scored));
+
+    eval.eval.which = 2; /* without options it still is one of links */
+    assert_ok(pr_checkpoint_load(path, &model, &info));
+    assert_int_equal(info.outputs, PR_OUTPUTS_EMBEDDING);
+    info.options[0] = '\0';
+    assert_ok(pr_checkpoint_save(path, model, &info));
+    pr_model_free(model);
+    assert_ok(pr_evaluate(&eval, NULL, &scored));
+    assert_true(isfinite(scored.mrr) && isnan(scored.accuracy));
 
     start(graph()); /* one of nodes says nothing of links */
     setup.train.task = PR_TASK_NODE;

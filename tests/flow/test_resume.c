@@ -3,6 +3,8 @@
 #include "support/graphs.h"
 
 #include <math.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "pipeline/nn/checkpoint.h"
@@ -326,6 +328,9 @@ static void another_run_is_refused_with_both_values(void **state)
     setup.train.steps  = 5;
     refuses("stands at step 7, the run ends at step 5");
     setup.train.steps = 0;
+    snprintf(setup.train.init, sizeof setup.train.init, "other.prc");
+    refuses("--init is other.prc here, (empty) there");
+    setup.train.init[0] = '\0';
     snprintf(setup.dataset.data, sizeof setup.dataset.data, "%s", test_planted(1300, 9000, 12, 4));
     refuses("the dataset's fingerprint is");
 
@@ -359,6 +364,91 @@ static void what_only_says_where_and_how_fast_may_differ(void **state)
     assert_int_equal(pieces.first_step, 11);
     check_results(&whole, &pieces);
     check_files("whole.prc", "pieces.prc");
+}
+
+/* Messages pass over another graph then, even where the same edges train. */
+static void other_edges_held_out_are_another_run(void **state)
+{
+    (void)state;
+    const char    *directory = test_planted(400, 2500, 8, 3);
+    const uint64_t shape[]   = { 2, 2 };
+    const int32_t  train[] = { 0, 1, 2, 3 }, held[] = { 4, 5, 6, 7 }, other[] = { 4, 5, 8, 9 };
+    char           path[3][600];
+
+    small();
+    snprintf(setup.dataset.data, sizeof setup.dataset.data, "%s", directory);
+    snprintf(path[0], sizeof *path, "%s/train_edges.npy", directory);
+    snprintf(path[1], sizeof *path, "%s/val_edges.npy", directory);
+    snprintf(path[2], sizeof *path, "%s/test_edges.npy", directory);
+    assert_ok(pr_npy_write(path[0], PR_I32, 2, shape, train));
+    assert_ok(pr_npy_write(path[1], PR_I32, 2, shape, held));
+    setup.train.task = PR_TASK_LINK;
+    name_checkpoint("pieces.prc");
+    setup.train.resume = true;
+    assert_true(go_until(2));
+    assert_ok(pr_npy_write(path[1], PR_I32, 2, shape, other));
+    refuses("other training nodes or edges");
+    for (int i = 0; i < 2; i++) assert_int_equal(unlink(path[i]), 0);
+}
+
+/* A disk that is full, as the process sees it: no file may be longer than that. */
+static void a_checkpoint_that_cannot_be_written_leaves_the_one_before(void **state)
+{
+    (void)state;
+    struct rlimit   files;
+    stopper         s     = { .behind = 9 };
+    const pr_hooks  hooks = { .progress = look, .context = &s, .stop = &s.stop };
+    pr_train_result result;
+
+    small();
+    name_checkpoint("whole.prc");
+    const pr_train_result whole = go();
+    name_checkpoint("pieces.prc");
+    setup.train.resume = true;
+    assert_true(go_until(5));
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &files), 0);
+    const struct rlimit few = { .rlim_cur = 1000, .rlim_max = files.rlim_max };
+    (void)signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &few), 0);
+    const pr_status st = pr_train(&setup, &hooks, &result);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &files), 0);
+    (void)signal(SIGXFSZ, SIG_DFL);
+    assert_int_equal(st, PR_E_IO);
+    assert_non_null(strstr(pr_error_message(), "pieces.prc: cannot be written"));
+    assert_false(result.checkpoint_saved);
+    const pr_train_result pieces = go();
+    assert_int_equal(pieces.first_step, 5);
+    check_results(&whole, &pieces);
+    check_files("whole.prc", "pieces.prc");
+}
+
+/* A file of the same name may have other weights. */
+static void other_class_weights_are_another_run(void **state)
+{
+    (void)state;
+    const uint64_t shape[] = { 4 };
+    const float    some[] = { 1, 2, 3, 4 }, others[] = { 1, 2, 3, 5 };
+    char           path[600];
+
+    small();
+    snprintf(path, sizeof path, "%s", path_of("weights.npy"));
+    snprintf(setup.train.class_weights, sizeof setup.train.class_weights, "%s", path);
+    assert_ok(pr_npy_write(path, PR_F32, 1, shape, some));
+    name_checkpoint("pieces.prc");
+    setup.train.resume = true;
+    assert_true(go_until(3));
+    assert_ok(pr_npy_write(path, PR_F32, 1, shape, others));
+    refuses("--class-weights (checksum) is");
+}
+
+static void what_a_run_would_take_is_asked_with_the_same_options(void **state)
+{
+    (void)state;
+    pr_forecast forecast;
+
+    small();
+    setup.train.resume = true;
+    assert_fails(PR_E_ARG, "--resume needs --checkpoint", pr_explain(&setup, NULL, &forecast));
 }
 
 static void a_checkpoint_without_a_state_is_refused(void **state)
@@ -445,6 +535,10 @@ int main(void)
         cmocka_unit_test(training_for_links),
         cmocka_unit_test(another_run_is_refused_with_both_values),
         cmocka_unit_test(what_only_says_where_and_how_fast_may_differ),
+        cmocka_unit_test(other_edges_held_out_are_another_run),
+        cmocka_unit_test(a_checkpoint_that_cannot_be_written_leaves_the_one_before),
+        cmocka_unit_test(other_class_weights_are_another_run),
+        cmocka_unit_test(what_a_run_would_take_is_asked_with_the_same_options),
         cmocka_unit_test(a_checkpoint_without_a_state_is_refused),
         cmocka_unit_test(lies_about_a_run_are_refused_by_name),
     };
