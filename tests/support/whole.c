@@ -1,11 +1,13 @@
 /* whole.c: see whole.h. */
 #include "support/whole.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <math.h>
 #include <unistd.h>
 
 #include "loaders/row_format.h"
+#include "pipeline/nn/exact.h"
 #include "pipeline/nn/nn.h"
 
 enum { MAX_DEGREE = 9, FIRST_BYTE = 4096 };
@@ -161,4 +163,28 @@ double *whole_reference(const whole *w, const pr_model *model)
         x = y;
     }
     return x;
+}
+
+uint32_t whole_files_in(const char *directory)
+{
+    DIR     *listed = opendir(directory);
+    uint32_t n      = 0;
+
+    assert_non_null(listed);
+    for (const struct dirent *e = readdir(listed); e; e = readdir(listed)) n += e->d_name[0] != '.';
+    (void)closedir(listed);
+    return n;
+}
+
+pr_status whole_run(const pri_exact *exact, const volatile int *stop)
+{
+    pri_nn_times times = { 0 };
+    pr_status    st    = PR_OK;
+
+    for (uint32_t pass = 0; st == PR_OK && pass < pri_exact_num_passes(exact); pass++)
+        for (uint32_t part = 0; st == PR_OK && part < exact->num_parts; part++) {
+            const uint32_t at = pass % 2 ? part : exact->num_parts - 1 - part;
+            st                = pri_exact_pass(exact, pass, at, stop, &times);
+        }
+    return st;
 }

@@ -3,6 +3,7 @@
 #ifndef TESTS_WHOLE_H
 #define TESTS_WHOLE_H
 
+#include "pipeline/nn/nn.h"
 #include "support/support.h"
 
 typedef struct whole {
@@ -27,5 +28,11 @@ pr_model *whole_model(const whole *w, uint32_t layers, uint32_t hidden, uint32_t
 
 /* Give logits [num_nodes, classes], by plain loops; free(). */
 double *whole_reference(const whole *w, const pr_model *model);
+
+/* Give how many files a directory has. */
+uint32_t whole_files_in(const char *directory);
+
+/* Run all passes of an exact inference, the parts of each in a changing order. */
+pr_status whole_run(const pri_exact *exact, const volatile int *stop);
 
 #endif

@@ -35,31 +35,6 @@ enum { NUM_CASES = sizeof cases / sizeof *cases, SLOW_NODES = 4000 };
 /* Which ways were gone, for inputs and outputs each in every place. */
 static uint32_t gone[PRI_X_SPILL + 1][PRI_Y_SPILL + 1][PRI_WAY_PRODUCTS + 1], read_back;
 
-static uint32_t files_in(const char *directory)
-{
-    DIR     *listed = opendir(directory);
-    uint32_t n      = 0;
-
-    assert_non_null(listed);
-    for (const struct dirent *e = readdir(listed); e; e = readdir(listed)) n += e->d_name[0] != '.';
-    (void)closedir(listed);
-    return n;
-}
-
-/* Run all passes, the parts of each in a changing order. */
-static pr_status run(const pri_exact *exact, const volatile int *stop)
-{
-    pri_nn_times times = { 0 };
-    pr_status    st    = PR_OK;
-
-    for (uint32_t pass = 0; st == PR_OK && pass < pri_exact_num_passes(exact); pass++)
-        for (uint32_t part = 0; st == PR_OK && part < exact->num_parts; part++) {
-            const uint32_t at = pass % 2 ? part : exact->num_parts - 1 - part;
-            st                = pri_exact_pass(exact, pass, at, stop, &times);
-        }
-    return st;
-}
-
 static uint32_t best(const float *row, uint32_t n)
 {
     uint32_t at = 0;
@@ -123,10 +98,10 @@ static void check_within(const whole *w, const pr_model *model, const pr_feature
     assert_ok(pri_exact_create_within(model, &w->graph, x, (pri_exact_output){ .logits = logits },
                                       parts, &limits, NULL, &exact));
     assert_true(exact->plan.bytes <= memory);
-    assert_ok(run(exact, NULL));
+    assert_ok(whole_run(exact, NULL));
     check_files(exact);
     pri_exact_free(exact);
-    assert_int_equal(files_in(directory), 0);
+    assert_int_equal(whole_files_in(directory), 0);
     assert_int_equal(pri_mem_live(), live);
 }
 
@@ -223,7 +198,7 @@ static void rows_are_handed_out_once_and_in_order_and_nothing_keeps_them(void **
             assert_ok(pri_exact_create_within(model, &w->graph, &w->filed,
                                               (pri_exact_output){ .take = take, .context = &t }, 2,
                                               &limits, NULL, &exact));
-            assert_ok(run(exact, NULL));
+            assert_ok(whole_run(exact, NULL));
             for (pr_vid v = 0; v < s.nodes; v++) assert_int_equal(t.taken[v], 1);
             check_logits("handed out", s.nodes, s.classes, t.rows, want);
             pri_exact_free(exact);
@@ -300,7 +275,7 @@ static void spans_of_layers_give_what_all_layers_give(void **state)
                                               (pri_exact_output){ .logits = go[k].y }, 2, &limits,
                                               go[k].span, &exact));
             assert_true(exact->plan.bytes <= limits.memory_bytes);
-            assert_ok(run(exact, NULL));
+            assert_ok(whole_run(exact, NULL));
             pri_exact_free(exact);
         }
         check_logits("span", N, CLASSES, got, want);
@@ -405,163 +380,6 @@ static void parts_of_a_pass_may_run_at_once(void **state)
     free(got);
 }
 
-/* ---- what goes wrong ---- */
-
-/* A case that spills for certain: the least memory. */
-typedef struct spilling {
-    whole           *w;
-    pr_model        *model;
-    float           *logits;
-    pri_exact_limits limits;
-    pr_model_shape   shape;
-} spilling;
-
-static spilling spill_create(const char *directory)
-{
-    spilling s = { .w      = whole_create(3000, 20, PR_ROWS_F32, test_seed()),
-                   .logits = calloc(3000 * 5, sizeof(float)),
-                   .limits = { 0, directory } };
-
-    assert_non_null(s.logits);
-    s.model = whole_model(s.w, 3, 64, 5);
-    pr_model_describe(s.model, &s.shape);
-    pri_exact_measure(&s.shape, &s.w->filed, 2, NULL, 0, NULL, &s.limits.memory_bytes, NULL);
-    return s;
-}
-
-static void spill_free(spilling *s)
-{
-    pr_model_free(s->model);
-    whole_free(s->w);
-    free(s->logits);
-}
-
-static pr_status spill_open(const spilling *s, pri_exact **out)
-{
-    return pri_exact_create_within(s->model, &s->w->graph, &s->w->filed,
-                                   (pri_exact_output){ .logits = s->logits }, 2, &s->limits, NULL,
-                                   out);
-}
-
-static void less_than_the_least_is_refused_with_the_least(void **state)
-{
-    (void)state;
-    spilling       s     = spill_create(test_directory());
-    const uint64_t least = s.limits.memory_bytes;
-    pri_exact     *exact;
-    char           number[32];
-
-    snprintf(number, sizeof number, "is %llu", (unsigned long long)least);
-    s.limits.memory_bytes = least - 1;
-    assert_fails(PR_E_NOMEM, number, spill_open(&s, &exact));
-    assert_null(exact);
-    s.limits.memory_bytes = least;
-    assert_ok(spill_open(&s, &exact));
-    uint64_t spill, measured;
-    assert_int_equal(pri_exact_memory(exact, &spill) <= least, 1);
-    pri_exact_measure(&s.shape, &s.w->filed, 2, NULL, least, NULL, NULL, &measured);
-    assert_int_equal(measured, spill);
-    assert_true(spill > 0);
-    pri_exact_free(exact);
-    spill_free(&s);
-}
-
-static void a_directory_that_is_not_there_is_named(void **state)
-{
-    (void)state;
-    spilling   s = spill_create("/nonexistent/spill");
-    pri_exact *exact;
-
-    assert_fails(PR_E_IO, "/nonexistent/spill", spill_open(&s, &exact));
-    assert_null(exact);
-    spill_free(&s);
-}
-
-/* A file that may not grow further: what a full disk is, as far as a test can have one. */
-static void a_refused_write_ends_the_work_and_names_the_directory(void **state)
-{
-    (void)state;
-    const char   *directory = test_directory();
-    spilling      s         = spill_create(directory);
-    const int64_t live      = pri_mem_live();
-    struct rlimit was, tight;
-    pri_exact    *exact;
-
-    assert_int_equal(getrlimit(RLIMIT_FSIZE, &was), 0);
-    (void)signal(SIGXFSZ, SIG_IGN);
-    for (rlim_t bytes = 100; bytes < 400000; bytes *= 20) {
-        tight          = was;
-        tight.rlim_cur = bytes;
-        assert_ok(spill_open(&s, &exact));
-        assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
-        const pr_status st = run(exact, NULL);
-        assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
-        assert_int_equal(st, PR_E_IO);
-        assert_non_null(strstr(pr_error_message(), directory));
-        assert_non_null(strstr(pr_error_message(), "cannot write"));
-        pri_exact_free(exact);
-        assert_int_equal(files_in(directory), 0);
-        assert_int_equal(pri_mem_live(), live);
-    }
-    (void)signal(SIGXFSZ, SIG_DFL);
-    spill_free(&s);
-}
-
-/* Rows that vanish while they are read, and a file of outputs that does. */
-static void files_that_shrink_end_the_work(void **state)
-{
-    (void)state;
-    spilling     s = spill_create(test_directory());
-    pri_exact   *exact;
-    pri_nn_times times = { 0 };
-
-    assert_ok(spill_open(&s, &exact));
-    uint32_t pass = 0;
-    while (exact->part[0].io.bytes_written == 0)
-        assert_ok(pri_exact_pass(exact, pass++, 0, NULL, &times));
-    pr_status st = PR_OK;
-    while (st == PR_OK && pass < pri_exact_num_passes(exact)) {
-        for (int i = 0; i < PRI_NUM_SPILLS; i++)
-            if (exact->spill[i].fd >= 0) assert_int_equal(ftruncate(exact->spill[i].fd, 10), 0);
-        st = pri_exact_pass(exact, pass++, 0, NULL, &times);
-    }
-    assert_int_equal(st, PR_E_IO);
-    assert_non_null(strstr(pr_error_message(), "it ends there"));
-    pri_exact_free(exact);
-
-    assert_ok(spill_open(&s, &exact));
-    assert_int_equal(truncate(s.w->file.path, 100000), 0);
-    assert_int_equal(run(exact, NULL), PR_E_IO);
-    assert_non_null(strstr(pr_error_message(), s.w->file.path));
-    pri_exact_free(exact);
-    spill_free(&s);
-}
-
-static void stop_ends_the_work_in_any_pass(void **state)
-{
-    (void)state;
-    const char   *directory = test_directory();
-    spilling      s         = spill_create(directory);
-    volatile int  stop;
-    pri_exact    *exact;
-    pri_nn_times  times = { 0 };
-    const int64_t live  = pri_mem_live();
-
-    assert_ok(spill_open(&s, &exact));
-    for (uint32_t pass = 0; pass < pri_exact_num_passes(exact); pass++) {
-        stop = 1;
-        assert_fails(PR_E_INTERRUPTED, "interrupted",
-                     pri_exact_pass(exact, pass, 0, &stop, &times));
-        stop = 0;
-        assert_ok(pri_exact_pass(exact, pass, 0, &stop, &times));
-        assert_ok(pri_exact_pass(exact, pass, 1, &stop, &times));
-    }
-    pri_exact_free(exact);
-    assert_int_equal(files_in(directory), 0);
-    assert_int_equal(pri_mem_live(), live);
-    spill_free(&s);
-}
-
 /* ---- what it really takes ---- */
 
 static uint64_t resident(void)
@@ -625,11 +443,6 @@ int main(void)
         cmocka_unit_test(spans_of_layers_give_what_all_layers_give),
         cmocka_unit_test(unchecked_rows_are_checked_on_the_way),
         cmocka_unit_test(parts_of_a_pass_may_run_at_once),
-        cmocka_unit_test(less_than_the_least_is_refused_with_the_least),
-        cmocka_unit_test(a_directory_that_is_not_there_is_named),
-        cmocka_unit_test(a_refused_write_ends_the_work_and_names_the_directory),
-        cmocka_unit_test(files_that_shrink_end_the_work),
-        cmocka_unit_test(stop_ends_the_work_in_any_pass),
         cmocka_unit_test(the_resident_set_grows_by_no_more_than_was_given),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
