@@ -1,8 +1,9 @@
 /* test_nn.c: every allocation of the nn room's create functions fails in turn. */
 #include "base/mem.h"
+#include "pipeline/nn/model.h"
 #include "pipeline/nn/engine.h"
 #include "pipeline/nn/nn.h"
-#include "support/whole.h"
+#include "support/whole_net.h"
 #include "unit/nn_fixture.h"
 
 static pr_status create_model(void *context, void **out)
@@ -221,6 +222,27 @@ static void inference_within_limits_survives_every_failed_allocation(void **stat
     whole_free(in.w);
 }
 
+/* Attention keeps vectors besides. */
+static void inference_with_attention_survives_every_failed_allocation(void **state)
+{
+    (void)state;
+    const pr_model_options options = {
+        .kind = PR_MODEL_GAT, .hidden = 12, .heads = 3, .out_heads = 2, .residual = true
+    };
+    inference_within in = { .w = whole_create(3000, 20, PR_ROWS_F32, test_seed()) };
+
+    in.model  = whole_net_model(in.w, &options, 2, 5);
+    in.logits = calloc(3000 * 5, sizeof *in.logits);
+    in.limits = (pri_exact_limits){ 0, test_directory() };
+    assert_non_null(in.logits);
+    pri_exact_measure(&in.model->shape, &in.w->filed, 3, NULL, 0, NULL, &in.limits.memory_bytes,
+                      NULL);
+    test_oom("pri_exact_create_within", infer_within, free_parts, &in);
+    free(in.logits);
+    pr_model_free(in.model);
+    whole_free(in.w);
+}
+
 static void checkpoints_survive_every_failed_allocation(void **state)
 {
     (void)state;
@@ -248,6 +270,7 @@ int main(void)
         cmocka_unit_test(engines_and_products_survive_every_failed_allocation),
         cmocka_unit_test(exact_inference_survives_every_failed_allocation),
         cmocka_unit_test(inference_within_limits_survives_every_failed_allocation),
+        cmocka_unit_test(inference_with_attention_survives_every_failed_allocation),
         cmocka_unit_test(checkpoints_survive_every_failed_allocation),
         cmocka_unit_test(weights_files_survive_every_failed_allocation),
     };

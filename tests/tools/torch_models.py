@@ -2,6 +2,8 @@
 
     torch_models.py make  CASES DATA     write NAME.torch.npz, random weights, for every case
     torch_models.py check CASES DATA     compare what packrat computed with what torch computes
+    torch_models.py sampled CASES DATA   compare some rows of NAME.in.npy only: of graphs too large
+                                         for torch, with all that these rows depend on
 
 A line of CASES is "NAME|packrat's options of the model". Whole graphs, every neighbour, float64 sums
 where it matters. `check` reads, beside CASES:
@@ -12,6 +14,7 @@ where it matters. `check` reads, beside CASES:
                                   `make`, and its loss
 """
 import argparse
+import copy
 import os
 import shlex
 import sys
@@ -45,16 +48,36 @@ class Graph:
 
     def __init__(self, directory):
         def load(name):
-            return numpy.load(os.path.join(directory, name))
+            return numpy.load(os.path.join(directory, name), mmap_mode="r")
 
         begins = load("indptr.npy").astype(numpy.int64)
         self.degree = torch.from_numpy(numpy.diff(begins)).double()
         self.source = torch.from_numpy(load("indices.npy").astype(numpy.int64))
         self.target = torch.repeat_interleave(self.degree.long())
-        self.features = torch.from_numpy(load("feat.npy")).double()
+        self.features = torch.from_numpy(load("feat.npy"))
         self.labels = torch.from_numpy(load("label.npy").astype(numpy.int64))
         self.train = torch.from_numpy(load("train_idx.npy").astype(numpy.int64))
         self.num_classes = int(self.labels.max()) + 1
+
+    def around(self, nodes, hops):
+        """Give the part that outputs of these nodes depend on, which come first in it."""
+        part, known = copy.copy(self), nodes
+        begins = torch.cat([torch.zeros(1), self.degree.cumsum(0)]).long()
+        sources, targets = [], []
+        place = torch.full((len(self.degree),), -1)
+        place[nodes] = torch.arange(len(nodes))
+        fresh = nodes
+        for _ in range(hops):
+            reached = torch.cat([self.source[begins[v]:begins[v + 1]] for v in fresh])
+            targets.append(place[torch.repeat_interleave(fresh, self.degree[fresh].long())])
+            fresh = reached.unique()
+            fresh = fresh[place[fresh] < 0]
+            place[fresh] = len(known) + torch.arange(len(fresh))
+            known = torch.cat([known, fresh])
+            sources.append(place[reached])
+        part.source, part.target = torch.cat(sources), torch.cat(targets)
+        part.degree, part.features = self.degree[known], self.features[known]
+        return part
 
     def sums(self, rows):
         """Add up a row for every arc at the arc's target."""
@@ -216,14 +239,14 @@ def check_logits(checks, graph, name, options, weights, logits):
     if not os.path.exists(logits):
         return
     with torch.no_grad():
-        wanted = model_with(graph, options, weights)(graph.features)
+        wanted = model_with(graph, options, weights)(graph.features.double())
     checks.close(f"{name}: logits of {weights}", numpy.load(logits), wanted)
 
 
 def check_step(checks, graph, name, options):
     model = model_with(graph, options, name + ".torch.npz")
     after = numpy.load(name + ".after.npz")
-    loss = nn.functional.cross_entropy(model(graph.features)[graph.train],
+    loss = nn.functional.cross_entropy(model(graph.features.double())[graph.train],
                                        graph.labels[graph.train])
     loss.backward()
     with open(name + ".loss") as file:
@@ -249,13 +272,30 @@ def check(cases, graph):
     return 1 if checks.failures else 0
 
 
+def sampled(cases, graph):
+    checks = Checks()
+    random = numpy.random.default_rng(9)
+    nodes = random.choice(len(graph.degree), 30, replace=False)
+    hubs = graph.degree.argsort()[[0, -1]]
+    nodes = torch.cat([torch.from_numpy(nodes), hubs]).unique()
+    for name, options in cases:
+        part = graph.around(nodes, options.layers)
+        with torch.no_grad():
+            model = model_with(part, options, name + ".torch.npz")
+            wanted = model(part.features.double())[:len(nodes)]
+        found = numpy.load(name + ".in.npy", mmap_mode="r")[nodes.numpy()]
+        checks.close(f"{name}: logits of {len(nodes)} nodes", found, wanted)
+    return 1 if checks.failures else 0
+
+
 def main():
-    if len(sys.argv) != 4 or sys.argv[1] not in ("make", "check"):
+    modes = {"make": make, "check": check, "sampled": sampled}
+    if len(sys.argv) != 4 or sys.argv[1] not in modes:
         sys.exit(__doc__)
     torch.set_num_threads(1)
     warnings.filterwarnings("ignore", message="scatter_reduce")  # torch 1.13 calls it beta
     cases, graph = read_cases(sys.argv[2]), Graph(sys.argv[3])
-    return make(cases, graph) if sys.argv[1] == "make" else check(cases, graph)
+    return modes[sys.argv[1]](cases, graph)
 
 
 if __name__ == "__main__":
