@@ -237,56 +237,6 @@ static void any_memory_gives_the_logits_of_all_memory(void **state)
     printf("%u ways through a layer\n", ways);
 }
 
-/* Layers in two goes, the outputs of the first in memory: what they are in one go. */
-static void spans_of_layers_give_what_all_layers_give(void **state)
-{
-    (void)state;
-    enum { N = 3000, HIDDEN = 24, CLASSES = 5, LAYERS = 3 };
-    whole               *w     = whole_create(N, 40, PR_ROWS_F32, test_seed());
-    pr_model            *model = whole_model(w, LAYERS, HIDDEN, CLASSES);
-    float               *want = calloc(N * CLASSES, 4), *got = calloc(N * CLASSES, 4);
-    float               *middle = calloc((size_t)N * HIDDEN, 4);
-    pri_nn_times         times  = { 0 };
-    pri_exact           *exact;
-    pr_model_shape       shape;
-    const pri_exact_span below[] = { { 0, 1 }, { 0, 2 } };
-
-    assert_true(want && got && middle);
-    pr_model_describe(model, &shape);
-    assert_ok(pri_nn_infer_exact(model, &w->graph, &w->rows, want, NULL, &times));
-    for (size_t i = 0; i < 4; i++) {
-        const pri_exact_span below_it = below[i / 2], above = { below_it.end, LAYERS };
-        const pr_features    hidden = { .kind     = PR_FEATURES_DENSE,
-                                        .num_rows = N,
-                                        .num_cols = HIDDEN,
-                                        .rows     = middle,
-                                        .ld       = HIDDEN };
-        const struct {
-            const pr_features    *x;
-            const pri_exact_span *span;
-            float                *y;
-        } go[] = { { &w->filed, &below_it, middle }, { &hidden, &above, got } };
-        for (size_t k = 0; k < 2; k++) {
-            pri_exact_limits limits = { 0, test_directory() };
-            uint64_t         most, least;
-            pri_exact_measure(&shape, go[k].x, 2, go[k].span, 0, &most, &least, NULL);
-            limits.memory_bytes = i % 2 ? least : most;
-            assert_ok(pri_exact_create_within(model, &w->graph, go[k].x,
-                                              (pri_exact_output){ .logits = go[k].y }, 2, &limits,
-                                              go[k].span, &exact));
-            assert_true(exact->plan.bytes <= limits.memory_bytes);
-            assert_ok(whole_run(exact, NULL));
-            pri_exact_free(exact);
-        }
-        check_logits("span", N, CLASSES, got, want);
-    }
-    pr_model_free(model);
-    whole_free(w);
-    free(want);
-    free(got);
-    free(middle);
-}
-
 /* Values that nobody has looked at are looked at as they are read, so never read in place. */
 static void unchecked_rows_are_checked_on_the_way(void **state)
 {
@@ -440,7 +390,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_memory_gives_the_logits_of_all_memory),
         cmocka_unit_test(rows_are_handed_out_once_and_in_order_and_nothing_keeps_them),
-        cmocka_unit_test(spans_of_layers_give_what_all_layers_give),
         cmocka_unit_test(unchecked_rows_are_checked_on_the_way),
         cmocka_unit_test(parts_of_a_pass_may_run_at_once),
         cmocka_unit_test(the_resident_set_grows_by_no_more_than_was_given),
