@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Any number of labels a node, by the commands: made, trained on with every optimiser and schedule,
 # scored, predicted, reported and written anew.
-. "$(dirname "$0")/support.bash"
+# shellcheck source=tests/cli/support.bash
+source "$PACKRAT_SOURCE/tests/cli/support.bash"
 
 make_demo sets --multi-label
 say "-- train"
