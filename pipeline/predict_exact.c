@@ -62,8 +62,8 @@ static pr_status plan_span(pri_prediction *p, pri_exact_span span)
     PR_TRY(pri_exact_create_within(p->session.model, &data->graph,
                                    inputs ? inputs : &data->features, (pri_exact_output){ 0 }, 1,
                                    &limits, &span, &exact));
-    const uint64_t bytes =
-        pri_exact_memory(exact, &spill) + pri_exact_memory_beside(&p->session, p->kept_bytes);
+    const uint64_t bytes = pri_exact_memory(exact, &spill) + pri_exact_mapped(exact) +
+                           pri_exact_memory_beside(&p->session, p->kept_bytes);
     if (bytes > r->memory_bytes) r->memory_bytes = bytes;
     if (spill > r->spill_bytes) r->spill_bytes = spill;
     r->passes += pri_exact_num_passes(exact);

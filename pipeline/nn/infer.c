@@ -214,6 +214,14 @@ uint64_t pri_exact_memory(const pri_exact *in, uint64_t *spill_bytes)
     return in->plan.bytes;
 }
 
+uint64_t pri_exact_mapped(const pri_exact *in)
+{
+    const pr_features *f = in->features;
+
+    if (in->num_parts == 0 || !f->file || in->plan.layer[0].source != PRI_X_ROWS) return 0;
+    return (uint64_t)f->file->row_bytes * f->num_rows;
+}
+
 uint32_t pri_exact_rows(const pri_exact *in, uint32_t part, pr_vid *begin)
 {
     const uint64_t N = in->graph->num_nodes, parts = in->num_parts;

@@ -230,6 +230,10 @@ pri_exact_io pri_exact_io_of(const pri_exact *exact, uint32_t part);
 /* Give the bytes of memory it takes, and of all temporary files. */
 uint64_t pri_exact_memory(const pri_exact *exact, uint64_t *spill_bytes);
 
+/* Give the bytes of a mapped file that it reads in place besides: pages that become the process's as
+ * they are touched, and may be already. 0 where rows are streamed, or in memory of their own. */
+uint64_t pri_exact_mapped(const pri_exact *exact);
+
 uint32_t pri_exact_num_passes(const pri_exact *exact); /* 0 for a graph without vertices */
 
 /* Give how many vertices a part has, and the first of them. */
