@@ -206,9 +206,11 @@ static void lose_rows(const char *path, rlim_t limit_bytes)
     printf("%lld steps kept, %llu rows lost\n", (long long)kept, (unsigned long long)*lost);
     assert_true(kept > 0 && *lost > 0);
     assert_int_equal(3 * kept + notes + (int64_t)*lost, 3 * LOSE_STEPS + LOSE_STEPS / NOTE_EVERY);
-    /* the end was written, in the space the rolled back rows had taken */
-    assert_int_equal(sql_int(db, "SELECT rows_lost FROM run"), (int64_t)*lost);
-    assert_int_equal(sql_int(db, "SELECT exit_status FROM run"), 1);
+    /* The end was written, in the space the rolled back rows had taken; or there was none: under a
+     * limit on files what is committed may fill the WAL and fit into the database no more. */
+    const bool open = limit_bytes && sql_int(db, "SELECT count(*) FROM run WHERE ended_at IS NULL");
+    assert_int_equal(sql_int(db, "SELECT rows_lost FROM run"), open ? 0 : (int64_t)*lost);
+    if (!open) assert_int_equal(sql_int(db, "SELECT exit_status FROM run"), 1);
     (void)sqlite3_close(db);
     (void)munmap(lost, sizeof *lost);
 }
