@@ -4,6 +4,7 @@ layers' inputs, Adam. Prints nothing where there is no torch, or no such model h
 import argparse
 import sys
 import time
+import warnings
 
 try:
     import numpy
@@ -19,6 +20,7 @@ parser.add_argument("--epochs", type=int, default=400)
 args = parser.parse_args()
 if args.model not in ("gcn", "sage"):
     sys.exit(0)
+warnings.filterwarnings("ignore", message="Sparse CSR")
 torch.set_num_threads(1)
 torch.manual_seed(1)
 
