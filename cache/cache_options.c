@@ -60,9 +60,8 @@ const pri_policy *pri_policy_of(int policy)
 
 int pr_cache_mode_for(int mode, const pr_features *features)
 {
-    const uint64_t cells = (uint64_t)features->num_rows * features->num_cols;
-
     if (mode != PR_CACHE_AUTO) return mode;
-    if (features->kind != PR_FEATURES_CSR) return PR_CACHE_RESIDENT;
+    if (!features || features->kind != PR_FEATURES_CSR) return PR_CACHE_RESIDENT;
+    const uint64_t cells = (uint64_t)features->num_rows * features->num_cols;
     return features->indptr[features->num_rows] <= cells / 10 ? PR_CACHE_OFF : PR_CACHE_RESIDENT;
 }

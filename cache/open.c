@@ -91,6 +91,12 @@ static uint64_t policy_bytes(int policy, uint64_t slots, uint64_t num_rows, uint
     }
 }
 
+/* Give the mode, decided by now: resident works for all rows. */
+static int opened_mode(const pr_cache_options *options)
+{
+    return pr_cache_mode_for(options->mode, NULL);
+}
+
 void pri_cache_measure(const pr_cache_options *options, pr_vid num_rows, uint32_t num_cols,
                        uint32_t max_wanted, const pri_cache_reads *reads, pri_cache_bytes *out)
 {
@@ -99,9 +105,9 @@ void pri_cache_measure(const pr_cache_options *options, pr_vid num_rows, uint32_
     const uint64_t max_batch  = least(least(max_wanted, num_rows), max_slots);
     const uint64_t most       = pri_cache_rows_for(options, num_rows, slot_bytes, max_batch);
     const uint64_t slots      = options->mode == PR_CACHE_PACKED ? least(most, max_batch) : most;
-    const bool     resident = options->mode == PR_CACHE_RESIDENT || options->mode == PR_CACHE_AUTO;
-    const uint64_t words    = resident ? pri_policy_of(options->policy)->stride : 1;
-    pr_cache       none     = { .options = *options, .early = reads ? reads->io->ahead : 0 };
+    const bool     resident   = opened_mode(options) == PR_CACHE_RESIDENT;
+    const uint64_t words      = resident ? pri_policy_of(options->policy)->stride : 1;
+    pr_cache       none       = { .options = *options, .early = reads ? reads->io->ahead : 0 };
 
     *out       = (pri_cache_bytes){ 0 };
     out->index = lay_out(&none, max_batch + PRI_PLAN_SLACK, NULL) + SLACK;
@@ -179,12 +185,6 @@ static pr_status reserve(pr_cache *c, const uint32_t *scores)
     find_dense(c);
 done:
     return st;
-}
-
-/* Nobody decided the mode: it is the one that works for all rows. */
-static int opened_mode(const pr_cache_options *options)
-{
-    return options->mode == PR_CACHE_AUTO ? PR_CACHE_RESIDENT : options->mode;
 }
 
 static pr_status check_setup(const pr_cache_setup *setup)

@@ -23,7 +23,9 @@ struct pri_ahead {
 
 uint32_t pri_ahead_limit(const pr_cache_options *cache)
 {
-    if (cache->policy != PR_POLICY_LOOKAHEAD || cache->mode != PR_CACHE_RESIDENT) return 0;
+    const int mode = pr_cache_mode_for(cache->mode, NULL);
+
+    if (cache->policy != PR_POLICY_LOOKAHEAD || mode != PR_CACHE_RESIDENT) return 0;
     return cache->lookahead < PR_MAX_WINDOW ? cache->lookahead : PR_MAX_WINDOW; /* auto: the most */
 }
 

@@ -63,6 +63,12 @@ typedef struct opening {
     pr_store            **store;
 } opening;
 
+/* Give the mode of the cache, never auto. */
+static int mode_of(const pri_prediction *p)
+{
+    return pr_cache_mode_for(p->setup->cache.mode, &p->session.dataset->features);
+}
+
 static pr_status open_store(pri_lane *lane, void *argument)
 {
     const opening       *o     = argument;
@@ -70,7 +76,7 @@ static pr_status open_store(pri_lane *lane, void *argument)
                                    .kind     = o->p->setup->cache.store,
                                    .topo     = o->p->session.topo,
                                    .numa     = o->p->setup->machine.numa,
-                                   .in_place = o->p->setup->cache.mode == PR_CACHE_OFF };
+                                   .in_place = mode_of(o->p) == PR_CACHE_OFF };
 
     (void)lane;
     return pr_store_open(&store, o->store, NULL);
@@ -95,14 +101,16 @@ static pr_status equip(const pri_prediction *p, const pr_fanout *fanout, pr_vids
                                         .batch_size = (uint32_t)most };
 
     PR_TRY(pri_lane_run(p->session.lane, open_store, &open));
-    if (setup->cache.policy == PR_POLICY_STATIC && setup->cache.mode == PR_CACHE_RESIDENT)
+    if (setup->cache.policy == PR_POLICY_STATIC && mode_of(p) == PR_CACHE_RESIDENT)
         PR_TRY(pri_rank_scores(p->session.lane, &rank, &scores));
+    pr_cache_options cache = setup->cache;
+    cache.mode             = mode_of(p);
     const pri_lane_kit kit = { .graph     = &p->session.dataset->graph,
                                .fanout    = fanout,
                                .sampling  = &setup->sampler,
                                .store     = *store,
                                .model     = p->session.model,
-                               .cache     = setup->cache,
+                               .cache     = cache,
                                .tuning    = &p->session.tuned.tuning,
                                .io        = &setup->io,
                                .scores    = scores,

@@ -44,7 +44,8 @@ typedef enum pr_cache_mode {
 
 /* Give the mode of options that leave it open, for rows of these features: off for sparse ones
  * (CSR, less than a tenth of whose values are there), which the first layer multiplies as they are,
- * and which a slab would hold as dense rows; else resident. Cannot fail. */
+ * and which a slab would hold as dense rows; else resident. NULL: not known,
+ * resident. Cannot fail. */
 int pr_cache_mode_for(int mode, const pr_features *features);
 
 /* Who gives up a slot of a resident slab. Ties of all but sieve go to the lower slot. */

@@ -232,6 +232,22 @@ static void knowing_the_future_never_moves_more_rows_than_lru(void **state)
     }
 }
 
+/* Options as they are by default are those of a resident cache, which looks ahead. */
+static void a_mode_left_open_looks_as_far_ahead_as_resident(void **state)
+{
+    (void)state;
+    pr_cache_options      open, resident;
+    const pr_option_group group = { &pr_cache_option_table, &open };
+
+    pr_options_init(&group, 1);
+    assert_int_equal(open.mode, PR_CACHE_AUTO);
+    resident      = open;
+    resident.mode = PR_CACHE_RESIDENT;
+    assert_true(pri_ahead_limit(&open) > 0);
+    assert_int_equal(pri_ahead_limit(&open), pri_ahead_limit(&resident));
+    assert_int_equal(pri_ahead_depth(&open), pri_ahead_depth(&resident));
+}
+
 /* Evaluation shares sampler and cache with the batches that wait. */
 static void evaluation_in_between_leaves_what_waits_alone(void **state)
 {
@@ -286,6 +302,7 @@ int main(void)
         cmocka_unit_test(threads_do_not_change_what_the_cache_does),
         cmocka_unit_test(lanes_that_look_ahead_draw_what_one_lane_draws),
         cmocka_unit_test(knowing_the_future_never_moves_more_rows_than_lru),
+        cmocka_unit_test(a_mode_left_open_looks_as_far_ahead_as_resident),
         cmocka_unit_test(evaluation_in_between_leaves_what_waits_alone),
         cmocka_unit_test(drawing_ahead_takes_nothing_from_the_heap),
     };
