@@ -1,15 +1,12 @@
 /* aggregate.c: see aggregate.h. Tasks are result rows; rows.c has the inner loop. */
 #include "pipeline/nn/aggregate.h"
 
-#include <omp.h>
 #include <string.h>
 
 #include "base/clones.h"
 #include "base/teamwork.h"
 
 enum {
-    MOST_TASK    = 64, /* result rows a thread takes at a time, */
-    LEAST_TASK   = 4,  /* fewer where there are many threads for few rows */
     COLUMN_SLICE = 64, /* columns that one task of pri_aggregate_columns sums */
     SUM_ROWS     = 256 /* rows summed in float before they join the double */
 };
@@ -95,23 +92,10 @@ static float part_of(const pri_coefficients *coefficients, uint32_t row, const p
     return l->weight ? all * one_over(l->weight, l->num) : all / (float)l->num;
 }
 
-/* Rows that a thread takes at a time. */
-static uint32_t task_of(uint64_t num_rows)
-{
-    return pri_task_size(num_rows, omp_get_max_threads(), LEAST_TASK, MOST_TASK);
-}
-
 /* Whether so many rows, added up or written, are worth a team. */
 static bool worth_a_team(uint64_t num_rows, size_t cols)
 {
     return pri_worth_team(num_rows * cols, PRI_SUM_PS);
-}
-
-/* Rows that are read and written to sum lists. */
-static uint64_t rows_of(const pri_lists *lists)
-{
-    return lists->num ? lists->num + pri_lists_begin(lists, lists->num) - pri_lists_begin(lists, 0)
-                      : 0;
 }
 
 /* ---- forward ---- */
@@ -119,9 +103,9 @@ static uint64_t rows_of(const pri_lists *lists)
 void pri_aggregate_concat(const pri_lists *lists, const pri_rows *x, float *a, size_t lda)
 {
     const size_t   cols = x->cols;
-    const uint32_t task = task_of(lists->num);
+    const uint32_t task = pri_rows_task(lists->num);
 
-#pragma omp parallel for schedule(dynamic, task) if (worth_a_team(rows_of(lists), cols))
+#pragma omp parallel for schedule(dynamic, task) if (worth_a_team(pri_lists_rows(lists), cols))
     for (uint32_t d = 0; d < lists->num; d++) {
         pri_list l    = list_of(lists, d);
         float   *self = a + d * lda, *mean = self + cols;
@@ -135,9 +119,9 @@ void pri_aggregate_concat(const pri_lists *lists, const pri_rows *x, float *a, s
 
 void pri_aggregate_add(const pri_lists *lists, const pri_rows *z, float *y, size_t ldy, bool relu)
 {
-    const uint32_t task = task_of(lists->num);
+    const uint32_t task = pri_rows_task(lists->num);
 
-#pragma omp parallel for schedule(dynamic, task) if (worth_a_team(rows_of(lists), z->cols))
+#pragma omp parallel for schedule(dynamic, task) if (worth_a_team(pri_lists_rows(lists), z->cols))
     for (uint32_t d = 0; d < lists->num; d++) {
         pri_list l = list_of(lists, d);
         l.factor   = part_of(NULL, d, &l);
@@ -149,9 +133,9 @@ void pri_aggregate_add(const pri_lists *lists, const pri_rows *z, float *y, size
 void pri_aggregate_sum(const pri_lists *lists, const pri_coefficients *coefficients,
                        const pri_rows *x, const float *bias, float *y, size_t ldy, bool relu)
 {
-    const uint32_t task = task_of(lists->num);
+    const uint32_t task = pri_rows_task(lists->num);
 
-#pragma omp parallel for schedule(dynamic, task) if (worth_a_team(rows_of(lists), x->cols))
+#pragma omp parallel for schedule(dynamic, task) if (worth_a_team(pri_lists_rows(lists), x->cols))
     for (uint32_t d = 0; d < lists->num; d++) {
         const uint32_t row  = lists->first + d;
         const float    self = pri_coefficients_self(coefficients, row);
@@ -177,16 +161,18 @@ static void reverse_row(const pri_lists *lists, const pri_coefficients *coeffici
     const pri_list  l      = list_of(lists, d);
     const float     factor = part_of(coefficients, d, &l);
     uint32_t *const begin = out->begin, *const dst = out->dst;
+    const uint32_t first = (uint32_t)(l.index - lists->index);
 
-    if (!l.weight) {
-        out->share[d] = factor;
+    if (!l.weight) out->share[d] = factor;
+    if (!l.weight && !out->arc) {
         for (size_t i = l.num; i-- > 0;) dst[--begin[l.index[i]]] = d;
         return;
     }
     for (size_t i = l.num; i-- > 0;) {
         const uint32_t at = --begin[l.index[i]];
         dst[at]           = d;
-        out->value[at]    = factor * l.weight[i];
+        if (l.weight) out->value[at] = factor * l.weight[i];
+        if (out->arc) out->arc[at] = first + (uint32_t)i;
     }
 }
 
@@ -237,7 +223,7 @@ void pri_aggregate_scatter(const pri_reversed *reversed, const pri_scatter *from
     const pri_rows          mean     = { .at = from->mean, .ld = from->ld, .cols = from->cols };
     const size_t            row_size = from->cols * sizeof *out;
     const uint64_t          num_rows = (uint64_t)num_src + reversed->begin[num_src];
-    const uint32_t          task     = task_of(num_src);
+    const uint32_t          task     = pri_rows_task(num_src);
 
 #pragma omp parallel for schedule(dynamic, task) if (worth_a_team(num_rows, from->cols))
     for (uint32_t u = 0; u < num_src; u++) {

@@ -31,6 +31,13 @@ static inline uint64_t pri_lists_begin(const pri_lists *lists, uint32_t d)
     return lists->begin32 ? lists->begin32[d] : lists->begin64[d];
 }
 
+/* Rows that are read and written to sum lists. */
+static inline uint64_t pri_lists_rows(const pri_lists *lists)
+{
+    return lists->num ? lists->num + pri_lists_begin(lists, lists->num) - pri_lists_begin(lists, 0)
+                      : 0;
+}
+
 /* A[d, :] = [ X[first + d] | mean over the list of d of X[u] ]; an empty list gives a zero mean.
  *
  *   a   out [num, 2 x.cols], must not overlap X
@@ -63,6 +70,7 @@ typedef struct pri_reversed {
     uint32_t *dst;   /* [num_edges] */
     float    *share; /* [num_dst]; of a block without weights */
     float    *value; /* [num_edges]; of one with weights */
+    uint32_t *arc;   /* [num_edges] which edge of the block each is; NULL: not asked for */
     bool      weighted;
 } pri_reversed;
 

@@ -1,17 +1,12 @@
 /* gat.c: the graph attention layer, forward and backward (layer.h). Rows are multiplied first:
  * every score wants the product of a row. */
-#include <omp.h>
 #include <string.h>
 
 #include "base/teamwork.h"
 #include "pipeline/nn/attention.h"
 #include "pipeline/nn/layer.h"
 
-enum {
-    MOST_TASK  = 64, /* rows a thread takes at a time, */
-    LEAST_TASK = 4,  /* fewer where there are many threads for few rows */
-    SCORE_PS   = 2000
-};
+enum { SCORE_PS = 2000 }; /* what a score takes a thread */
 
 static float *target_scores(const pri_layer *layer)
 {
@@ -61,11 +56,6 @@ static bool worth_a_team(const pri_layer *layer, const pri_attention *a)
     return pri_worth_team(rows * a->heads, (uint32_t)(SCORE_PS + a->cols * PRI_SUM_PS));
 }
 
-static uint32_t task_of(uint32_t num)
-{
-    return pri_task_size(num, omp_get_max_threads(), LEAST_TASK, MOST_TASK);
-}
-
 /* ---- forward ---- */
 
 /* Z = X W. */
@@ -85,7 +75,7 @@ static pr_status multiply(const pri_layer *layer, const pri_input *x, size_t col
 static void attend(const pri_layer *layer, const pri_attention *a)
 {
     const pri_layer_tape *t       = layer->own;
-    const uint32_t        num_dst = layer->block->num_dst, task = task_of(num_dst);
+    const uint32_t        num_dst = layer->block->num_dst, task = pri_rows_task(num_dst);
     const float *const    bias  = layer->weights.at[PRI_ROLE_BIAS];
     float *const          selfs = t->alpha + (size_t)layer->block->num_edges * t->heads;
 
@@ -126,7 +116,7 @@ static void unscore(const pri_layer *layer, const pri_attention *a, const float 
 {
     const pri_layer_tape *t       = layer->own;
     const pr_block       *block   = layer->block;
-    const uint32_t        num_dst = block->num_dst, task = task_of(num_dst);
+    const uint32_t        num_dst = block->num_dst, task = pri_rows_task(num_dst);
     const size_t          heads = t->heads, edges = (size_t)block->num_edges * heads;
     float *const d_edge = layer->tape->edge, *const d_target = target_scores(layer);
 
@@ -137,25 +127,6 @@ static void unscore(const pri_layer *layer, const pri_attention *a, const float 
         pri_attention_row_back(a, &arcs, du + d * t->ldy, t->alpha + at, t->alpha + self,
                                d_edge + at, d_edge + self, d_target + d * heads);
     }
-}
-
-/* Turn the block round: which destinations drew a source, ascending, and with which edge. */
-static void reverse(const pr_block *block, pri_reversed *out, uint32_t *arc)
-{
-    uint32_t *begin = out->begin, total = 0;
-
-    memset(begin, 0, (block->num_src + (size_t)1) * sizeof *begin);
-    for (uint32_t e = 0; e < block->num_edges; e++) begin[block->indices[e]]++;
-    for (uint32_t u = 0; u <= block->num_src; u++) { /* counts to ends */
-        total += begin[u];
-        begin[u] = total;
-    }
-    for (uint32_t d = block->num_dst; d-- > 0;) /* backwards: ends become begins, in order */
-        for (uint32_t e = block->indptr[d + 1]; e-- > block->indptr[d];) {
-            const uint32_t at = --begin[block->indices[e]];
-            out->dst[at]      = d;
-            arc[at]           = e;
-        }
 }
 
 /* The gradients of Z of all sources, and of their scores, which take the scores' place. */
@@ -169,14 +140,14 @@ static void spread(const pri_layer *layer, const pri_attention *a, const float *
     const float *const d_self = tape->edge + edges, *const d_target = target_scores(layer);
     const float *const source  = layer->weights.at[PRI_ROLE_SOURCE];
     const float *const target  = layer->weights.at[PRI_ROLE_TARGET];
-    const uint32_t     num_src = block->num_src, task = task_of(num_src);
+    const uint32_t     num_src = block->num_src, task = pri_rows_task(num_src);
 
 #pragma omp parallel for schedule(dynamic, task) if (worth_a_team(layer, a))
     for (uint32_t u = 0; u < num_src; u++) {
         float *const to = dz + u * t->ldz, *const d_source = t->scores + u * heads;
         const bool          is_dst = u < block->num_dst;
         const pri_arcs_back arcs   = { .index = tape->reversed.dst + begin[u],
-                                       .arc   = tape->arc + begin[u],
+                                       .arc   = tape->reversed.arc + begin[u],
                                        .num   = begin[u + 1] - begin[u],
                                        .alpha = t->alpha,
                                        .dy    = du,
@@ -206,7 +177,7 @@ pr_status pri_gat_backward(const pri_layer *layer, const pri_input *x, float *du
 
     pri_aggregate_columns(du, t->ldy, block->num_dst, g->out, g->at[PRI_ROLE_BIAS]);
     unscore(layer, &a, du);
-    reverse(block, &tape->reversed, tape->arc);
+    pri_aggregate_reverse(block, &tape->reversed);
     spread(layer, &a, du, dz);
     pri_attention_columns(&a, block->num_src, t->scores, g->at[PRI_ROLE_SOURCE]);
     pri_attention_columns(&a, block->num_dst, target_scores(layer), g->at[PRI_ROLE_TARGET]);

@@ -1,17 +1,12 @@
 /* largest.c: see largest.h. */
 #include "pipeline/nn/largest.h"
 
-#include <omp.h>
 #include <string.h>
 
 #include "base/clones.h"
 #include "base/teamwork.h"
 
-enum {
-    MOST_TASK  = 64, /* result rows a thread takes at a time, */
-    LEAST_TASK = 4,  /* fewer where there are many threads for few rows */
-    LINE       = 16  /* floats in a cache line */
-};
+enum { LINE = 16 }; /* floats in a cache line */
 
 PRI_CLONES static void nn_largest(float *restrict best, const float *restrict row, size_t cols)
 {
@@ -53,21 +48,6 @@ static void ask_for(const float *row, size_t cols)
     for (size_t c = 0; c < cols; c += LINE) __builtin_prefetch(row + c);
 }
 
-static uint32_t task_of(uint64_t num_rows)
-{
-    return pri_task_size(num_rows, omp_get_max_threads(), LEAST_TASK, MOST_TASK);
-}
-
-/* Whether lists are worth a team, of which a row takes `cols` elements. */
-static bool worth_a_team(const pri_lists *lists, size_t cols)
-{
-    const uint64_t num_rows =
-        lists->num ? lists->num + pri_lists_begin(lists, lists->num) - pri_lists_begin(lists, 0)
-                   : 0;
-
-    return pri_worth_team(num_rows * cols, PRI_SUM_PS);
-}
-
 /* One list of at least one row. */
 static void largest_of(const uint32_t *index, size_t num, const pri_rows *x, float *best,
                        uint32_t *from)
@@ -88,9 +68,10 @@ void pri_largest_concat(const pri_lists *lists, const pri_rows *x, float *a, siz
                         uint32_t *from)
 {
     const size_t   cols = x->cols;
-    const uint32_t task = task_of(lists->num);
+    const uint32_t task = pri_rows_task(lists->num);
 
-#pragma omp parallel for schedule(dynamic, task) if (worth_a_team(lists, cols))
+#pragma omp parallel for schedule(                                                                 \
+    dynamic, task) if (pri_worth_team(pri_lists_rows(lists) * cols, PRI_SUM_PS))
     for (uint32_t d = 0; d < lists->num; d++) {
         const uint64_t begin = pri_lists_begin(lists, d), end = pri_lists_begin(lists, d + 1);
         float         *self = a + d * lda, *best = self + cols;
@@ -125,9 +106,10 @@ void pri_largest_concat_sparse(const pri_lists *lists, const pri_sparse *x, floa
                                uint32_t *count)
 {
     const size_t   cols = x->x->num_cols;
-    const uint32_t task = task_of(lists->num);
+    const uint32_t task = pri_rows_task(lists->num);
 
-#pragma omp parallel for schedule(dynamic, task) if (worth_a_team(lists, cols))
+#pragma omp parallel for schedule(                                                                 \
+    dynamic, task) if (pri_worth_team(pri_lists_rows(lists) * cols, PRI_SUM_PS))
     for (uint32_t d = 0; d < lists->num; d++) {
         const uint64_t begin = pri_lists_begin(lists, d), end = pri_lists_begin(lists, d + 1);
         uint32_t      *seen = count + d * cols;
@@ -148,7 +130,7 @@ void pri_largest_scatter(const pri_reversed *reversed, const pri_scatter *gradie
                          const uint32_t *from, float *out, size_t ldout)
 {
     const uint32_t *begin   = reversed->begin;
-    const uint32_t  num_src = reversed->num_src, task = task_of(num_src);
+    const uint32_t  num_src = reversed->num_src, task = pri_rows_task(num_src);
     const size_t    cols = gradient->cols, row_size = cols * sizeof *out;
     const uint64_t  num_rows = (uint64_t)num_src + begin[num_src];
 

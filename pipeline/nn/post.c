@@ -124,26 +124,14 @@ static void add_rows(float *y, size_t ldy, const float *x, size_t ldx, uint32_t 
     for (uint32_t i = 0; i < num; i++) nn_post_add(y + i * ldy, x + i * ldx, cols);
 }
 
-/* Y[i, :] += CSR row i. */
+/* y += row i of CSR. */
 static void add_sparse_row(float *y, const pri_sparse *rows, uint32_t i)
 {
-    const pr_features *x = rows->x;
-    const uint32_t     r = rows->row ? rows->row[i] : rows->first + i;
+    pri_sparse_room room;
+    pri_sparse_part part;
 
-    for (pr_eid e = x->indptr[r]; e < x->indptr[r + 1]; e++) {
-        const uint32_t column = x->indices[e];
-        if (!rows->vertex)
-            y[column] += x->data[e];
-        else if (pri_dropout_keeps(&rows->dropout, rows->vertex[i], column))
-            y[column] += rows->dropout.scale * x->data[e];
-    }
-}
-
-static pri_sparse head(const pri_sparse *rows, uint32_t num)
-{
-    pri_sparse first = *rows;
-    first.num        = num;
-    return first;
+    for (size_t at = 0; pri_sparse_next(rows, i, &at, &room, &part);)
+        for (size_t k = 0; k < part.num; k++) y[part.column[k]] += part.value[k];
 }
 
 /* Add sparse inputs. Their product is put together where the gradient of Y will be: that room is
@@ -154,7 +142,7 @@ static void add_sparse(const pri_layer *layer, const pri_sparse *x)
     const pri_layer_tape *t      = layer->own;
     const uint32_t        num    = layer->block->num_dst;
     const size_t          cols   = layer->weights.out;
-    const pri_sparse      first  = head(x, num);
+    const pri_sparse      first  = pri_sparse_head(x, num);
     float *const          room   = layer->tape->dy[layer->index % 2];
 
     if (matrix) {
@@ -286,7 +274,7 @@ pr_status pri_post_backward(const pri_layer *layer, const pri_input *x, float *d
     if (layer->weights.at[PRI_ROLE_NORM_SCALE]) undo_norm(layer, dy);
     if (!matrix) return PR_OK;
     if (!x->is_sparse) return pri_gemm_run(t->residual_weight, num, x->dense.at, dy, NULL, matrix);
-    const pri_sparse first = head(&x->sparse, num);
+    const pri_sparse first = pri_sparse_head(&x->sparse, num);
     pri_sparse_gradient(&first, dy, t->ldy, layer->gradient.out, matrix);
     return PR_OK;
 }

@@ -6,6 +6,7 @@
  * ((y + a) + b) + c is what single additions give. */
 #include "pipeline/nn/rows.h"
 
+#include <omp.h>
 #include <string.h>
 
 #include "base/clones.h"
@@ -147,4 +148,11 @@ double pri_rows_dot(const pri_rows *x, const float *y, size_t ldy, uint32_t num)
             part[p] += nn_dot(pri_row(x, (uint32_t)i), y + i * ldy, x->cols);
     for (size_t p = 0; p < DOT_PARTS; p++) sum += part[p];
     return sum;
+}
+
+uint32_t pri_rows_task(uint64_t num_rows)
+{
+    enum { MOST = 64, LEAST = 4 };
+
+    return pri_task_size(num_rows, omp_get_max_threads(), LEAST, MOST);
 }

@@ -41,6 +41,9 @@ void pri_rows_copy(const pri_rows *x, uint32_t num, float *to, size_t ld);
  * to row. Cannot fail. */
 double pri_rows_dot(const pri_rows *x, const float *y, size_t ldy, uint32_t num);
 
+/* Give the rows that a thread takes at a time of so many: fewer where there are many threads. */
+uint32_t pri_rows_task(uint64_t num_rows);
+
 /* What an element takes a thread, for pri_worth_team: of a row that is added up (from the second
  * level of caches; from memory it is twice to four times that). */
 enum { PRI_SUM_PS = 100 };

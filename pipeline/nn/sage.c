@@ -22,14 +22,6 @@ done:
     return st;
 }
 
-/* The first `num` of the rows. */
-static pri_sparse head(const pri_sparse *rows, uint32_t num)
-{
-    pri_sparse first = *rows;
-    first.num        = num;
-    return first;
-}
-
 static void forward_sparse(const pri_layer *layer, const pri_sparse *inputs, pri_nn_times *times)
 {
     const pri_layer_part *w     = &layer->weights;
@@ -38,7 +30,7 @@ static void forward_sparse(const pri_layer *layer, const pri_sparse *inputs, pri
     const size_t          ldz   = layer->tape->ldz;
     const pri_lists       lists = pri_lists_of_block(layer->block);
     const pri_rows        rows  = { .at = z, .ld = ldz, .cols = w->out };
-    const pri_sparse      self  = head(inputs, layer->block->num_dst);
+    const pri_sparse      self  = pri_sparse_head(inputs, layer->block->num_dst);
     const int64_t         begin = pr_now_ns();
 
     pri_sparse_multiply(inputs, w->at[PRI_ROLE_WEIGHT], w->out, NULL, z, ldz, w->out);
@@ -63,7 +55,7 @@ static void backward_sparse(const pri_layer *layer, const pri_sparse *inputs, co
     const pri_layer_tape *t        = layer->own;
     pri_tape             *tape     = layer->tape;
     pri_reversed         *reversed = &tape->reversed;
-    const pri_sparse      self     = head(inputs, layer->block->num_dst);
+    const pri_sparse      self     = pri_sparse_head(inputs, layer->block->num_dst);
     const pri_scatter     from     = { .mean = du, .ld = t->ldy, .cols = g->out };
 
     pri_aggregate_reverse(layer->block, reversed);

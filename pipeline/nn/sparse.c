@@ -9,9 +9,7 @@
 #include "pipeline/nn/rows.h"
 
 enum {
-    MOST_TASK  = 64, /* rows a thread takes at a time, */
-    LEAST_TASK = 4,  /* fewer where there are many threads for few rows */
-    LINE       = 16  /* floats in a cache line: threads never share one of DW */
+    LINE = 16 /* floats in a cache line: threads never share one of DW */
 };
 
 /* A line's worth of floats at any address; compilers turn it into what the CPU has. */
@@ -77,7 +75,7 @@ void pri_sparse_multiply(const pri_sparse *rows, const float *w, size_t ldw, con
 {
     const pri_rows weights = { .at = w, .ld = ldw, .cols = cols };
     const bool     spread  = pri_worth_team(num_terms(rows) * cols, PRI_SUM_PS);
-    const uint32_t task    = pri_task_size(rows->num, omp_get_max_threads(), LEAST_TASK, MOST_TASK);
+    const uint32_t task    = pri_rows_task(rows->num);
 
 #pragma omp parallel for schedule(dynamic, task) if (spread)
     for (uint32_t i = 0; i < rows->num; i++) {

@@ -17,6 +17,14 @@ typedef struct pri_sparse {
     pri_dropout   dropout; /* of their values, by vertex and column */
 } pri_sparse;
 
+/* Give the first `num` of them. */
+static inline pri_sparse pri_sparse_head(const pri_sparse *rows, uint32_t num)
+{
+    pri_sparse first = *rows;
+    first.num        = num;
+    return first;
+}
+
 /* A part of a row: its non-zeros from some on, at most PRI_SPARSE_PART of them behind dropout. */
 typedef struct pri_sparse_part {
     const uint32_t *column;

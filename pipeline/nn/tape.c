@@ -124,14 +124,15 @@ static void place_arrays(pri_tape *tape, const pr_model_shape *shape, uint32_t m
     tape->dh              = place(lay, gin ? larger(dy[0], dy[1]) : 0, 1, sizeof *tape->dh);
     tape->norm            = place(lay, gcn ? max_src : 0, 1, sizeof *tape->norm);
     tape->edge            = place(lay, gat ? scores : 0, 1, sizeof *tape->edge);
-    tape->arc             = place(lay, gat ? max_edges : 0, 1, sizeof *tape->arc);
-    tape->reversed.begin  = place(lay, max_src + 1, 1, sizeof *tape->reversed.begin);
-    tape->reversed.dst    = place(lay, max_edges, 1, sizeof *tape->reversed.dst);
-    tape->reversed.share  = place(lay, max_dst, 1, sizeof *tape->reversed.share);
-    tape->reversed.value  = place(lay, max_edges, 1, sizeof *tape->reversed.value);
-    const uint32_t seeds  = tape->layer[tape->num_layers - 1].max_dst;
-    tape->row_loss        = place(lay, seeds, 1, sizeof *tape->row_loss);
-    tape->row_counts      = place(lay, seeds, 4, sizeof *tape->row_counts);
+    tape->reversed.arc    = place(lay, gat ? max_edges : 0, 1, sizeof *tape->reversed.arc);
+    if (!gat) tape->reversed.arc = NULL; /* nobody else asks which edge it was */
+    tape->reversed.begin = place(lay, max_src + 1, 1, sizeof *tape->reversed.begin);
+    tape->reversed.dst   = place(lay, max_edges, 1, sizeof *tape->reversed.dst);
+    tape->reversed.share = place(lay, max_dst, 1, sizeof *tape->reversed.share);
+    tape->reversed.value = place(lay, max_edges, 1, sizeof *tape->reversed.value);
+    const uint32_t seeds = tape->layer[tape->num_layers - 1].max_dst;
+    tape->row_loss       = place(lay, seeds, 1, sizeof *tape->row_loss);
+    tape->row_counts     = place(lay, seeds, 4, sizeof *tape->row_counts);
 }
 
 static pr_status reserve(pri_tape *tape, const pr_model *model, uint32_t max_inputs)

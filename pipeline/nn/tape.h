@@ -46,7 +46,6 @@ struct pri_tape {
     float       *dh;           /* gin: the gradient of h of one layer at a time, ld = ldy of it */
     float       *norm;         /* gcn: of a layer's sources (coefficients.h) [S] */
     float       *edge;         /* gat: gradients of scores [E + D, heads] */
-    uint32_t    *arc;          /* gat: which edge each entry of the reversed block is [E] */
     pr_slot     *row_of_input; /* sparse first layer: CSR rows, copied from the slab */
     pri_reversed reversed;     /* of one layer at a time */
     double      *row_loss;     /* [seeds] */
