@@ -227,12 +227,11 @@ pr_status pri_evaluate_sampled(pri_lane *const *lanes, uint32_t num_lanes, pri_s
                                const volatile int *stop, pr_steplog *log, pri_metrics *metrics)
 {
     pr_status         st    = PR_OK;
-    pri_score         score = { .num_nodes = nodes.n };
+    pri_score         score = { 0 };
     pr_step           row;
     pr_step_partition partition[PR_MAX_LANES];
 
-    score.divisor   = pri_targets_divisor(input.targets, nodes);
-    input.loss      = &score.loss;
+    input.score     = &score;
     input.phase     = PR_PHASE_EVAL;
     input.optimizer = NULL;
     for (size_t at = 0; at < nodes.n; at += batch_size) {

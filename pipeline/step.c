@@ -144,6 +144,18 @@ static void add_counts(pr_step *row, const lane_part *part)
     row->num_correct += (int64_t)part->loss.num_correct;
 }
 
+/* Add what the step's seeds, or pairs, came to. */
+static void add_score(const step_work *work)
+{
+    const pri_step_input *in    = work->input;
+    pri_score            *score = in->score;
+
+    if (!score) return;
+    for (uint32_t i = 0; i < work->num_lanes; i++) pri_loss_add(&score->loss, &work->part[i].loss);
+    score->num_nodes += in->link ? in->link->pairs.num_pairs : in->seeds.n;
+    score->divisor += work->divisor;
+}
+
 /* Take the slowest lane's times: the step waited for it. */
 static void take_times(pr_step *row, const lane_part *part)
 {
@@ -266,11 +278,11 @@ pr_status pri_step_run(pri_lane *const *lanes, uint32_t num_lanes, const pri_ste
         add_counts(row, &part[i]);
         fill_partition(&partition[i], lanes[i], &part[i]);
         if (input->wanted) input->wanted[i] = part[i].batch.nodes;
-        if (input->loss) pri_loss_add(input->loss, &part[i].loss);
         if (part[i].lane_ns > part[slowest].lane_ns) slowest = i;
         if (part[i].times.update_ns > row->update_ns) row->update_ns = part[i].times.update_ns;
         if (part[i].ahead.cost.disk_ns > row->disk_ns) row->disk_ns = part[i].ahead.cost.disk_ns;
     }
+    add_score(&work);
     take_times(row, &part[slowest]);
     if (input->link || !input->targets) row->num_correct = PR_NULL_INT; /* of seeds; pairs are */
     row->loss     = input->seeds.n ? row->loss / work.divisor : (double)NAN; /* 0/0: no weight */

@@ -3,6 +3,7 @@
 #define PIPELINE_STEP_H
 
 #include "pipeline/lane.h"
+#include "pipeline/metrics.h"
 #include "pipeline/replicas.h"
 #include "pipeline/seeds.h"
 
@@ -25,7 +26,7 @@ typedef struct pri_step_input {
     uint64_t                    seed;      /* of dropout */
     pr_vids                    *wanted;    /* out [lanes]: their batches' lists, borrowed until the
                                               next step; NULL: not asked for */
-    pri_loss *loss;                        /* out, added to: of all lanes; NULL: not asked for */
+    pri_score *score; /* out, added to: seeds, or pairs, of all lanes; NULL: not asked for */
 } pri_step_input;
 
 /* Do one step on all lanes: each takes its lot of the seeds, updates its own cache partition and

@@ -149,7 +149,7 @@ static pr_status train_step(pri_course *c, uint32_t epoch)
     input.optimizer      = &t->setup->optimizer;
     input.num_steps      = t->max_steps;
     input.wanted         = wanted;
-    input.loss           = &c->epoch.loss;
+    input.score          = &c->epoch;
     const uint64_t calls = pri_mem_calls();
     PR_TRY(pri_step_run(t->lane, t->num_lanes, &input, &row, partition));
     warn_diverged(c);
@@ -167,10 +167,6 @@ static pr_status train_step(pri_course *c, uint32_t epoch)
     c->rows_direct += row.rows_direct;
     add_locality(c, &row);
     add_disk(c->result, &row);
-    const uint64_t scored = input.link ? input.link->pairs.num_pairs : row.num_seeds;
-    c->epoch.num_nodes += scored;
-    c->epoch.divisor +=
-        input.link ? (double)scored : pri_targets_divisor(input.targets, input.seeds);
     c->result->batch_hash = pri_mix64(c->result->batch_hash ^ row.batch_hash);
     if (isnan(t->info.best_val_accuracy)) { /* the latest model is the one to keep */
         t->info.step  = c->step;
