@@ -197,19 +197,4 @@ static inline pr_model *convs_model(const fixture *f, const pr_model_options *op
     return model;
 }
 
-/* A tape that holds any batch of the fixture. */
-static inline pri_tape *convs_tape(const fixture *f, const pr_model *model)
-{
-    uint32_t  max_dst[PR_MAX_LAYERS];
-    uint64_t  max_edges[PR_MAX_LAYERS];
-    pri_tape *tape = NULL;
-
-    for (uint32_t h = 0; h < PR_MAX_LAYERS; h++) {
-        max_dst[h]   = FIX_NODES;
-        max_edges[h] = FIX_NODES * FIX_MAX_DEGREE;
-    }
-    assert_ok(pri_tape_create(model, &f->graph, max_dst, max_edges, FIX_NODES, &tape));
-    return tape;
-}
-
 #endif

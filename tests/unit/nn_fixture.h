@@ -214,8 +214,8 @@ static inline pr_model *fix_model(const fixture *f, uint32_t layers, uint32_t hi
     return model;
 }
 
-/* A tape that holds any batch of the fixture. */
-static inline pri_tape *fix_tape(const pr_model *model)
+/* A tape that holds any batch of the fixture; `graph` is NULL where no layer asks for degrees. */
+static inline pri_tape *fix_tape_of(const pr_model *model, const pr_graph *graph)
 {
     uint32_t  max_dst[PR_MAX_LAYERS];
     uint64_t  max_edges[PR_MAX_LAYERS];
@@ -225,8 +225,13 @@ static inline pri_tape *fix_tape(const pr_model *model)
         max_dst[h]   = FIX_NODES;
         max_edges[h] = FIX_NODES * FIX_MAX_DEGREE;
     }
-    assert_ok(pri_tape_create(model, NULL, max_dst, max_edges, FIX_NODES, &tape));
+    assert_ok(pri_tape_create(model, graph, max_dst, max_edges, FIX_NODES, &tape));
     return tape;
+}
+
+static inline pri_tape *fix_tape(const pr_model *model)
+{
+    return fix_tape_of(model, NULL);
 }
 
 /* The loss over the seeds with one class each. */

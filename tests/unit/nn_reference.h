@@ -243,20 +243,6 @@ static inline const double *net_forward(const net *n)
     return x;
 }
 
-static inline pri_tape *net_tape(const fixture *f, const pr_model *model)
-{
-    uint32_t  max_dst[PR_MAX_LAYERS];
-    uint64_t  max_edges[PR_MAX_LAYERS];
-    pri_tape *tape = NULL;
-
-    for (uint32_t h = 0; h < PR_MAX_LAYERS; h++) {
-        max_dst[h]   = FIX_NODES;
-        max_edges[h] = FIX_NODES * FIX_MAX_DEGREE;
-    }
-    assert_ok(pri_tape_create(model, &f->graph, max_dst, max_edges, FIX_NODES, &tape));
-    return tape;
-}
-
 /* Fill x and parameters of the reference from the model. */
 static inline void net_read_parameters(net *n)
 {
@@ -276,7 +262,7 @@ static inline net net_create(const pr_model_options *options, uint32_t layers, f
     pr_model_describe(n.model, &n.shape);
     for (uint64_t i = 0; i < n.shape.num_parameters; i++)
         pri_nn_parameters(n.model)[i] += 0.2f * fix_real(&rng);
-    n.tape   = net_tape(f, n.model);
+    n.tape   = fix_tape_of(n.model, &f->graph);
     n.widest = 1;
     for (uint32_t l = 0; l <= layers; l++)
         n.widest = n.shape.width[l] > n.widest ? n.shape.width[l] : n.widest;

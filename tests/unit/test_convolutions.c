@@ -60,7 +60,7 @@ static bed make_bed_of(pr_model_options options, const setting *s, uint32_t hidd
     t.b                   = fix_batch(t.f, s->layers, FANOUT, seeds, NUM_SEEDS, s->sparse);
     if (s->weighted) fix_weigh(t.b);
     t.model = convs_model(t.f, &options, s->layers);
-    t.tape  = convs_tape(t.f, t.model);
+    t.tape  = fix_tape_of(t.model, &t.f->graph);
     pr_model_describe(t.model, &t.shape);
     return t;
 }
