@@ -5,18 +5,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/checksum.h"
+#include "base/members.h"
 #include "loaders/npy.h"
 #include "loaders/row_format.h"
 
 enum { MANIFEST_BYTES = 1024 };
-
-static const char format_line[] = "packrat layers 1";
 
 /* What a manifest says beside the key. */
 typedef struct manifest {
@@ -27,50 +27,80 @@ typedef struct manifest {
 
 /* ---- the manifest ---- */
 
-static void print_manifest(const manifest *m, char out[MANIFEST_BYTES])
+/* Give the checksum of all it says. */
+static uint64_t sum_of(const manifest *m)
 {
-    const int n = snprintf(
-        out, MANIFEST_BYTES,
-        "%s\nmodel %016" PRIx64 "\ngraph %016" PRIx64 "\nfeatures %016" PRIx64
-        "\nnodes %u\nlayers %u\nfeature-norm %d\nlayer %u\ncolumns %u\nrows %016" PRIx64 "\n",
-        format_line, m->key.model, m->key.graph, m->key.features, m->key.num_nodes,
-        m->key.num_layers, m->key.feature_norm, m->layer, m->columns, m->rows);
+    const uint64_t all[] = { m->key.model,     m->key.graph,      m->key.features,
+                             m->key.num_nodes, m->key.num_layers, (uint64_t)m->key.feature_norm,
+                             m->layer,         m->columns,        m->rows };
 
-    (void)snprintf(out + n, MANIFEST_BYTES - (size_t)n, "checksum %016" PRIx64 "\n",
-                   pri_checksum(out, (size_t)n, 0));
-}
-
-/* Read what print_manifest prints; false for anything else. */
-static bool scan_manifest(const char *text, manifest *m)
-{
-    char again[MANIFEST_BYTES];
-
-    *m = (manifest){ .layer = 0 };
-    const int n =
-        sscanf(text,
-               "packrat layers 1\nmodel %" SCNx64 "\ngraph %" SCNx64 "\nfeatures %" SCNx64
-               "\nnodes %" SCNu32 "\nlayers %" SCNu32 "\nfeature-norm %" SCNd32 "\nlayer %" SCNu32
-               "\ncolumns %" SCNu32 "\nrows %" SCNx64 "\n",
-               &m->key.model, &m->key.graph, &m->key.features, &m->key.num_nodes,
-               &m->key.num_layers, &m->key.feature_norm, &m->layer, &m->columns, &m->rows);
-    if (n != 9) return false;
-    print_manifest(m, again);
-    return !strcmp(again, text);
+    return pri_checksum(all, sizeof all, 0);
 }
 
 static pr_status write_manifest(const pri_layer_files *files, const manifest *m)
 {
     pr_status   st   = PR_OK;
     pri_outfile file = { 0 };
-    char        text[MANIFEST_BYTES], path[sizeof files->path];
+    pr_json    *json = pr_json_object();
+    char       *text = NULL, path[sizeof files->path];
 
     (void)snprintf(path, sizeof path, "%s/manifest", files->directory);
-    print_manifest(m, text);
+    PR_CHECK(json, PR_E_NOMEM, "cannot make %s", path);
+    PR_TRY(pri_member_set_u64(json, "model", m->key.model));
+    PR_TRY(pri_member_set_u64(json, "graph", m->key.graph));
+    PR_TRY(pri_member_set_u64(json, "features", m->key.features));
+    PR_TRY(pr_json_set_int(json, "nodes", m->key.num_nodes));
+    PR_TRY(pr_json_set_int(json, "layers", m->key.num_layers));
+    PR_TRY(pr_json_set_int(json, "feature_norm", m->key.feature_norm));
+    PR_TRY(pr_json_set_int(json, "layer", m->layer));
+    PR_TRY(pr_json_set_int(json, "columns", m->columns));
+    PR_TRY(pri_member_set_u64(json, "rows", m->rows));
+    PR_TRY(pri_member_set_u64(json, "checksum", sum_of(m)));
+    text = pr_json_text(json);
+    PR_CHECK(text, PR_E_NOMEM, "cannot make %s", path);
     PR_TRY(pri_outfile_open(&file, path));
     PR_TRY(pri_outfile_write(&file, text, strlen(text)));
     PR_TRY(pri_outfile_commit(&file));
 done:
     pri_outfile_abort(&file);
+    free(text);
+    pr_json_free(json);
+    return st;
+}
+
+/* Read what write_manifest wrote; PR_E_INPUT for anything else. */
+static pr_status read_manifest(const char *path, manifest *m)
+{
+    pr_status   st   = PR_OK;
+    pri_members from = { .path = path };
+    pr_json    *json = NULL;
+    char       *text = NULL;
+    int64_t     norm = 0;
+    uint64_t    sum  = 0;
+    size_t      bytes;
+
+    *m = (manifest){ .layer = 0 };
+    PR_TRY(pri_file_read(path, MANIFEST_BYTES, &text, &bytes));
+    PR_TRY(pri_json_parse(text, bytes, path, &json));
+    from.object = json;
+    PR_TRY(pri_member_u64(&from, "model", &m->key.model));
+    PR_TRY(pri_member_u64(&from, "graph", &m->key.graph));
+    PR_TRY(pri_member_u64(&from, "features", &m->key.features));
+    PR_TRY(pri_member_u32(&from, "nodes", &m->key.num_nodes));
+    PR_TRY(pri_member_u32(&from, "layers", &m->key.num_layers));
+    PR_TRY(pri_member_int(&from, "feature_norm", INT32_MIN, INT32_MAX, &norm));
+    m->key.feature_norm = (int32_t)norm;
+    PR_TRY(pri_member_u32(&from, "layer", &m->layer));
+    PR_TRY(pri_member_u32(&from, "columns", &m->columns));
+    PR_TRY(pri_member_u64(&from, "rows", &m->rows));
+    PR_TRY(pri_member_u64(&from, "checksum", &sum));
+    PR_CHECK(sum == sum_of(m) && m->layer >= 1 && m->layer < m->key.num_layers && m->columns >= 1 &&
+                 m->columns <= 1u << 20,
+             PR_E_INPUT, "%s: its checksum, layer or columns are wrong", path);
+done:
+    if (st == PR_E_INPUT) pri_error_prefix("%s: is damaged: ", path);
+    pr_json_free(json);
+    pri_free(text);
     return st;
 }
 
@@ -210,23 +240,17 @@ done:
 /* Look for a finished layer; none is fine. */
 static pr_status find_layer(pri_layer_files *files)
 {
-    pr_status st   = PR_OK;
-    char     *text = NULL;
-    size_t    bytes;
+    pr_status st = PR_OK;
     manifest  m;
     char      path[sizeof files->path];
 
     (void)snprintf(path, sizeof path, "%s/manifest", files->directory);
     if (access(path, F_OK) != 0) return PR_OK;
-    PR_TRY(pri_file_read(path, MANIFEST_BYTES, &text, &bytes));
-    PR_CHECK(scan_manifest(text, &m) && m.layer >= 1 && m.layer < m.key.num_layers &&
-                 m.columns >= 1 && m.columns <= 1u << 20,
-             PR_E_INPUT, "%s: is damaged", path);
+    PR_TRY(read_manifest(path, &m));
     PR_TRY(compare(files, &m.key));
     PR_TRY(open_rows(files, m.layer, m.columns));
     PR_TRY(check_rows(files, m.rows));
 done:
-    pri_free(text);
     return st;
 }
 
