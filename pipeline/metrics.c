@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#include "pipeline/nn/link_loss.h"
+
 uint32_t pri_argmax_row(const float *row, uint32_t num_classes)
 {
     uint32_t best = 0;
@@ -62,7 +64,7 @@ static pri_loss score_labels(const float *row, uint32_t num_labels, const pri_ta
         const double weight  = set[c] && targets->weight ? (double)targets->weight[c] : 1.0;
         const double towards = set[c] ? -(double)row[c] : (double)row[c];
         const bool   yes     = row[c] > 0.0f;
-        out.sum += weight * (log1p(exp(-fabs(towards))) + (towards > 0 ? towards : 0));
+        out.sum += weight * pri_softplus(towards);
         out.true_positives += set[c] && yes;
         out.false_positives += !set[c] && yes;
         out.false_negatives += set[c] && !yes;
