@@ -20,8 +20,6 @@ enum {
     SUM_ROWS     = 256 /* rows summed in float before they join the double */
 };
 
-#define SLOPE 0.2f
-
 typedef float line __attribute__((vector_size(LINE * sizeof(float)), aligned(4), may_alias));
 typedef float half __attribute__((vector_size(HALF * sizeof(float)), aligned(4), may_alias));
 
@@ -75,11 +73,6 @@ static float scale_of(const pri_attention *a)
     return a->mean ? kept / (float)a->heads : kept;
 }
 
-static inline float leaky(float s)
-{
-    return s > 0.0f ? s : SLOPE * s;
-}
-
 /* ---- products of rows ---- */
 
 static inline __attribute__((always_inline)) float dot(const float *x, const float *y, size_t cols)
@@ -116,12 +109,12 @@ void pri_attention_scores(const pri_attention *a, uint32_t num, const float *vec
 
 /* ---- weights ---- */
 
-/* s[h] = leaky(x[h] + y[h]), and the largest so far. */
+/* s[h] = pri_leaky_relu(x[h] + y[h]), and the largest so far. */
 PRI_CLONES static void nn_score(const float *restrict x, const float *restrict y, size_t heads,
                                 float *restrict s, float *restrict largest)
 {
     for (size_t h = 0; h < heads; h++) {
-        s[h]       = leaky(x[h] + y[h]);
+        s[h]       = pri_leaky_relu(x[h] + y[h]);
         largest[h] = s[h] > largest[h] ? s[h] : largest[h];
     }
 }
@@ -309,7 +302,7 @@ PRI_CLONES static void nn_unscore(float *restrict d, const float *restrict alpha
                                   const float *restrict mean, size_t heads, double *restrict sum)
 {
     for (size_t h = 0; h < heads; h++) {
-        const float slope = x[h] + y[h] > 0.0f ? 1.0f : SLOPE;
+        const float slope = x[h] + y[h] > 0.0f ? 1.0f : PRI_LEAKY_SLOPE;
         d[h]              = fabsf(alpha[h]) * (d[h] - mean[h]) * slope;
         sum[h] += (double)d[h];
     }

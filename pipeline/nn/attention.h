@@ -9,6 +9,13 @@
 #include "pipeline/nn/dropout.h"
 #include "pipeline/nn/model.h"
 
+#define PRI_LEAKY_SLOPE 0.2f /* of scores below 0 */
+
+static inline float pri_leaky_relu(float s)
+{
+    return s > 0.0f ? s : PRI_LEAKY_SLOPE * s;
+}
+
 /* What all destinations of a layer have in common. */
 typedef struct pri_attention {
     uint32_t           heads; /* at most PRI_MAX_HEADS */

@@ -4,27 +4,18 @@
  * scores of all vertices are there before any Z, and panels of Z may cut through heads. Weights of
  * an arc are made anew for each panel; nothing keeps them. */
 #include <math.h>
-#include <omp.h>
 #include <string.h>
 
 #include "base/clones.h"
 #include "base/teamwork.h"
+#include "pipeline/nn/attention.h"
 #include "pipeline/nn/exact.h"
 #include "pipeline/nn/exponential.h"
 
 enum {
-    MOST_TASK  = 64,  /* rows a thread takes at a time, */
-    LEAST_TASK = 4,   /* fewer where there are many threads for few rows */
-    CHUNK      = 256, /* arcs whose weights are there at a time */
-    SCORE_PS   = 4000 /* what a weight takes a thread */
+    CHUNK    = 256, /* arcs whose weights are there at a time */
+    SCORE_PS = 4000 /* what a weight takes a thread */
 };
-
-#define SLOPE 0.2f
-
-static float leaky(float x)
-{
-    return x > 0.0f ? x : SLOPE * x;
-}
 
 PRI_CLONES static void nn_exact_exp(float *s, size_t num, float largest)
 {
@@ -93,7 +84,8 @@ typedef struct head {
 /* Scores of arcs [at, at + num) to s. */
 static void score(const head *h, size_t at, size_t num, float *s)
 {
-    for (size_t i = 0; i < num; i++) s[i] = leaky(h->source[h->index[at + i] * h->ld] + h->target);
+    for (size_t i = 0; i < num; i++)
+        s[i] = pri_leaky_relu(h->source[h->index[at + i] * h->ld] + h->target);
 }
 
 static size_t chunk_at(const head *h, size_t at)
@@ -104,7 +96,7 @@ static size_t chunk_at(const head *h, size_t at)
 /* y += f * attention over rows of Z. Sums of exponentials are at least 1. */
 static void attend_head(const head *h, pr_vid v, const pri_rows *z, float f, float *y)
 {
-    const float self = leaky(h->source[v * h->ld] + h->target);
+    const float self = pri_leaky_relu(h->source[v * h->ld] + h->target);
     float       s[CHUNK], largest = self;
 
     for (size_t at = 0; at < h->num; at += CHUNK) {
@@ -172,7 +164,7 @@ void pri_exact_attend(const pri_exact_work *w, pr_vid first, const pri_exact_pan
     const pr_eid  *at   = w->in->graph->indptr + first;
     const uint32_t n    = pri_exact_range(w, first);
     const uint64_t rows = at[n] - at[0] + n;
-    const uint32_t task = pri_task_size(n, omp_get_max_threads(), LEAST_TASK, MOST_TASK);
+    const uint32_t task = pri_rows_task(n);
     const uint64_t ps   = SCORE_PS + p->num * w->layer->kind.heads * PRI_SUM_PS;
 
 #pragma omp parallel for schedule(dynamic, task) if (pri_worth_team(rows, (uint32_t)ps))

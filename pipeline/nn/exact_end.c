@@ -2,7 +2,6 @@
  * second product of gin, residual, norm and activation (layer.h, post.h). */
 #include <string.h>
 
-#include "base/teamwork.h"
 #include "pipeline/nn/exact.h"
 
 pri_post pri_exact_post(const pri_exact_work *w)
@@ -41,20 +40,6 @@ void pri_exact_end_free(pri_exact_end *end)
     pri_gemm_free(end->residual.gemm);
 }
 
-static void add_rows(float *y, size_t ldy, const float *x, size_t ldx, uint32_t num, size_t cols)
-{
-#pragma omp parallel for schedule(static) if (pri_worth_team(num * cols, PRI_SUM_PS))
-    for (uint32_t i = 0; i < num; i++)
-        for (size_t c = 0; c < cols; c++) y[i * ldy + c] += x[i * ldx + c];
-}
-
-static void add_sparse(float *y, size_t ldy, const pr_features *x, pr_vid first, uint32_t num)
-{
-    for (uint32_t i = 0; i < num; i++)
-        for (pr_eid e = x->indptr[first + i]; e < x->indptr[first + i + (size_t)1]; e++)
-            y[i * ldy + x->indices[e]] += x->data[e];
-}
-
 pr_status pri_exact_end_run(const pri_exact_work *w, const pri_exact_end *end, pr_vid first,
                             float *rows, const float *x)
 {
@@ -75,11 +60,12 @@ pr_status pri_exact_end_run(const pri_exact_work *w, const pri_exact_end *end, p
         if (!x) PR_TRY(pri_exact_bring(w, first, &x));
         if (l->kind.matrix) {
             PR_TRY(pri_exact_multiply(w, &end->residual, first, x, made));
-            add_rows(rows, end->ld, made, ldm, n, l->out);
+            pri_post_add_rows(rows, end->ld, made, ldm, n, l->out);
         } else if (l->source == PRI_X_SPARSE) {
-            add_sparse(rows, end->ld, w->in->features, first, n);
+            const pri_sparse own = { .x = w->in->features, .first = first, .num = n };
+            pri_post_add_sparse(rows, end->ld, &own);
         } else {
-            add_rows(rows, end->ld, x, pri_exact_input_ld(w), n, l->out);
+            pri_post_add_rows(rows, end->ld, x, pri_exact_input_ld(w), n, l->out);
         }
     }
     pri_post_rows(&end->post, rows, end->ld, n, NULL, NULL);

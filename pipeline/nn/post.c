@@ -117,21 +117,20 @@ PRI_CLONES static void nn_post_add(float *restrict y, const float *restrict x, s
     for (size_t c = 0; c < cols; c++) y[c] += x[c];
 }
 
-/* Y[i, :] += X[i, :]. */
-static void add_rows(float *y, size_t ldy, const float *x, size_t ldx, uint32_t num, size_t cols)
+void pri_post_add_rows(float *y, size_t ldy, const float *x, size_t ldx, uint32_t num, size_t cols)
 {
 #pragma omp parallel for schedule(static) if (pri_worth_team(num * cols, PRI_SUM_PS))
     for (uint32_t i = 0; i < num; i++) nn_post_add(y + i * ldy, x + i * ldx, cols);
 }
 
-/* y += row i of CSR. */
-static void add_sparse_row(float *y, const pri_sparse *rows, uint32_t i)
+void pri_post_add_sparse(float *y, size_t ldy, const pri_sparse *rows)
 {
     pri_sparse_room room;
     pri_sparse_part part;
 
-    for (size_t at = 0; pri_sparse_next(rows, i, &at, &room, &part);)
-        for (size_t k = 0; k < part.num; k++) y[part.column[k]] += part.value[k];
+    for (uint32_t i = 0; i < rows->num; i++)
+        for (size_t at = 0; pri_sparse_next(rows, i, &at, &room, &part);)
+            for (size_t k = 0; k < part.num; k++) y[i * ldy + part.column[k]] += part.value[k];
 }
 
 /* Add sparse inputs. Their product is put together where the gradient of Y will be: that room is
@@ -147,10 +146,10 @@ static void add_sparse(const pri_layer *layer, const pri_sparse *x)
 
     if (matrix) {
         pri_sparse_multiply(&first, matrix, cols, NULL, room, t->ldy, cols);
-        add_rows(t->y, t->ldy, room, t->ldy, num, cols);
+        pri_post_add_rows(t->y, t->ldy, room, t->ldy, num, cols);
         return;
     }
-    for (uint32_t i = 0; i < num; i++) add_sparse_row(t->y + i * t->ldy, &first, i);
+    pri_post_add_sparse(t->y, t->ldy, &first);
 }
 
 static pr_status add_residual(const pri_layer *layer, const pri_input *x)
@@ -165,7 +164,7 @@ static pr_status add_residual(const pri_layer *layer, const pri_input *x)
     }
     PR_ASSERT(!x->dense.slot);
     if (matrix) return pri_gemm_run(t->residual, num, x->dense.at, matrix, NULL, t->y);
-    add_rows(t->y, t->ldy, x->dense.at, x->dense.ld, num, layer->weights.out);
+    pri_post_add_rows(t->y, t->ldy, x->dense.at, x->dense.ld, num, layer->weights.out);
     return PR_OK;
 }
 
@@ -287,6 +286,6 @@ pr_status pri_post_inputs(const pri_layer *layer, const float *du, const pri_inp
 
     PR_ASSERT(!dx->kept); /* layers with a residual do not fuse */
     if (matrix) return pri_gemm_run(t->residual_input, num, du, matrix, NULL, dx->out);
-    add_rows(dx->out, dx->ld, du, t->ldy, num, layer->weights.in);
+    pri_post_add_rows(dx->out, dx->ld, du, t->ldy, num, layer->weights.in);
     return PR_OK;
 }

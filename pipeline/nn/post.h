@@ -27,6 +27,11 @@ pri_post pri_post_of(const pr_model *model, uint32_t layer);
  * Cannot fail. */
 void pri_post_rows(const pri_post *post, float *u, size_t ld, size_t num, float *unit, float *rstd);
 
+/* Y [num, cols] += X, for a residual that is the identity; rows of CSR, behind dropout, likewise.
+ * Cannot fail. */
+void pri_post_add_rows(float *y, size_t ldy, const float *x, size_t ldx, uint32_t num, size_t cols);
+void pri_post_add_sparse(float *y, size_t ldy, const pri_sparse *rows);
+
 /* Residual, norm and activation of a layer whose convolution filled own->y, in place. Dropout comes
  * after it (network.c). */
 pr_status pri_post_forward(const pri_layer *layer, const pri_input *x, pri_nn_times *times);
