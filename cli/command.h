@@ -48,7 +48,7 @@ typedef struct command {
 extern const command command_explain;
 extern const command command_import, command_gen, command_train, command_eval, command_infer;
 extern const command command_report, command_topo, command_tune, command_reorder, command_partition;
-extern const command command_convert, command_weights;
+extern const command command_convert, command_weights, command_serve;
 
 /* All commands in the order of help; ends with NULL. */
 extern const command *const all_commands[];

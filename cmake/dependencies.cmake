@@ -13,6 +13,7 @@ pkg_check_modules(URING REQUIRED IMPORTED_TARGET liburing)
 pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib)
 pkg_check_modules(LIBZIP REQUIRED IMPORTED_TARGET libzip)
+pkg_check_modules(MICROHTTPD REQUIRED IMPORTED_TARGET libmicrohttpd)
 find_path(RANDOM123_INCLUDE_DIR Random123/philox.h REQUIRED)
 find_path(METIS_INCLUDE_DIR metis.h REQUIRED)
 find_library(METIS_LIBRARY metis REQUIRED)
@@ -23,4 +24,4 @@ target_include_directories(packrat_dependencies SYSTEM INTERFACE
 target_link_libraries(packrat_dependencies INTERFACE
     OpenMP::OpenMP_C Threads::Threads ${DNNL_LIBRARY} PkgConfig::HWLOC PkgConfig::SQLITE
     PkgConfig::JANSSON PkgConfig::XXHASH PkgConfig::URING PkgConfig::ZSTD PkgConfig::ZLIB
-    PkgConfig::LIBZIP ${METIS_LIBRARY} m)
+    PkgConfig::LIBZIP PkgConfig::MICROHTTPD ${METIS_LIBRARY} m)

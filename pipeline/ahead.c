@@ -177,7 +177,8 @@ static pr_status take_aside(pri_lane *lane, const pri_turn *turn, pr_batch *batc
     const int64_t start = pr_now_ns();
 
     name(&ahead->aside, turn->phase, turn->epoch, turn->step, turn->lot);
-    const pr_status st = pri_drawer_now(ahead->drawer, &ahead->aside);
+    ahead->aside.draw.own = turn->own;
+    const pr_status st    = pri_drawer_now(ahead->drawer, &ahead->aside);
     times->wait_ns += pr_now_ns() - start;
     if (st == PR_OK) *batch = ahead->aside.batch;
     return st;

@@ -21,15 +21,16 @@
 
 /* What a lane is to take next: its part of one step. */
 typedef struct pri_turn {
-    pr_phase         phase;
-    uint32_t         epoch; /* without order */
-    uint64_t         step;
-    const pri_seeds *order;       /* the steps to come; NULL: this step alone, out of order */
-    pri_lot          lot;         /* without order: the lane's seeds */
-    uint32_t         window;      /* with order: batches that shall wait behind this one */
-    uint32_t         next_window; /* and behind the one after it */
-    bool             followed;    /* with order: the next turn will be the step after it */
-    uint32_t         lane;        /* whose turn it is */
+    pr_phase           phase;
+    uint32_t           epoch; /* without order */
+    uint64_t           step;
+    const pri_seeds   *order;       /* the steps to come; NULL: this step alone, out of order */
+    pri_lot            lot;         /* without order: the lane's seeds */
+    const pr_draw_own *own;         /* without order: see pr_draw; NULL: nothing */
+    uint32_t           window;      /* with order: batches that shall wait behind this one */
+    uint32_t           next_window; /* and behind the one after it */
+    bool               followed;    /* with order: the next turn will be the step after it */
+    uint32_t           lane;        /* whose turn it is */
 } pri_turn;
 
 /* What a lane spends in a step on getting batch and rows. */

@@ -18,6 +18,8 @@ pr_status pri_lanes_run(pri_lane *const *lanes, uint32_t num_lanes, pri_lane_job
     pr_status first  = PR_OK;
     uint32_t  failed = 0;
 
+    if (num_lanes == 1 && pri_worker_is_self(lanes[0]->thread)) /* a job that goes on for long */
+        return job(lanes[0], arguments[0]);
     for (uint32_t i = 0; i < num_lanes; i++) {
         lanes[i]->job      = job;
         lanes[i]->argument = arguments[i];
@@ -145,6 +147,20 @@ static pr_status equip(pri_lane *lane, void *argument)
     const bool slow = pr_store_fetches(kit->store) && kit->cache.mode != PR_CACHE_OFF;
     PR_TRY(pri_bring_create(lane->cache, kit->pipelined && slow, lane->team, &lane->bring));
     PR_TRY(open_tape(lane, kit));
+done:
+    return st;
+}
+
+pr_status pri_lane_swap_cache(pri_lane *lane, pr_cache *cache, pr_cache **old)
+{
+    pr_status  st    = PR_OK;
+    pri_bring *bring = NULL;
+
+    PR_TRY(pri_bring_create(cache, false, lane->team, &bring));
+    pri_bring_free(lane->bring);
+    *old        = lane->cache;
+    lane->cache = cache;
+    lane->bring = bring;
 done:
     return st;
 }

@@ -86,7 +86,12 @@ void pri_lane_ranges(const pri_lane *lane, pr_ranges *ranges);
 pr_status pri_lanes_run(pri_lane *const *lanes, uint32_t num_lanes, pri_lane_job job,
                         void *const *arguments);
 
-/* Run one job on one lane and wait. */
+/* Put another cache in the place of the lane's, which becomes the caller's. Between two steps, for
+ * lanes that are not pipelined and do not look ahead; max_wanted is at least the sampler's. On
+ * failure nothing has changed. */
+pr_status pri_lane_swap_cache(pri_lane *lane, pr_cache *cache, pr_cache **old);
+
+/* Run one job on one lane and wait; a job of the lane may run another on its own lane. */
 pr_status pri_lane_run(pri_lane *lane, pri_lane_job job, void *argument);
 
 #endif

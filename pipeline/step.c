@@ -212,6 +212,7 @@ static void take_turns(step_work *work)
                                 .window      = window,
                                 .next_window = next_window,
                                 .followed    = in->followed,
+                                .own         = in->own,
                                 .lane        = i };
         work->part[i] =
             (lane_part){ .work = work, .turn = turn, .rows_replicated = work->inputs_repeated };

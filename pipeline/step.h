@@ -9,14 +9,15 @@
 
 /* What a step works on; borrowed. */
 typedef struct pri_step_input {
-    pr_phase      phase;
-    uint32_t      epoch;
-    uint64_t      step;
-    pr_vids       seeds;                 /* of the whole step, distinct, labelled */
-    pri_seeds    *order;                 /* steps to draw ahead from, this one next; NULL: none */
-    pri_split    *split;                 /* deals seeds to lanes, in `order` too; NULL: one lane */
-    pri_replicas *replicas;              /* counts what lanes have twice; NULL: nobody does */
-    bool          followed;              /* with order: the next call is for the step after it, and
+    pr_phase           phase;
+    uint32_t           epoch;
+    uint64_t           step;
+    pr_vids            seeds;            /* of the whole step, distinct, labelled */
+    const pr_draw_own *own;              /* without order: see pr_draw; NULL: nothing */
+    pri_seeds         *order;            /* steps to draw ahead from, this one next; NULL: none */
+    pri_split         *split;            /* deals seeds to lanes, in `order` too; NULL: one lane */
+    pri_replicas      *replicas;         /* counts what lanes have twice; NULL: nobody does */
+    bool               followed;         /* with order: the next call is for the step after it, and
                                             the caches are left alone until then */
     const pri_targets          *targets; /* NULL: no loss, or that of link */
     const pri_link_step        *link; /* the pairs of its seeds, in place of targets; NULL: none */

@@ -85,6 +85,11 @@ pr_status pri_worker_wait(pri_worker *worker)
     return st;
 }
 
+bool pri_worker_is_self(const pri_worker *worker)
+{
+    return pthread_equal(worker->id, pthread_self()) != 0;
+}
+
 const pri_error *pri_worker_error(const pri_worker *worker)
 {
     return &worker->error;

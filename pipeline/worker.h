@@ -23,6 +23,9 @@ void pri_worker_post(pri_worker *worker, pri_job job, void *argument);
 /* Wait for the job and give its status. */
 pr_status pri_worker_wait(pri_worker *worker);
 
+/* Tell whether the calling thread is the worker's. */
+bool pri_worker_is_self(const pri_worker *worker);
+
 /* The error of the last job that failed; read it after the wait. */
 const pri_error *pri_worker_error(const pri_worker *worker);
 

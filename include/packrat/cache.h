@@ -249,6 +249,39 @@ pr_status pr_store_open(const pr_store_setup *setup, pr_store **out, const char 
  * its own reads in flight (pr_cache_setup.io). */
 pr_status pr_store_direct(const pr_features *features, pr_store **out);
 
+/* Computes rows of a derived plane.
+ *
+ *   ids   [n] whose rows; distinct
+ *   x     [n, base columns], ldx apart: their rows in the store below; NULL where pr_derivation
+ *         finds rows by itself
+ *   out   [n, num_cols], ldo apart
+ *
+ * Called by one thread at a time for each cache, from within pr_cache_fetch (or place, which does
+ * what was not fetched). What fails here fails there. */
+typedef pr_status (*pr_derive)(void *context, const pr_vid *ids, uint32_t n, const float *x,
+                               size_t ldx, float *out, size_t ldo);
+
+typedef struct pr_derivation {
+    pr_derive derive;
+    void     *context;
+    uint32_t  num_cols;
+    bool      by_id; /* derive is told ids only: rows of the base are not brought */
+} pr_derivation;
+
+/* A store whose rows are computed from those of `base`, for admitted rows only: X W for a W that
+ * does not change. A slab over it holds what was computed, and its views say so (is_derived).
+ *
+ *   base         of any kind, outlives it; rows of CSR are expanded (unless by_id)
+ *   derivation   copied; what it points to outlives the store
+ *
+ * One cache reads it. Modes resident and packed. PR_E_ARG for no columns. */
+pr_status pr_store_derived(const pr_store *base, const pr_derivation *derivation, pr_store **out);
+
+/* Copy rows of a store that need no fetching, or read them from their file: row ids[i] to
+ * out + i * ld, num_cols floats. Any thread; blocks for rows of a file. PR_E_RANGE for an id
+ * outside the store, PR_E_IO as pr_cache_fetch; PR_E_UNSUPPORTED for derived ones. */
+pr_status pr_store_read(const pr_store *store, pr_vids ids, float *out, size_t ld);
+
 /* Whether rows of this store must be brought (pr_cache_fetch) before they can be copied: they are
  * not in memory. */
 bool pr_store_fetches(const pr_store *store);
@@ -401,6 +434,9 @@ pr_status pr_cache_packed(const pr_cache *cache, uint32_t plane, pr_packed *out)
 /* Most rows kept, C: never more than the store has; 0 in mode off, and as long as the first batch
  * has to decide it. */
 uint64_t pr_cache_capacity_rows(const pr_cache *cache);
+
+/* List ids of resident rows, at most `most` of them, in the order of slots; gives how many. */
+uint64_t pr_cache_residents(const pr_cache *cache, pr_vid *out, uint64_t most);
 
 uint64_t    pr_cache_resident_rows(const pr_cache *cache);
 const char *pr_cache_mode_name(const pr_cache *cache);   /* "resident", "packed", "off" */

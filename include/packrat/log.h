@@ -36,6 +36,12 @@ typedef struct pr_run_info {
     const char          *dataset;
     uint64_t             seed;
     const pr_run_tuning *tuning; /* NULL: nothing was tuned */
+    bool never_waits;   /* a full ring loses rows, which are counted, rather than making anybody
+                           wait; and after rows that could not be written it is tried again */
+    int64_t keep_ns;    /* rows of phase serve, and requests, that are older are deleted; 0: none
+                           are. Those of earlier runs in the file too */
+    uint64_t max_bytes; /* the oldest of them are deleted where the file, its WAL included, grows
+                           beyond; 0: no limit */
 } pr_run_info;
 
 /* Open or create a log, write its schema, begin a run and start the writer thread.
@@ -91,6 +97,35 @@ typedef struct pr_placement_row {
  * node replaces the first. */
 void pr_steplog_lane(pr_steplog *log, const pr_lane_row *lane);
 void pr_steplog_placement(pr_steplog *log, const pr_placement_row *row);
+
+/* One request to a server: a row of table request. Times are since the run began where they are
+ * points, else how long. */
+typedef struct pr_request_row {
+    uint64_t    request; /* 0, 1, ... within the run, as they came */
+    int64_t     arrival_ns;
+    const char *endpoint;      /* a literal: "infer", "features" */
+    char        client_id[48]; /* the client's own, cut; "": none */
+    uint32_t    num_nodes;
+    int64_t     queue_ns, compute_ns; /* PR_NULL_INT: it never came to that */
+    int64_t     total_ns;             /* until the answer was sent, or could not be */
+    uint32_t    status;               /* of HTTP; 0: the client was gone */
+    int64_t     batch_step;           /* of table step, phase serve; PR_NULL_INT: none */
+    uint64_t    seed;
+    uint64_t    model_version;
+    bool        shed; /* answered with a smaller fanout than asked for */
+} pr_request_row;
+
+/* The same as pr_steplog_epoch for these. */
+void pr_steplog_request(pr_steplog *log, const pr_request_row *row);
+
+/* How a log is doing, for whoever watches it; any thread. A NULL log is fine, and well. */
+typedef struct pr_steplog_health_state {
+    uint64_t rows_lost, rows_waiting, rows_deleted; /* since it was opened */
+    uint64_t file_bytes;                            /* as of the last look; 0: not known */
+    bool     writable;                              /* false: the last try to write failed */
+    char     reason[256];                           /* of that; "" */
+} pr_steplog_health_state;
+void pr_steplog_health(const pr_steplog *log, pr_steplog_health_state *out);
 
 /* What was expected of a run and what came of it: a row of table forecast. */
 typedef struct pr_forecast_row {

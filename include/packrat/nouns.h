@@ -89,14 +89,14 @@ typedef struct pr_dataset {
     const char    *path; /* the directory as it was named */
     pr_graph       graph;
     pr_features    features;
-    const int32_t *labels;      /* [num_nodes], -1: no label; NULL: none, or many a vertex */
-    const uint8_t *targets;     /* [num_nodes, num_classes], 0 or 1: any number of labels a vertex
-                                   (all vertices are labelled then); NULL: one class a vertex */
-    uint32_t       num_classes; /* 0 without labels */
-    bool           has_split[PR_NUM_SPLITS];
-    pr_split       split[PR_NUM_SPLITS];
-    uint64_t       fingerprint;  /* of counts, arcs and labels; equal for equal graphs */
-    int            feature_norm; /* pr_feature_norm that was applied, never auto */
+    const int32_t *labels;  /* [num_nodes], -1: no label; NULL: none, or many a vertex */
+    const uint8_t *targets; /* [num_nodes, num_classes], 0 or 1: any number of labels a vertex
+                               (all vertices are labelled then); NULL: one class a vertex */
+    uint32_t num_classes;   /* 0 without labels */
+    bool     has_split[PR_NUM_SPLITS];
+    pr_split split[PR_NUM_SPLITS];
+    uint64_t fingerprint;  /* of counts, arcs and labels; equal for equal graphs */
+    int      feature_norm; /* pr_feature_norm that was applied, never auto */
 } pr_dataset;
 
 /* Which use of the pipeline a step belongs to; the value is also part of the random key. */
@@ -140,6 +140,8 @@ typedef struct pr_slab {
     uint32_t           num_inputs;
     const pr_slot     *slot_of_input; /* [num_inputs] */
     const pr_features *features;
+    bool               is_derived; /* rows are what the first layer makes of features, not features
+                                      (pr_store_derived) */
 } pr_slab;
 
 /* Which NUMA node, and which lane, has a row of the store; a value. */

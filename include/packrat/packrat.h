@@ -12,5 +12,6 @@
 #include <packrat/partition.h>
 #include <packrat/pipeline.h>
 #include <packrat/sampler.h>
+#include <packrat/serve.h>
 
 #endif

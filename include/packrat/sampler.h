@@ -109,6 +109,14 @@ typedef struct pr_exclude {
     const pr_vid   *vertices; /* [indptr[seeds.n]] ascending for each seed; repeats are fine */
 } pr_exclude;
 
+/* What one batch is drawn with in place of what its sampler was made with. */
+typedef struct pr_draw_own {
+    bool             has_seed;
+    uint64_t         seed;   /* the draws of a sampler that was made with this seed */
+    const pr_fanout *fanout; /* at each hop at most the sampler's, of which `all` is the most; NULL:
+                                the sampler's. Draws are those of a sampler made with it */
+} pr_draw_own;
+
 /* What names a batch. */
 typedef struct pr_draw {
     pr_phase        phase;
@@ -119,6 +127,7 @@ typedef struct pr_draw {
     const pr_exclude *exclude; /* borrowed while it is drawn; NULL: none. Neighbours are drawn as
                                   without it, and those that are excluded left out then, all
                                   parallel arcs: the draws of other vertices do not change */
+    const pr_draw_own *own;    /* borrowed while it is drawn; NULL: as the sampler was made */
 } pr_draw;
 
 /* Draw one batch: for every destination of hop h, in-neighbours as pr_sampler_kind says, fanout[h]

@@ -473,6 +473,17 @@ void pr_steplog_placement(pr_steplog *log, const pr_placement_row *row)
     pri_ring_publish(log->ring, 1);
 }
 
+void pr_steplog_request(pr_steplog *log, const pr_request_row *row)
+{
+    (void)log, (void)row;
+}
+
+void pr_steplog_health(const pr_steplog *log, pr_steplog_health_state *out)
+{
+    (void)log;
+    *out = (pr_steplog_health_state){ .writable = true };
+}
+
 void pr_steplog_forecast(pr_steplog *log, const pr_forecast_row *row)
 {
     if (!log) return;

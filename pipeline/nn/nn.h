@@ -65,6 +65,31 @@ void pri_tape_ranges(const pri_tape *tape, pr_ranges *ranges);
 pr_status pri_nn_forward(const pr_model *model, pri_tape *tape, const pr_batch *batch,
                          const pr_slab *slab, bool training, uint64_t key, pri_nn_times *times);
 
+/* Derived rows: what the first layer makes of a vertex's features before any neighbour comes in, so
+ * that a batch neither reads nor multiplies features (slab->is_derived). By kind, of a row x:
+ *
+ *     sage (mean)   [ x Ws | x W ]     gcn   x W     gin   x W     gat   x W (of all heads)
+ *
+ * Not for sage with max, nor for models whose first layer has a residual.
+ *
+ * Give the columns of such a row; 0: this model's first layer has none. */
+uint32_t pri_nn_derived_cols(const pr_model_shape *shape);
+
+/* What computes them; belongs to one thread at a time. */
+typedef struct pri_deriver pri_deriver;
+
+/* Create one for a model, which must outlive it and not change.
+ *
+ *   features   of CSR: rows are read there by id; NULL, or dense: rows are handed in
+ *
+ * PR_E_UNSUPPORTED for models without derived rows. */
+pr_status pri_deriver_create(const pr_model *model, const pr_features *features, pri_deriver **out);
+void      pri_deriver_free(pri_deriver *deriver); /* NULL is fine */
+
+/* A pr_derive; context is a pri_deriver. */
+pr_status pri_derive(void *context, const pr_vid *ids, uint32_t n, const float *x, size_t ldx,
+                     float *out, size_t ldo);
+
 /* Borrow the logits [num_seeds, classes]; *ld in elements. */
 const float *pri_nn_logits(const pri_tape *tape, size_t *ld);
 
@@ -230,8 +255,8 @@ pri_exact_io pri_exact_io_of(const pri_exact *exact, uint32_t part);
 /* Give the bytes of memory it takes, and of all temporary files. */
 uint64_t pri_exact_memory(const pri_exact *exact, uint64_t *spill_bytes);
 
-/* Give the bytes of a mapped file that it reads in place besides: pages that become the process's as
- * they are touched, and may be already. 0 where rows are streamed, or in memory of their own. */
+/* Give the bytes of a mapped file that it reads in place besides: pages that become the process's
+ * as they are touched, and may be already. 0 where rows are streamed, or in memory of their own. */
 uint64_t pri_exact_mapped(const pri_exact *exact);
 
 uint32_t pri_exact_num_passes(const pri_exact *exact); /* 0 for a graph without vertices */

@@ -339,6 +339,7 @@ pr_status pr_sampler_draw(pr_sampler *sampler, pr_batch_room *room, pr_vids seed
     PR_CHECK(seeds.at || seeds.n == 0, PR_E_ARG, "%zu seeds at NULL", seeds.n);
     PR_CHECK(seeds.n <= sampler->max_seeds, PR_E_ARG, "the batch has %zu seeds, at most %u allowed",
              seeds.n, sampler->max_seeds);
+    PR_CHECK(!draw.own, PR_E_UNSUPPORTED, "a batch with a seed or fanout of its own");
     PR_CHECK((uint32_t)draw.phase <= PR_PHASE_SERVE, PR_E_ARG, "phase is %d, must be 0..%d",
              (int)draw.phase, (int)PR_PHASE_SERVE);
 
