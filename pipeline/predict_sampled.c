@@ -9,6 +9,7 @@
 #include "pipeline/trained_fanout.h"
 #include "pipeline/predict.h"
 #include "pipeline/rank.h"
+#include "pipeline/sampler/timeless.h"
 #include "pipeline/step.h"
 
 /* List the vertices asked for, each once, in the order in which they first are. */
@@ -68,6 +69,7 @@ static pr_status equip(const pri_prediction *p, const pr_fanout *fanout, pr_vids
     pr_status               st      = PR_OK;
     const pr_infer_setup   *setup   = p->setup;
     const pr_infer_options *options = &setup->infer;
+    pr_sampler_options      drawn   = setup->sampler;
     uint32_t               *scores  = NULL;
     opening                 open    = { p, store };
     const size_t            most    = list.n < options->batch_size ? list.n : options->batch_size;
@@ -84,9 +86,10 @@ static pr_status equip(const pri_prediction *p, const pr_fanout *fanout, pr_vids
         PR_TRY(pri_rank_scores(p->session.lane, &rank, &scores));
     pr_cache_options cache = setup->cache;
     cache.mode             = mode_of(p);
+    pri_sampler_timeless(&drawn);
     const pri_lane_kit kit = { .graph     = &p->session.dataset->graph,
                                .fanout    = fanout,
-                               .sampling  = &setup->sampler,
+                               .sampling  = &drawn,
                                .store     = *store,
                                .model     = p->session.model,
                                .cache     = cache,
