@@ -38,7 +38,8 @@ static pr_status open_first(pri_service *service)
     pri_commons_settle(commons);
     PR_TRY(pri_generation_load(commons, 1, &service->current));
     PR_TRY(pri_commons_open_store(commons, service->current->clerk[0].lane));
-    PR_TRY(pri_generation_equip(service->current));
+    PR_TRY(pri_generation_equip(service->current, NULL));
+    PR_TRY(pri_generation_say_where(service->current));
     pri_generation_start(service->current);
 done:
     return st;
@@ -78,8 +79,13 @@ void pri_service_drain(pri_service *service)
 void pri_service_free(pri_service *service)
 {
     if (!service) return;
-    if (service->commons.batcher) pri_service_drain(service);
-    pri_generation_free(service->current);
+    pri_generation *last = service->current;
+    if (last && last->clerk[0].works) {
+        pri_service_drain(service);
+        pri_generation_stop(last);
+        (void)pri_generation_say_where(last);
+    }
+    pri_generation_free(last);
     pr_store_free(service->commons.store);
     pri_batcher_free(service->commons.batcher);
     pthread_mutex_destroy(&service->lock);
@@ -141,7 +147,7 @@ pr_status pri_service_reload(pri_service *service, uint64_t *version)
 
     *version = old->version;
     PR_TRY(pri_generation_load(&service->commons, old->version + 1, &next));
-    PR_TRY(pri_generation_equip(next));
+    PR_TRY(pri_generation_equip(next, old));
     pri_generation_warm(next, old);
     /* from here nothing fails */
     pri_generation_stop(old);
