@@ -31,7 +31,7 @@ enum {
 };
 static const int64_t FLUSH_NS = 50000000, SERVER_FLUSH_NS = 200000000, LOOK_NS = 10000000;
 static const int64_t BUSY_NS = 30000000000, AGAIN_NS = 1000000000, SAY_NS = 60000000000;
-static const int64_t LAST_NS = 5000000000; /* that the end of a server waits for a lock */
+static const int64_t LAST_NS = 2000000000; /* that the end of a server waits for a lock */
 
 static const pri_columns *const columns_of[PRI_NUM_RECORD_KINDS] = {
     [PRI_RECORD_STEP] = &pri_step_columns,       [PRI_RECORD_PARTITION] = &pri_partition_columns,
