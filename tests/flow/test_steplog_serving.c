@@ -246,9 +246,11 @@ static void rows_are_written_again_once_a_full_disk_has_room(void **state)
     }
     assert_non_null(strstr(serving_health(log).reason, "full"));
     assert_int_equal(unlink(ballast), 0);
+    for (int k = 0; k < 6000 && !serving_health(log).writable; k++) (void)usleep(10000);
+    assert_true(serving_health(log).writable); /* though no row came */
+    assert_false(serving_health(log).reason[0]);
     serving_hand_over(log, i, 400);
     serving_settle(log);
-    assert_true(serving_health(log).writable);
     assert_int_equal(pr_steplog_close(log, 0, &lost), PR_E_IO);
     i += 400;
     sqlite3 *db = sql_open(path);
