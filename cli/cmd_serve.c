@@ -12,6 +12,11 @@ static size_t groups(void *setup, pr_option_group *out)
     return PR_SERVE_GROUPS;
 }
 
+static void defaults(void *setup)
+{
+    pr_serve_defaults(setup);
+}
+
 static void ready(void *context, const char *url, const char *model)
 {
     (void)context;
@@ -37,7 +42,9 @@ const command command_serve = {
                    "and the kernels that train.",
     .setup_bytes = sizeof(pr_serve_setup),
     .groups      = groups,
+    .defaults    = defaults,
     .required    = { "data", "checkpoint" },
     .interrupted = "requests that were taken are answered",
+    .reloads     = true,
     .run         = run,
 };
