@@ -147,7 +147,7 @@ static uint32_t num_clients(void *context)
 {
     const server *s = context;
 
-    return pri_http_num_connections(s->http);
+    return pri_http_num_lively(s->http);
 }
 
 static pr_status open_service(server *s)
