@@ -31,9 +31,10 @@ static void want_files(uint32_t connections)
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted) return;
     limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
     if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < wanted)
-        pr_diag(PR_WARN,
-                "http.max-connections is %u, but this process may open only %llu files (ulimit -n)",
-                connections, (unsigned long long)limit.rlim_cur);
+        pr_diag(
+            PR_WARN,
+            "--http.max-connections is %u, but this process may open only %llu files (ulimit -n)",
+            connections, (unsigned long long)limit.rlim_cur);
 }
 
 static void warn_of_strangers(const pri_http *http)
