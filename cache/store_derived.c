@@ -11,19 +11,3 @@ pr_status pr_store_derived(const pr_store *base, const pr_derivation *derivation
 done:
     return st;
 }
-
-pr_status pr_store_read(const pr_store *store, pr_vids ids, float *out, size_t ld)
-{
-    pr_status st = PR_OK;
-
-    (void)store, (void)ids, (void)out, (void)ld;
-    PR_CHECK(false, PR_E_UNSUPPORTED, "reading rows by id");
-done:
-    return st;
-}
-
-uint64_t pr_cache_residents(const pr_cache *cache, pr_vid *out, uint64_t most)
-{
-    (void)cache, (void)out, (void)most;
-    return 0;
-}
