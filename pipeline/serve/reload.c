@@ -21,21 +21,26 @@ struct pri_reloader {
     bool            ending;
 };
 
-/* Load once; what comes of it is said, and counted (which writes a note). */
+/* Load once; what comes of it is said and written down. */
 static void load(pri_reloader *reloader, pri_reload *result)
 {
-    char text[PR_TEXT_BYTES + 64];
+    char              text[PR_TEXT_BYTES + 64];
+    pri_service_facts facts;
 
-    result->status = pri_service_reload(reloader->service, &result->version);
-    if (result->status == PR_OK) {
+    result->status    = pri_service_reload(reloader->service, &result->version);
+    const bool loaded = result->status == PR_OK;
+    if (loaded) {
         snprintf(text, sizeof text, "the checkpoint was loaded again: model version %llu",
                  (unsigned long long)result->version);
     } else {
         snprintf(result->reason, sizeof result->reason, "%s", pr_error_message());
         snprintf(text, sizeof text, "the checkpoint could not be loaded again: %s", result->reason);
+        pri_record_note(reloader->record, text);
+        pri_service_describe(reloader->service, &facts);
+        result->version = facts.version; /* that stays */
     }
-    pri_record_swap(reloader->record, result->status == PR_OK, result->version);
-    pr_diag(result->status == PR_OK ? PR_INFO : PR_WARN, "%s", text);
+    pri_record_swap(reloader->record, loaded, result->version);
+    pr_diag(loaded ? PR_INFO : PR_WARN, "%s", text);
 }
 
 /* Tell everybody of a list; each may be gone when its done returns. */

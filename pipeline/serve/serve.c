@@ -25,17 +25,17 @@ typedef struct server {
     const pr_serve_hooks *hooks;
     int                   reloads; /* of hooks->reload that were seen */
 
-    pr_topo          *topo;
-    pr_plan           plan;
-    const pr_dataset *dataset;
-    pri_tuned         tuned;
-    pr_steplog       *log;
-    pri_record       *record;
-    pri_service      *service;
-    pri_reloader     *reloader;
-    pri_routes       *routes;
-    pri_http         *http;
-    char              name[MAX_NAME + 1];
+    pr_topo            *topo;
+    pr_plan             plan;
+    const pr_dataset   *dataset;
+    pri_tuned           tuned;
+    pr_steplog         *log;
+    pri_record         *record;
+    pri_service        *service;
+    pri_reloader       *reloader;
+    pri_routes         *routes;
+    _Atomic(pri_http *) http; /* lanes ask it for connections, perhaps before it is there */
+    char                name[MAX_NAME + 1];
 } server;
 
 /* A name is part of paths, of JSON and of metrics: letters that mean nothing in any of them. */
@@ -145,9 +145,10 @@ static pr_status open_log(server *s)
 
 static uint32_t num_clients(void *context)
 {
-    const server *s = context;
+    const server         *s    = context;
+    const pri_http *const http = s->http;
 
-    return pri_http_num_connections(s->http);
+    return http ? pri_http_num_connections(http) : 0;
 }
 
 static pr_status open_service(server *s)
@@ -180,8 +181,10 @@ static pr_status open_http(server *s)
                                      .model    = s->name };
     PR_TRY(pri_routes_create(&setup, &s->routes));
     const pri_http_handlers handlers = pri_routes_handlers(s->routes);
-    PR_TRY(pri_http_start(&s->setup.http, &handlers, &s->http));
-    pri_routes_attach(s->routes, s->http);
+    pri_http               *http;
+    PR_TRY(pri_http_start(&s->setup.http, &handlers, &http));
+    pri_routes_attach(s->routes, http);
+    s->http = http;
 done:
     return st;
 }
@@ -264,8 +267,9 @@ static void stop(server *s)
     pri_http_quiesce(s->http);
     pri_reloader_quiesce(s->reloader);
     pri_service_drain(s->service);
-    pri_http_stop(s->http);
-    s->http = NULL;
+    pri_http *const http = s->http;
+    s->http              = NULL; /* drained lanes ask no more */
+    pri_http_stop(http);
 }
 
 static void fill_result(const server *s, int64_t ready_ns, pr_serve_result *result)
