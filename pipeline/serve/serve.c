@@ -148,7 +148,7 @@ static uint32_t num_clients(void *context)
     const server         *s    = context;
     const pri_http *const http = s->http;
 
-    return pri_http_num_lively(s->http);
+    return http ? pri_http_num_lively(http) : 0;
 }
 
 static pr_status open_service(server *s)
