@@ -242,7 +242,8 @@ static bool is_due(const pr_steplog *log, uint32_t n, bool stop, int64_t flushed
 /* Delete what is due, a few ms; only while writing works, for deleting is writing too. */
 static void retain(pr_steplog *log)
 {
-    if (!log->retention || log->failing || !atomic_load(&log->begun)) return;
+    if (!atomic_load(&log->begun)) return; /* there may be a retention soon */
+    if (!log->retention || log->failing) return;
     const uint64_t deleted = pri_retention_turn(log->retention);
     atomic_fetch_add_explicit(&log->rows_deleted, deleted, memory_order_relaxed);
 }
