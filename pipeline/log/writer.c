@@ -31,7 +31,7 @@ enum {
 };
 static const int64_t FLUSH_NS = 50000000, SERVER_FLUSH_NS = 200000000, LOOK_NS = 10000000;
 static const int64_t BUSY_NS = 30000000000, AGAIN_NS = 1000000000, SAY_NS = 60000000000;
-static const int64_t LAST_NS = 5000000000; /* that the end of a server waits for a lock */
+static const int64_t LAST_NS = 2000000000; /* that the end of a server waits for a lock */
 
 static const pri_columns *const columns_of[PRI_NUM_RECORD_KINDS] = {
     [PRI_RECORD_STEP] = &pri_step_columns,       [PRI_RECORD_PARTITION] = &pri_partition_columns,
@@ -176,14 +176,15 @@ static void note_outcome(pr_steplog *log, bool failed)
  * those of any other failure are lost, for what is in the way may be one of them. */
 static void write_or_lose(pr_steplog *log, uint32_t n)
 {
-    const int  rc   = write_once(log, n);
-    const bool busy = (rc & 0xff) == SQLITE_BUSY;
+    const int     rc      = write_once(log, n);
+    const bool    busy    = (rc & 0xff) == SQLITE_BUSY;
+    const int64_t stopped = log->stopping_ns ? pr_now_ns() - log->stopping_ns : 0;
+    const bool    keeps   = busy && (log->stopping_ns == 0 || stopped < LAST_NS);
 
+    if (busy && !keeps) n = pri_ring_count(log->ring); /* the end cannot wait any longer */
+    if (rc != SQLITE_OK && !keeps) lose(log, n);
     note_outcome(log, rc != SQLITE_OK);
-    if (busy && log->stopping_ns == 0) return;
-    if (busy && pr_now_ns() - log->stopping_ns < LAST_NS) return;
-    if (busy) n = pri_ring_count(log->ring); /* the end cannot wait any longer */
-    if (rc != SQLITE_OK) lose(log, n);
+    if (keeps) return;
     pri_ring_release(log->ring, n);
     if (rc != SQLITE_OK && !busy) /* what is in the WAL may go where there is room for it */
         (void)sqlite3_exec(log->db, "PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL);
@@ -227,23 +228,22 @@ void pri_writer_wake(pr_steplog *log)
     (void)pthread_mutex_unlock(&log->lock);
 }
 
-/* Whether n records that wait are to be written now. */
+/* Whether n records that wait are to be written now. A server that could not write looks every
+ * second whether it can, even if nothing waits: it is to be known when it is well again. */
 static bool is_due(const pr_steplog *log, uint32_t n, bool stop, int64_t flushed)
 {
     const uint32_t enough = log->never_waits ? SERVER_FLUSH_RECORDS : FLUSH_RECORDS;
     const int64_t  pause  = log->never_waits ? SERVER_FLUSH_NS : FLUSH_NS;
     const int64_t  now    = pr_now_ns();
 
-    if (n == 0) return false;
-    if (log->failing && !stop && now - log->tried_ns < AGAIN_NS) return false;
-    return stop || n >= enough || now - flushed >= pause;
+    if (log->failing && !stop) return now - log->tried_ns >= AGAIN_NS;
+    return n > 0 && (stop || n >= enough || now - flushed >= pause);
 }
 
 /* Delete what is due, a few ms; only while writing works, for deleting is writing too. */
 static void retain(pr_steplog *log)
 {
-    if (!atomic_load(&log->begun)) return; /* there may be a retention soon */
-    if (!log->retention || log->failing) return;
+    if (!atomic_load(&log->begun) || !log->retention || log->failing) return;
     const uint64_t deleted = pri_retention_turn(log->retention);
     atomic_fetch_add_explicit(&log->rows_deleted, deleted, memory_order_relaxed);
 }

@@ -8,16 +8,19 @@
 #include <math.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/rss.h"
 #include "pipeline/runlog.h"
+#include "pipeline/serve/address.h"
+#include "pipeline/serve/bearer.h"
 #include "pipeline/serve/http.h"
 #include "pipeline/serve/http_version.h"
 #include "pipeline/serve/reload.h"
 #include "pipeline/serve/routes.h"
 #include "pipeline/session.h"
 
-enum { LOOK_EVERY_MS = 50, MAX_NAME = 128 };
+enum { LOOK_EVERY_MS = 50, GRACE_MS = 300, MAX_NAME = 128 };
 
 /* A server that is being opened, runs, or is being closed. */
 typedef struct server {
@@ -78,6 +81,23 @@ static pr_status check_options(pr_serve_setup *setup)
              "--shed.at is %u, must be in 1 .. %u: no more requests wait than "
              "--queue.max-requests says",
              serve->shed_at, serve->queue_max_requests);
+done:
+    return st;
+}
+
+/* See that there is an address and a token before anything large is opened; HTTP opens both again.
+ */
+static pr_status check_door(const pr_http_options *options)
+{
+    pr_status    st = PR_OK;
+    pri_listener listener;
+    pri_bearer   bearer;
+
+    PR_TRY(pri_listen(options->listen, &listener));
+    (void)close(listener.fd);
+    if (!options->token_file[0]) goto done;
+    st = pri_bearer_read(options->token_file, &bearer);
+    explicit_bzero(&bearer, sizeof bearer);
 done:
     return st;
 }
@@ -194,6 +214,7 @@ static pr_status open_all(server *s)
     pr_status st = PR_OK;
 
     PR_TRY(check_options(&s->setup));
+    PR_TRY(check_door(&s->setup.http));
     PR_TRY(make_plan(s));
     PR_TRY(open_dataset(s));
     PR_CHECK(!is_stopped(s), PR_E_INTERRUPTED, "stopped before anything was served");
@@ -244,27 +265,35 @@ static void say_ready(const server *s)
     s->hooks->ready(s->hooks->context, &ready);
 }
 
+static void nap(int ms)
+{
+    const struct timespec time = { 0, ms * 1000000L };
+
+    (void)nanosleep(&time, NULL); /* a signal ends it early */
+}
+
 /* Wait for the end, and look whether somebody wants another checkpoint. Twenty short looks a second
  * cost nothing that can be measured, and need no rules about signals from whoever calls. */
 static void watch(server *s)
 {
-    const struct timespec nap = { 0, LOOK_EVERY_MS * 1000000L };
-
     while (!is_stopped(s)) {
         const volatile int *reload = s->hooks ? s->hooks->reload : NULL;
         if (reload && *reload != s->reloads) {
             s->reloads = *reload;
             pri_reloader_signal(s->reloader);
         }
-        (void)nanosleep(&nap, NULL); /* a signal ends it early */
+        nap(LOOK_EVERY_MS);
     }
 }
 
-/* Answer everything that was taken, and nothing else. */
+/* Answer everything that was taken, and nothing else. Connections that are there are closed with
+ * their next answer, for which they are given a moment: whoever sends one request after the other
+ * gets answers up to the last, rather than a refusal. */
 static void stop(server *s)
 {
     pri_routes_quiesce(s->routes);
     pri_http_quiesce(s->http);
+    for (int ms = 0; ms < GRACE_MS && pri_http_num_lively(s->http) > 0; ms += 5) nap(5);
     pri_reloader_quiesce(s->reloader);
     pri_service_drain(s->service);
     pri_http *const http = s->http;
