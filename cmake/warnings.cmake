@@ -17,3 +17,8 @@ if(PACKRAT_SANITIZE)
     target_link_options(packrat_flags INTERFACE -fsanitize=${PACKRAT_SANITIZE})
     target_compile_definitions(packrat_flags INTERFACE PRI_SANITIZED)
 endif()
+if(PACKRAT_FUZZ)
+    # The library tells libFuzzer which of its branches were taken; a target alone is a few lines, and
+    # without this the fuzzer would search blindly. The targets bring the runtime.
+    target_compile_options(packrat_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
