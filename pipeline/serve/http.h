@@ -18,11 +18,15 @@ typedef struct pri_http_handlers {
     void *context;
     /* Answer, or keep the exchange until pri_exchange_wake. HTTP's thread; must not block. */
     void (*handle)(void *context, pri_exchange *exchange);
-    /* Answer one that was woken. HTTP's thread. */
+    /* Answer one that was woken. HTTP's thread. Not called where the client is gone: end is next.
+     */
     void (*finish)(void *context, pri_exchange *exchange);
     /* The exchange ends: its answer was sent (sent), or could not be. Its own is to be freed. Once,
      * for every exchange that handle saw, after wake where it was kept. */
     void (*end)(void *context, pri_exchange *exchange, bool sent);
+    /* Whether a path is answered without token, and where there are too many connections: what asks
+     * how the server is. May be NULL: none is. */
+    bool (*open)(void *context, const char *path);
     /* A request was refused before handle saw it: a literal ("connections", "body", "deadline",
      * "token", "malformed"). May be NULL. */
     void (*refused)(void *context, const char *why, uint32_t status);
@@ -35,6 +39,10 @@ pr_status pri_http_start(const pr_http_options *options, const pri_http_handlers
 
 const char *pri_http_url(const pri_http *http); /* with the port that was bound; borrowed */
 uint32_t    pri_http_num_connections(const pri_http *http); /* any thread */
+
+/* How many connections have a request, or had one during the last tenths of a second: who may ask
+ * next. Any thread. */
+uint32_t pri_http_num_lively(const pri_http *http);
 
 /* Accept no more connections; those that are there get Connection: close with their next answer. */
 void pri_http_quiesce(pri_http *http);
