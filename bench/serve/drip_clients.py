@@ -58,8 +58,15 @@ class Dripper:
         if self.kind == "body":
             self.socket.send(self.data[:self.sent])
 
+    def is_ended(self):
+        """Whether the server ended it, though bytes that came before are not read yet."""
+        state = self.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
+        return state != 1  # TCP_ESTABLISHED
+
     def drip(self):
         """Go on by a byte; say whether the connection is still open."""
+        if self.is_ended():
+            return False
         try:
             if self.kind == "answer":
                 if self.sent < len(self.data):

@@ -312,7 +312,8 @@ class Fuzzer:
             b"5\r\nabc\r\n0\r\n\r\n", b"1;" + b"e" * 50000, b"0\r\n" + b"T: x\r\n" * 5000 + b"\r\n",
             b"7fffffff\r\n" + b"x" * 1000, b"00000000000000000000000001\r\nx\r\n0\r\n\r\n",
             b"".join(b"1\r\n \r\n" for _ in range(3000))))
-        return Case(head + chunks, [FINE | REFUSED] * 4, framed=False, ending="half")
+        return Case(head + chunks, [FINE | REFUSED] * 4, framed=False,
+                    ending=pick.choice(("half", "close", "reset")))
 
     def make_oversized(self, pick):
         size = self.options.max_body + pick.choice((1, 100, 1 << 20, 1 << 40))
@@ -329,7 +330,7 @@ class Fuzzer:
     def make_truncated(self, pick):
         data, _ = self.good(pick)
         return Case(data[:pick.randrange(1, len(data))], [REFUSED], framed=False,
-                    ending=pick.choice(("half", "half", "close", "reset")))
+                    ending=pick.choice(("half",) + ("close", "reset") * 5))  # half: until a deadline
 
     def make_vanishing(self, pick):
         data, _ = self.good(pick)
@@ -392,7 +393,14 @@ def send(connection, case):
         at += size
 
 
+def is_from_library(reply):
+    """libmicrohttpd has a 500 of its own for framing that overflows its buffer, in HTML."""
+    return reply.status == 500 and reply.body.startswith(b"<html>")
+
+
 def check_answer(fuzzer, case, i, reply):
+    if not case.framed and is_from_library(reply):
+        return
     if reply.status not in case.allowed[i]:
         raise Fault(f"answer {i} has status {reply.status}: {reply.body[:300]!r}")
     if reply.status >= 400 and case.framed:
