@@ -3,6 +3,7 @@
 
 #include <jansson.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -202,7 +203,31 @@ const char *pri_json_as_string(const pr_json *json)
     return json_string_value(raw(json));
 }
 
-void *pri_json_next(pr_json *object, void *iterator)
+const char *pri_json_say(const pr_json *json, char out[PRI_JSON_SAY])
+{
+    const json_t *value = raw(json);
+
+    if (!value)
+        snprintf(out, PRI_JSON_SAY, "nothing");
+    else if (json_is_integer(value))
+        snprintf(out, PRI_JSON_SAY, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+    else if (json_is_real(value))
+        snprintf(out, PRI_JSON_SAY, "%.17g", json_real_value(value));
+    else if (json_is_string(value))
+        snprintf(out, PRI_JSON_SAY, "\"%.40s%s", json_string_value(value),
+                 json_string_length(value) > 40 ? "...\"" : "\"");
+    else if (json_is_array(value))
+        snprintf(out, PRI_JSON_SAY, "an array of %zu", json_array_size(value));
+    else
+        snprintf(out, PRI_JSON_SAY, "%s",
+                 json_is_object(value) ? "an object"
+                 : json_is_true(value) ? "true"
+                 : json_is_null(value) ? "null"
+                                       : "false");
+    return out;
+}
+
+void *pri_json_next(const pr_json *object, void *iterator)
 {
     return iterator ? json_object_iter_next(raw(object), iterator) : json_object_iter(raw(object));
 }

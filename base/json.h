@@ -26,8 +26,22 @@ size_t         pri_json_length(const pr_json *array);
 const pr_json *pri_json_at(const pr_json *array, size_t index);
 bool           pri_json_is_array(const pr_json *json);
 
+/* Say what a value is, for errors: 5, "text" (its first 40 bytes), true, null, an array of 3, an
+ * object, nothing (NULL). Gives `out`. */
+#define PRI_JSON_SAY 64
+const char *pri_json_say(const pr_json *json, char out[PRI_JSON_SAY]);
+
+/* What a text holds, before it is parsed: parsing takes up to some 100 bytes for one that is read,
+ * and calls itself for each level. Outside of strings; of text that is not JSON it means little. */
+typedef struct pri_json_size {
+    size_t values;     /* commas + brackets: as many as there are, at least */
+    size_t containers; /* arrays and objects */
+    size_t depth;      /* of them in one another */
+} pri_json_size;
+pri_json_size pri_json_survey(const char *text, size_t bytes); /* cannot fail */
+
 /* Walk an object's members in insertion order: start with NULL, ends with NULL. */
-void          *pri_json_next(pr_json *object, void *iterator);
+void          *pri_json_next(const pr_json *object, void *iterator);
 const char    *pri_json_key(void *iterator);
 const pr_json *pri_json_value(void *iterator);
 

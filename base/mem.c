@@ -49,6 +49,16 @@ void pri_free(void *ptr)
     free(ptr);
 }
 
+void *pri_malloc_away(size_t bytes)
+{
+    return pri_realloc_away(NULL, bytes);
+}
+
+void *pri_realloc_away(void *old, size_t bytes)
+{
+    return refused() ? NULL : realloc(old, bytes ? bytes : 1);
+}
+
 /* Bytes of the mapping behind a range. Neighbouring mappings are one to the kernel, which puts a
  * huge page wherever 2 MiB of it are free: a page that another thread touches first, on its own
  * node. So a large range has whole 2 MiB windows to itself, and a small one takes no huge page. */

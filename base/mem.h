@@ -16,6 +16,11 @@ void *pri_realloc(void *old, size_t count, size_t size);
 /* Give back what pri_calloc or pri_realloc gave; NULL is fine. */
 void pri_free(void *ptr);
 
+/* Bytes that go to somebody who gives them back with free(), such as a library: not zeroed, a call
+ * through the door, but not counted as live. NULL as above. */
+void *pri_malloc_away(size_t bytes);
+void *pri_realloc_away(void *old, size_t bytes); /* the same for what these two gave */
+
 /* Reserve zeroed address space; pages are committed when first touched. `huge` asks the kernel for
  * huge pages (a wish). From 2 MiB on the range is aligned to 2 MiB and nothing else lies in its
  * last 2 MiB; smaller ones have no huge pages. So none is shared with a neighbour, who may be of

@@ -166,6 +166,28 @@ void pr_options_init(const pr_option_group *groups, size_t num_groups)
         }
 }
 
+void pri_option_default(const pr_option *option, const void *target, char *out, size_t bytes)
+{
+    union {
+        char     text[PR_TEXT_BYTES];
+        double   real;
+        uint64_t whole;
+    } table;
+    char      found[PR_TEXT_BYTES];
+    pr_option alone = *option;
+
+    snprintf(out, bytes, "%s", option->initial);
+    if (!target) return;
+    alone.offset       = 0;
+    const pr_status st = set_member(&alone, &table, option->initial);
+    PR_ASSERT(st == PR_OK);
+    (void)st;
+    pri_option_text(option, target, found, sizeof found);
+    char initial[PR_TEXT_BYTES];
+    pri_option_text(&alone, &table, initial, sizeof initial);
+    if (strcmp(found, initial) != 0) snprintf(out, bytes, "%s", found);
+}
+
 pr_status pr_options_set(const pr_option_group *groups, size_t num_groups, const char *name,
                          const char *value)
 {

@@ -102,7 +102,7 @@ static const char *value_word(const pr_option *option)
 
 void pr_options_help(const pr_option_group *groups, size_t num_groups, FILE *out)
 {
-    char allowed[512], text[1024];
+    char allowed[512], initial[512], text[1536];
 
     for (size_t g = 0; g < num_groups; g++) {
         fprintf(out, "\n%s:\n", groups[g].table->title);
@@ -112,9 +112,10 @@ void pr_options_help(const pr_option_group *groups, size_t num_groups, FILE *out
             pri_option_allowed(option, allowed, sizeof allowed);
             const bool number = option->type != PR_OPT_CHOICE && option->type != PR_OPT_FLAG &&
                                 option->type != PR_OPT_TEXT;
+            pri_option_default(option, groups[g].target, initial, sizeof initial);
             snprintf(text, sizeof text, "%s%s%s%s%s%s", option->help, number ? "; " : "",
-                     number ? allowed : "", option->initial[0] ? " (default " : "", option->initial,
-                     option->initial[0] ? ")" : "");
+                     number ? allowed : "", initial[0] ? " (default " : "", initial,
+                     initial[0] ? ")" : "");
             wrapped(out, text, 8);
         }
     }
@@ -139,7 +140,7 @@ static void roff(FILE *out, const char *text)
 
 void pr_options_man(const pr_option_group *groups, size_t num_groups, FILE *out)
 {
-    char allowed[512];
+    char allowed[512], initial[512];
 
     for (size_t g = 0; g < num_groups; g++) {
         fprintf(out, ".SS \"%s\"\n", groups[g].table->title);
@@ -157,9 +158,10 @@ void pr_options_man(const pr_option_group *groups, size_t num_groups, FILE *out)
                 fprintf(out, "; ");
                 roff(out, allowed);
             }
-            if (option->initial[0]) {
+            pri_option_default(option, groups[g].target, initial, sizeof initial);
+            if (initial[0]) {
                 fprintf(out, " (default ");
-                roff(out, option->initial);
+                roff(out, initial);
                 fprintf(out, ")");
             }
             fprintf(out, ".\n");

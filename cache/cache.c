@@ -261,6 +261,7 @@ static pr_slab view_of(const pr_cache *c, uint32_t plane)
         .num_cols      = c->store[plane]->num_cols,
         .num_inputs    = c->num_viewed,
         .slot_of_input = c->slot_of[!c->side],
+        .is_derived    = c->store[plane]->derived,
     };
     if (c->options.mode != PR_CACHE_OFF) {
         view.rows = c->slab[plane].rows;

@@ -1,4 +1,6 @@
-/* held.c: what a cache holds: memory, and rows that others hold too. */
+/* held.c: what a cache holds: memory, rows, and rows that others hold too. */
+#include <string.h>
+
 #include "cache/partition.h"
 
 void pr_cache_ranges(const pr_cache *cache, pr_ranges *ranges)
@@ -15,6 +17,15 @@ void pr_cache_ranges(const pr_cache *cache, pr_ranges *ranges)
         if (cache->fetcher[p] && cache->store[p]->calls->staging)
             cache->store[p]->calls->staging(cache->fetcher[p], ranges);
     if (cache->policy) cache->policy->ranges(cache->policy_state, ranges);
+}
+
+uint64_t pr_cache_residents(const pr_cache *cache, pr_vid *out, uint64_t most)
+{
+    const uint64_t resident = cache ? cache->index.num_resident : 0;
+    const uint64_t n        = resident < most ? resident : most;
+
+    if (n > 0) memcpy(out, cache->index.id_of, n * sizeof *out);
+    return n;
 }
 
 /* Find which of some rows another cache holds; what a plan has noted there is no slot. */

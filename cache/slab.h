@@ -29,8 +29,8 @@ void      pri_slab_clear(pri_slab *slab); /* zeroed is fine */
 /* Copy rows from slot to slot, moves begin .. end-1. No target is a source. Cannot fail. */
 void pri_slab_move(const pri_slab *slab, const pri_move *move, size_t begin, size_t end);
 
-/* PR_E_BUG unless every resident row equals the store's, bit for bit, and its padding is zero.
- * Overwrites the scratch slot. O(C F). */
+/* PR_E_BUG unless every resident row equals the store's, bit for bit (derived rows: to rounding),
+ * and its padding is zero. Overwrites the scratch slot. O(C F). */
 pr_status pri_slab_check(const pri_slab *slab, const pri_index *index, const pr_store *store);
 
 #endif

@@ -70,7 +70,8 @@ typedef struct pri_store_calls {
      * fail. */
     void (*place)(const pr_store *store, const pri_place *place, size_t begin, size_t end);
 
-    /* Read one row [num_cols], for checks, without a fetcher. NULL: place() can do it. */
+    /* Read one row [num_cols] without a fetcher, wherever it goes; of derived rows, for checks only
+     * and by the cache's thread. NULL: place() can do it. */
     pr_status (*read_row)(const pr_store *store, pr_vid id, float *row);
 
     /* Borrow dense rows that place() would do no more than copy, so that the cache can copy them
@@ -97,6 +98,7 @@ struct pr_store {
     uint32_t               num_cols;
     pr_shards             *shards;    /* the store's own; NULL: not known. free() leaves it alone */
     bool                   all_local; /* the machine has one node: whoever reads, it is local */
+    bool                   derived;   /* rows are computed (store_derived.c) */
 };
 
 /* Check what can be checked of features without reading the rows; the loader has read them. */

@@ -108,13 +108,21 @@ static int settle_arguments(command_call *call)
     return EXIT_DONE;
 }
 
+size_t command_groups(const command *cmd, void *setup, pr_option_group *out)
+{
+    const size_t n = cmd->groups(setup, out);
+
+    pr_options_init(out, n);
+    if (cmd->defaults) cmd->defaults(setup);
+    return n;
+}
+
 static int parse_and_run(command_call *call, int argc, const char *const *argv)
 {
     const command *cmd    = call->command;
     const size_t   most   = cmd->positional ? 1 : cmd->max_positional;
     const size_t   wanted = most < (size_t)argc ? most : (size_t)argc;
 
-    pr_options_init(call->groups, call->num_groups);
     const pr_status st = pr_options_parse(call->groups, call->num_groups, argc, argv,
                                           call->positional, wanted, &call->num_positional);
     if (st != PR_OK) return command_fail(call, st);
@@ -143,9 +151,10 @@ int command_main(const command *cmd, int argc, const char *const *argv)
     call.setup      = calloc(1, cmd->setup_bytes);
     call.positional = calloc((size_t)argc + 1, sizeof *call.positional);
     if (call.setup && call.positional) {
-        call.num_groups                = cmd->groups(call.setup, call.groups);
+        call.num_groups                = command_groups(cmd, call.setup, call.groups);
         call.groups[call.num_groups++] = (pr_option_group){ &common_option_table, &call.common };
-        status                         = parse_and_run(&call, argc, argv);
+        pr_options_init(&call.groups[call.num_groups - 1], 1);
+        status = parse_and_run(&call, argc, argv);
     } else {
         say(&call, pr_status_text(PR_E_NOMEM));
     }
@@ -176,15 +185,14 @@ static void paragraph(const char *text, FILE *out)
 int command_help(const command *cmd, FILE *out)
 {
     pr_option_group groups[COMMAND_MAX_GROUPS];
-    common_options  common;
     void           *setup = calloc(1, cmd->setup_bytes); /* only so that groups can point to it */
 
     if (!setup) {
         fprintf(stderr, "packrat: %s\n", pr_status_text(PR_E_NOMEM));
         return EXIT_WORLD;
     }
-    size_t num_groups    = cmd->groups(setup, groups);
-    groups[num_groups++] = (pr_option_group){ &common_option_table, &common };
+    size_t num_groups    = command_groups(cmd, setup, groups);
+    groups[num_groups++] = (pr_option_group){ &common_option_table, NULL };
     fprintf(out, "packrat %s: %s\n\nusage: packrat %s %s\n\n", cmd->name, cmd->summary, cmd->name,
             cmd->usage);
     paragraph(cmd->about, out);

@@ -37,11 +37,13 @@ typedef struct command {
     const char *about;          /* one paragraph */
     size_t      setup_bytes;
     size_t (*groups)(void *setup, pr_option_group *out); /* gives how many, one below the most */
-    const char *required[COMMAND_MAX_REQUIRED];          /* text options that must be given */
-    const char *positional;         /* the text option that a lone argument sets; NULL: none */
-    size_t      max_positional;     /* arguments run() takes itself, when positional is NULL */
-    const char *interrupted;        /* what a run that was interrupted leaves; NULL: run() looks at
-                                     * no flag, a signal ends it at once */
+    void (*defaults)(void *setup);              /* where they are not the tables'; NULL: nowhere */
+    const char *required[COMMAND_MAX_REQUIRED]; /* text options that must be given */
+    const char *positional;     /* the text option that a lone argument sets; NULL: none */
+    size_t      max_positional; /* arguments run() takes itself, when positional is NULL */
+    const char *interrupted;    /* what a run that was interrupted leaves; NULL: run() looks at
+                                 * no flag, a signal ends it at once */
+    bool reloads;               /* SIGHUP means something to run(): interrupt_reloads() counts */
     int (*run)(command_call *call); /* gives the exit status; errors are said by then */
 } command;
 
@@ -54,6 +56,9 @@ extern const command command_convert, command_weights, command_serve;
 extern const command *const all_commands[];
 
 extern const pr_option_table common_option_table;
+
+/* Give the groups of a command, all options at their defaults; how many, one below the most. */
+size_t command_groups(const command *cmd, void *setup, pr_option_group *out);
 
 /* Read the options in argv (after the command's name), run, give the exit status. */
 int command_main(const command *cmd, int argc, const char *const *argv);

@@ -1,5 +1,5 @@
-/* interrupt.c: signals: Ctrl-C and SIGTERM as a flag that long work looks at, and those that would
- * end the process without a word.
+/* interrupt.c: signals: Ctrl-C and SIGTERM as a flag that long work looks at, SIGHUP as a count,
+ * and those that would end the process without a word.
  *
  * The first signal asks, the second one ends the process at once. SIGINT is caught even where the
  * shell made it ignored (jobs behind `&` in scripts): whoever sends it by hand means it.
@@ -10,24 +10,46 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The one variable of the process that a signal handler may write: the exit status to come. */
+/* All that signal handlers write: the exit status to come, and how often SIGHUP came. */
 static volatile int stop_status;
+static volatile int num_reloads;
 
 static void on_signal(int number)
 {
     if (__atomic_exchange_n(&stop_status, 128 + number, __ATOMIC_RELAXED) != 0) _exit(128 + number);
 }
 
-void interrupt_install(void)
+static void on_reload(int number)
+{
+    (void)number;
+    (void)__atomic_fetch_add(&num_reloads, 1, __ATOMIC_RELAXED); /* wraps, by definition */
+}
+
+static void install(int number, void (*handler)(int))
 {
     struct sigaction catch;
 
     memset(&catch, 0, sizeof catch);
-    catch.sa_handler = on_signal;
+    catch.sa_handler = handler;
     catch.sa_flags   = SA_RESTART;
     sigemptyset(&catch.sa_mask);
-    (void)sigaction(SIGINT, &catch, NULL);
-    (void)sigaction(SIGTERM, &catch, NULL);
+    (void)sigaction(number, &catch, NULL);
+}
+
+void interrupt_install(void)
+{
+    install(SIGINT, on_signal);
+    install(SIGTERM, on_signal);
+}
+
+void interrupt_install_reload(void)
+{
+    install(SIGHUP, on_reload);
+}
+
+const volatile int *interrupt_reloads(void)
+{
+    return &num_reloads;
 }
 
 /* Only calls that a handler may make. Whatever was locked stays so: nothing but the end is left. */

@@ -1,11 +1,16 @@
-/* interrupt.h: signals: Ctrl-C and SIGTERM as a flag that long work looks at, and those that would
- * end the process without a word. */
+/* interrupt.h: signals: Ctrl-C and SIGTERM as a flag that long work looks at, SIGHUP as a count,
+ * and those that would end the process without a word. */
 #ifndef CLI_INTERRUPT_H
 #define CLI_INTERRUPT_H
 
 /* Catch SIGINT and SIGTERM, for a command that looks at the flag. Once, before any thread is made.
  */
 void interrupt_install(void);
+
+/* Count SIGHUP, for a command that loads its files again; once, as above. Without it the signal
+ * ends the process. */
+void                interrupt_install_reload(void);
+const volatile int *interrupt_reloads(void); /* a number that changes with every SIGHUP */
 
 /* Ignore SIGPIPE and SIGXFSZ, so that a closed pipe and a file size limit are failed writes and
  * not deaths. */

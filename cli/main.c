@@ -13,21 +13,11 @@
 #include "cli/interrupt.h"
 #include "cli/man.h"
 
-const command *const all_commands[] = { &command_import,
-                                        &command_gen,
-                                        &command_reorder,
-                                        &command_convert,
-                                        &command_partition,
-                                        &command_train,
-                                        &command_explain,
-                                        &command_eval,
-                                        &command_infer,
-                                        &command_serve,
-                                        &command_weights,
-                                        &command_report,
-                                        &command_topo,
-                                        &command_tune,
-                                        NULL };
+const command *const all_commands[] = { &command_import,  &command_gen,       &command_reorder,
+                                        &command_convert, &command_partition, &command_train,
+                                        &command_explain, &command_eval,      &command_infer,
+                                        &command_serve,   &command_weights,   &command_report,
+                                        &command_topo,    &command_tune,      NULL };
 
 static const command *find_command(const char *name)
 {
@@ -129,6 +119,7 @@ static int dispatch(int argc, const char *const *argv)
 
     const command *cmd = find_command(word);
     if (cmd && cmd->interrupted) interrupt_install();
+    if (cmd && cmd->reloads) interrupt_install_reload();
     if (cmd) return command_main(cmd, argc - 2, argv + 2);
     if (word[0] != '-') return unknown_command(word);
     fprintf(stderr, "packrat: unknown option %.100s before a command (see packrat --help)\n", word);

@@ -36,7 +36,7 @@ static bool print_command(const command *cmd, FILE *out)
     void           *setup = calloc(1, cmd->setup_bytes); /* only so that groups can point to it */
 
     if (!setup) return false;
-    const size_t num_groups = cmd->groups(setup, groups);
+    const size_t num_groups = command_groups(cmd, setup, groups);
     fprintf(out, ".SH \"PACKRAT ");
     for (const char *c = cmd->name; *c; c++) fputc(*c - 'a' + 'A', out);
     fprintf(out, "\"\n\\fBpackrat %s\\fR ", cmd->name);

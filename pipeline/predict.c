@@ -133,11 +133,17 @@ static pr_status open_log(pri_prediction *p)
         { &pr_cache_option_table, (void *)(uintptr_t)&s->cache },
         { &pr_io_option_table, (void *)(uintptr_t)&s->io },
     };
-    const size_t    num  = s->infer.mode == MODE_SAMPLED ? 6 : 3;
-    const uint64_t  seed = s->infer.mode == MODE_SAMPLED ? s->infer.seed : session->info.seed;
-    const pr_status st   = pri_runlog_open(s->infer.log, "infer", groups, num, session->topo,
-                                           session->plan.num_threads, session->dataset->name, seed,
-                                           &session->tuned, &p->log);
+    const bool           sampled = s->infer.mode == MODE_SAMPLED;
+    const pri_runlog_run run     = { .path       = s->infer.log,
+                                     .command    = "infer",
+                                     .groups     = groups,
+                                     .num_groups = sampled ? 6 : 3,
+                                     .topo       = session->topo,
+                                     .threads    = session->plan.num_threads,
+                                     .dataset    = session->dataset->name,
+                                     .seed       = sampled ? s->infer.seed : session->info.seed,
+                                     .tuned      = &session->tuned };
+    const pr_status      st      = pri_runlog_open(&run, &p->log);
 
     if (p->log) p->result->run = pr_steplog_run(p->log);
     return st;

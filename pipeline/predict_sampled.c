@@ -5,32 +5,12 @@
  * drawn as step 0 of phase infer, so that a vertex's neighbourhood, and with it its answer, does
  * not depend on the vertices that share its batch. */
 #include <math.h>
-#include <string.h>
 
-#include "base/json.h"
+#include "pipeline/trained_fanout.h"
 #include "pipeline/predict.h"
 #include "pipeline/rank.h"
+#include "pipeline/sampler/timeless.h"
 #include "pipeline/step.h"
-
-/* Give the fanout that was asked for, or that of training. */
-static pr_status choose_fanout(const pri_prediction *p, pr_fanout *out)
-{
-    pr_status   st      = PR_OK;
-    pr_json    *trained = NULL;
-    const char *text    = p->setup->infer.fanout;
-
-    if (!text[0]) {
-        const char *options = p->session.info.options;
-        PR_TRY(pri_json_parse(options[0] ? options : "{}", options[0] ? strlen(options) : 2,
-                              p->setup->infer.checkpoint, &trained));
-        text = pri_json_as_string(pri_json_find(trained, "fanout"));
-        if (!text) text = "auto";
-    }
-    PR_TRY(pr_fanout_parse(text, p->shape.num_layers, out));
-done:
-    pr_json_free(trained);
-    return st;
-}
 
 /* List the vertices asked for, each once, in the order in which they first are. */
 static pr_status list_vertices(const pri_prediction *p, pr_vid **out, size_t *num)
@@ -89,6 +69,7 @@ static pr_status equip(const pri_prediction *p, const pr_fanout *fanout, pr_vids
     pr_status               st      = PR_OK;
     const pr_infer_setup   *setup   = p->setup;
     const pr_infer_options *options = &setup->infer;
+    pr_sampler_options      drawn   = setup->sampler;
     uint32_t               *scores  = NULL;
     opening                 open    = { p, store };
     const size_t            most    = list.n < options->batch_size ? list.n : options->batch_size;
@@ -105,9 +86,10 @@ static pr_status equip(const pri_prediction *p, const pr_fanout *fanout, pr_vids
         PR_TRY(pri_rank_scores(p->session.lane, &rank, &scores));
     pr_cache_options cache = setup->cache;
     cache.mode             = mode_of(p);
+    pri_sampler_timeless(&drawn);
     const pri_lane_kit kit = { .graph     = &p->session.dataset->graph,
                                .fanout    = fanout,
-                               .sampling  = &setup->sampler,
+                               .sampling  = &drawn,
                                .store     = *store,
                                .model     = p->session.model,
                                .cache     = cache,
@@ -182,7 +164,8 @@ pr_status pri_predict_sampled(pri_prediction *p)
     pr_fanout fanout;
 
     PR_TRY(pr_options_check(&pr_sampler_option_table, &p->setup->sampler));
-    PR_TRY(choose_fanout(p, &fanout));
+    PR_TRY(pri_trained_fanout(p->setup->infer.checkpoint, &p->session.info, p->setup->infer.fanout,
+                              p->shape.num_layers, &fanout));
     PR_TRY(list_vertices(p, &list, &n));
     if (n == 0) goto done;
     PR_TRY(equip(p, &fanout, (pr_vids){ list, n }, &store));

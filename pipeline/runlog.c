@@ -10,7 +10,7 @@
 #include "pipeline/nn/engine.h"
 
 /* Give the versions of everything a result may depend on; NULL when out of memory. */
-static char *versions_text(void)
+static char *versions_text(const char *http)
 {
     char    *text = NULL;
     pr_json *json = pr_json_object();
@@ -22,16 +22,14 @@ static char *versions_text(void)
         pr_json_set_string(json, "onednn", onednn) == PR_OK &&
         pr_json_set_string(json, "sqlite", pri_sqlite_version()) == PR_OK &&
         pr_json_set_string(json, "hwloc", hwloc) == PR_OK &&
+        (!http || pr_json_set_string(json, "libmicrohttpd", http) == PR_OK) &&
         pr_json_set_string(json, "compiler", __VERSION__) == PR_OK)
         text = pr_json_text(json);
     pr_json_free(json);
     return text;
 }
 
-pr_status pri_runlog_open(const char *path, const char *command, const pr_option_group *groups,
-                          size_t num_groups, const pr_topo *topo, uint32_t threads,
-                          const char *dataset, uint64_t seed, const pri_tuned *tuned,
-                          pr_steplog **out)
+pr_status pri_runlog_open(const pri_runlog_run *run, pr_steplog **out)
 {
     pr_status st        = PR_OK;
     pr_json  *options   = NULL;
@@ -40,23 +38,26 @@ pr_status pri_runlog_open(const char *path, const char *command, const pr_option
     char      host[256] = "";
 
     *out = NULL;
-    if (!path[0] || !strcmp(path, "none")) return PR_OK;
-    options  = pr_options_json(groups, num_groups);
+    if (!run->path[0] || !strcmp(run->path, "none")) return PR_OK;
+    options  = pr_options_json(run->groups, run->num_groups);
     text     = options ? pr_json_text(options) : NULL;
-    versions = versions_text();
+    versions = versions_text(run->http);
     PR_CHECK(text && versions, PR_E_NOMEM, "cannot print the run's options");
     (void)gethostname(host, sizeof host - 1);
-    const pr_run_info info = { .command       = command,
+    const pr_run_info info = { .command       = run->command,
                                .options_json  = text,
                                .versions_json = versions,
                                .host          = host,
-                               .cpu           = pr_topo_cpu_model(topo),
-                               .numa_nodes    = pr_topo_num_nodes(topo),
-                               .threads       = threads,
-                               .dataset       = dataset,
-                               .seed          = seed,
-                               .tuning        = &tuned->log };
-    PR_TRY(pr_steplog_open(path, &info, out));
+                               .cpu           = pr_topo_cpu_model(run->topo),
+                               .numa_nodes    = pr_topo_num_nodes(run->topo),
+                               .threads       = run->threads,
+                               .dataset       = run->dataset,
+                               .seed          = run->seed,
+                               .tuning        = &run->tuned->log,
+                               .never_waits   = run->never_waits,
+                               .keep_ns       = run->keep_ns,
+                               .max_bytes     = run->max_bytes };
+    PR_TRY(pr_steplog_open(run->path, &info, out));
 done:
     free(versions);
     free(text);

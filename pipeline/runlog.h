@@ -8,16 +8,25 @@
 #include "base/check.h"
 #include "pipeline/tuned.h"
 
-/* Open the log at `path` for a run of `command`; *out stays NULL when path is "" or "none".
- *
- *   groups    the run's options, stored as JSON
- *   seed      of the run
- *   tuned     what the copies of the run were tuned with
- */
-pr_status pri_runlog_open(const char *path, const char *command, const pr_option_group *groups,
-                          size_t num_groups, const pr_topo *topo, uint32_t threads,
-                          const char *dataset, uint64_t seed, const pri_tuned *tuned,
-                          pr_steplog **out);
+/* A run whose log is opened. */
+typedef struct pri_runlog_run {
+    const char            *path;    /* "" or "none": no log */
+    const char            *command; /* "train" */
+    const pr_option_group *groups;  /* [num_groups] the run's options, stored as JSON */
+    size_t                 num_groups;
+    const pr_topo         *topo;
+    uint32_t               threads;
+    const char            *dataset;
+    uint64_t               seed;
+    const pri_tuned       *tuned;       /* what the copies of the run were tuned with */
+    const char            *http;        /* version of the HTTP library; NULL: none is used */
+    bool                   never_waits; /* these three as in pr_run_info */
+    int64_t                keep_ns;
+    uint64_t               max_bytes;
+} pri_runlog_run;
+
+/* Open the log of a run; *out stays NULL where there is to be none. */
+pr_status pri_runlog_open(const pri_runlog_run *run, pr_steplog **out);
 
 /* Close the log of a run that ends with `st`.
  *

@@ -1,4 +1,5 @@
-/* session.h: a checkpoint opened against a dataset on this machine: what eval and infer share. */
+/* session.h: a checkpoint opened against a dataset on this machine: what eval, infer and serve
+ * share. */
 #ifndef PIPELINE_SESSION_H
 #define PIPELINE_SESSION_H
 
@@ -19,6 +20,16 @@ typedef struct pri_session {
     const pr_dataset_options *dataset_options; /* borrowed, as given */
     const pr_machine_options *machine_options;
 } pri_session;
+
+/* Open a dataset with the feature norm that a checkpoint was trained with, unless another is asked
+ * for, which is said. */
+pr_status pri_session_dataset(const pr_dataset_options *dataset, const char *checkpoint,
+                              const pr_checkpoint_info *info, const pr_dataset **out);
+
+/* See that a model can be used on a dataset: features, classes, kind of labels; say where it was
+ * trained on another graph. PR_E_MISMATCH. */
+pr_status pri_session_fits(const char *checkpoint, const pr_model *model,
+                           const pr_checkpoint_info *info, const pr_dataset *dataset);
 
 /* Load the checkpoint, open the dataset with the feature norm the model was trained with, check
  * that they fit, and start one lane. On failure everything is closed again. */

@@ -279,6 +279,8 @@ pr_status pri_step_run(pri_lane *const *lanes, uint32_t num_lanes, const pri_ste
         add_counts(row, &part[i]);
         fill_partition(&partition[i], lanes[i], &part[i]);
         if (input->wanted) input->wanted[i] = part[i].batch.nodes;
+        if (input->num_dst)
+            input->num_dst[i] = part[i].batch.block[part[i].batch.num_layers - 1].num_dst;
         if (part[i].lane_ns > part[slowest].lane_ns) slowest = i;
         if (part[i].times.update_ns > row->update_ns) row->update_ns = part[i].times.update_ns;
         if (part[i].ahead.cost.disk_ns > row->disk_ns) row->disk_ns = part[i].ahead.cost.disk_ns;

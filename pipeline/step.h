@@ -27,7 +27,8 @@ typedef struct pri_step_input {
     uint64_t                    seed;      /* of dropout */
     pr_vids                    *wanted;    /* out [lanes]: their batches' lists, borrowed until the
                                               next step; NULL: not asked for */
-    pri_score *score; /* out, added to: seeds, or pairs, of all lanes; NULL: not asked for */
+    uint32_t  *num_dst; /* out [lanes]: destinations of their first layers; NULL: not asked for */
+    pri_score *score;   /* out, added to: seeds, or pairs, of all lanes; NULL: not asked for */
 } pri_step_input;
 
 /* Do one step on all lanes: each takes its lot of the seeds, updates its own cache partition and

@@ -216,9 +216,17 @@ static pr_status open_log(pri_trainer *t)
     pr_train_groups(setup, groups);
     for (int i = 0; i < PR_TRAIN_GROUPS; i++)
         if (groups[i].target == &setup->train) groups[i].target = &train;
-    groups[PR_TRAIN_GROUPS] = (pr_option_group){ &resumed_table, t };
-    return pri_runlog_open(train.log, "train", groups, num_groups, t->topo, t->plan.num_threads,
-                           t->dataset->name, train.seed, &t->tuned, &t->log);
+    groups[PR_TRAIN_GROUPS]  = (pr_option_group){ &resumed_table, t };
+    const pri_runlog_run run = { .path       = train.log,
+                                 .command    = "train",
+                                 .groups     = groups,
+                                 .num_groups = num_groups,
+                                 .topo       = t->topo,
+                                 .threads    = t->plan.num_threads,
+                                 .dataset    = t->dataset->name,
+                                 .seed       = train.seed,
+                                 .tuned      = &t->tuned };
+    return pri_runlog_open(&run, &t->log);
 }
 
 /* Open what measures locality. */

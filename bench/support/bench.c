@@ -35,7 +35,7 @@ void bench_read_options(const char *name, const pr_option_group *group, int argc
         PR_OK)
         return;
     fprintf(stderr, "%s: %s\n", name, pr_error_message());
-    pr_options_help(group, 1, stderr);
+    pr_options_help(&(pr_option_group){ group->table, NULL }, 1, stderr);
     exit(2);
 }
 

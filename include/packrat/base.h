@@ -162,7 +162,8 @@ pr_status pr_options_check(const pr_option_table *table, const void *target);
  * memory. */
 pr_json *pr_options_json(const pr_option_group *groups, size_t num_groups);
 
-/* Print the options as help text, or as the OPTIONS part of a roff man page. */
+/* Print the options as help text, or as the OPTIONS part of a roff man page. Defaults are what the
+ * targets hold, as pr_options_init and perhaps others left them; without a target the tables'. */
 void pr_options_help(const pr_option_group *groups, size_t num_groups, FILE *out);
 void pr_options_man(const pr_option_group *groups, size_t num_groups, FILE *out);
 

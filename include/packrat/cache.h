@@ -464,7 +464,9 @@ void pr_cache_ranges(const pr_cache *cache, pr_ranges *ranges);
 uint64_t pr_cache_count_shared(const pr_cache *cache, const pr_cache *const *others,
                                uint32_t num_others);
 
-/* Check every invariant of index, slab and policy; PR_E_BUG with the broken one. O(N + C F). */
+/* Check every invariant of index, slab and policy; PR_E_BUG with the broken one. Rows are compared
+ * bit for bit; derived ones are computed once more, and may differ as products do that are rounded
+ * in another order (a row at a time rather than many). O(N + C F). */
 pr_status pr_cache_check(const pr_cache *cache);
 
 #ifdef __cplusplus

@@ -144,6 +144,7 @@ void pr_steplog_note(pr_steplog *log, const char *text);
 /* Flush, write the run's end, checkpoint the WAL, close and free.
  *
  *   exit_status   what the command will exit with; 0 becomes 1 in the run's row when rows were lost
+ *                 (but where the run never waits)
  *   rows_lost     out, may be NULL: rows that could not be written
  *
  * PR_E_IO when anything was lost. NULL is fine. */

@@ -109,12 +109,14 @@ typedef struct pr_exclude {
     const pr_vid   *vertices; /* [indptr[seeds.n]] ascending for each seed; repeats are fine */
 } pr_exclude;
 
-/* What one batch is drawn with in place of what its sampler was made with. */
+/* What one batch is drawn with in place of what its sampler was made with: it is the batch of a
+ * sampler that was made with this. Not for batches of phase train where there is a cache bias. */
 typedef struct pr_draw_own {
     bool             has_seed;
-    uint64_t         seed;   /* the draws of a sampler that was made with this seed */
-    const pr_fanout *fanout; /* at each hop at most the sampler's, of which `all` is the most; NULL:
-                                the sampler's. Draws are those of a sampler made with it */
+    uint64_t         seed;
+    const pr_fanout *fanout; /* NULL: the sampler's. As many hops as it has, and at each at most its
+                                fanout, of which `all` is the most; kind replace: and `all` where
+                                the sampler's is, as it may draw more than there are */
 } pr_draw_own;
 
 /* What names a batch. */
@@ -135,6 +137,7 @@ typedef struct pr_draw {
  *
  *   room    made for this sampler; PR_E_ARG for one that its batches may not fit
  *   seeds   distinct, below num_nodes, at most max_seeds; PR_E_ARG otherwise
+ *   draw    PR_E_ARG for an own fanout that is not allowed, naming the hop
  *   out     borrowed from the room until its next draw, a failing one included, or its free
  *
  * The room has no part in what is drawn, nor has any earlier draw, but for a cache bias: batches of

@@ -63,10 +63,21 @@ void pr_serve_groups(pr_serve_setup *setup, pr_option_group out[PR_SERVE_GROUPS]
  * uniform, io.ahead 0. Before options are read. Cannot fail. */
 void pr_serve_defaults(pr_serve_setup *setup);
 
+/* What a server that is ready has to say of itself; texts are borrowed for the call. */
+typedef struct pr_serve_ready {
+    const char *url;   /* as in "http://127.0.0.1:8080" */
+    const char *model; /* name in requests */
+    const char *kind;  /* "sage", "gcn", ... */
+    const char *fanout;
+    uint64_t    model_version, seed, num_nodes;
+    uint64_t    capacity_rows; /* of all lanes' slabs */
+    uint32_t    lanes, threads;
+} pr_serve_ready;
+
 /* What a server says and is told while it runs. */
 typedef struct pr_serve_hooks {
-    /* NULL, or called once when requests are answered; `url` as in "http://127.0.0.1:8080". */
-    void (*ready)(void *context, const char *url, const char *model);
+    /* NULL, or called once when requests are answered. */
+    void (*ready)(void *context, const pr_serve_ready *ready);
     void               *context;
     const volatile int *stop;   /* NULL, or non-zero: take no more requests, answer those that were
                                    taken, end */
@@ -86,7 +97,10 @@ typedef struct pr_serve_result {
 } pr_serve_result;
 
 /* Serve until hooks->stop. PR_OK when all requests that were taken were answered, whatever became
- * of the log. PR_E_IO when the address cannot be had. */
+ * of the log. PR_E_IO when the address cannot be had.
+ *
+ *   hooks    may be NULL: until the process ends
+ *   result   out, may be NULL; filled when anything was served */
 pr_status pr_serve(const pr_serve_setup *setup, const pr_serve_hooks *hooks,
                    pr_serve_result *result);
 

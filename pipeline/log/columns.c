@@ -7,6 +7,7 @@
 
 #define STEP(member, kind)  #member, PRI_COLUMN_##kind, offsetof(pr_step, member)
 #define PART(member, kind)  #member, PRI_COLUMN_##kind, offsetof(pri_partition_record, part.member)
+#define REQ(member, kind)   #member, PRI_COLUMN_##kind, offsetof(pr_request_row, member)
 #define EPOCH(member, kind) #member, PRI_COLUMN_##kind, offsetof(pr_epoch, member)
 #define LANE(member, kind)  #member, PRI_COLUMN_##kind, offsetof(pri_lane_record, member)
 #define PLACE(member, kind) #member, PRI_COLUMN_##kind, offsetof(pr_placement_row, member)
@@ -56,6 +57,14 @@ static const pri_column partition_columns[] = {
     { PART(lane_ns, I64) },
 };
 
+static const pri_column request_columns[] = {
+    { REQ(request, U64) },     { REQ(arrival_ns, I64) }, { REQ(endpoint, TEXT) },
+    { REQ(client_id, CHARS) }, { REQ(num_nodes, U32) },  { REQ(queue_ns, I64) },
+    { REQ(compute_ns, I64) },  { REQ(total_ns, I64) },   { REQ(status, U32) },
+    { REQ(batch_step, I64) },  { REQ(seed, U64) },       { REQ(model_version, U64) },
+    { REQ(shed, BOOL) },
+};
+
 static const pri_column epoch_columns[] = {
     { EPOCH(epoch, U32) },     { EPOCH(split, TEXT) },    { EPOCH(loss, REAL) },
     { EPOCH(accuracy, REAL) }, { EPOCH(micro_f1, REAL) }, { EPOCH(elapsed_ns, I64) },
@@ -87,6 +96,8 @@ static const pri_column forecast_columns[] = {
 const pri_columns pri_step_columns      = { "step", step_columns, COUNT_OF(step_columns), false };
 const pri_columns pri_partition_columns = { "step_partition", partition_columns,
                                             COUNT_OF(partition_columns), false };
+const pri_columns pri_request_columns   = { "request", request_columns, COUNT_OF(request_columns),
+                                            false };
 const pri_columns pri_epoch_columns     = { "epoch", epoch_columns, COUNT_OF(epoch_columns), true };
 const pri_columns pri_lane_columns      = { "lane", lane_columns, COUNT_OF(lane_columns), true };
 const pri_columns pri_placement_columns = { "placement", placement_columns,
@@ -151,6 +162,8 @@ static int bind(sqlite3_stmt *insert, int place, pri_column_kind kind, const voi
     case PRI_COLUMN_I32: return sqlite3_bind_int64(insert, place, *(const int32_t *)member);
     case PRI_COLUMN_BOOL: return sqlite3_bind_int64(insert, place, *(const bool *)member);
     case PRI_COLUMN_REAL: return sqlite3_bind_double(insert, place, *(const double *)member);
+    case PRI_COLUMN_CHARS:
+        return bind_text(insert, place, *(const char *)member ? (const char *)member : NULL);
     case PRI_COLUMN_TEXT: return bind_text(insert, place, *(const char *const *)member);
     }
     return SQLITE_MISUSE;

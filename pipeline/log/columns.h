@@ -15,9 +15,10 @@ typedef enum pri_column_kind {
     PRI_COLUMN_I64,  /* PR_NULL_INT: NULL */
     PRI_COLUMN_NODE, /* int32_t; negative: NULL */
     PRI_COLUMN_I32,
-    PRI_COLUMN_BOOL, /* 0 or 1 */
-    PRI_COLUMN_REAL, /* NaN: NULL */
-    PRI_COLUMN_TEXT  /* stays until the row is inserted; NULL: NULL */
+    PRI_COLUMN_BOOL,  /* 0 or 1 */
+    PRI_COLUMN_REAL,  /* NaN: NULL */
+    PRI_COLUMN_CHARS, /* a text in the record itself; "": NULL */
+    PRI_COLUMN_TEXT   /* stays until the row is inserted; NULL: NULL */
 } pri_column_kind;
 
 typedef struct pri_column {
@@ -56,6 +57,7 @@ typedef struct pri_note_record {
 
 extern const pri_columns pri_step_columns;      /* of pr_step */
 extern const pri_columns pri_partition_columns; /* of pri_partition_record */
+extern const pri_columns pri_request_columns;   /* of pr_request_row */
 extern const pri_columns pri_epoch_columns;     /* of pr_epoch */
 extern const pri_columns pri_lane_columns;      /* of pri_lane_record */
 extern const pri_columns pri_placement_columns; /* of pr_placement_row */

@@ -109,6 +109,12 @@ static int64_t size_beside(const char *path, const char *suffix)
     return stat(name, &info) == 0 ? (int64_t)info.st_size : 0;
 }
 
+uint64_t pri_db_bytes(const char *path)
+{
+    return (uint64_t)(size_beside(path, "") + size_beside(path, "-wal") +
+                      size_beside(path, "-journal"));
+}
+
 static bool exists_beside(const char *path, const char *suffix)
 {
     char name[PR_TEXT_BYTES + 16];

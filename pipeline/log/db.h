@@ -19,6 +19,11 @@ pr_status pri_db_append(const char *path, sqlite3 **out);
  * that was not there. PR_E_INPUT when it is missing or not a log. */
 pr_status pri_db_read(const char *path, sqlite3 **out);
 
+enum { PRI_SERVER_BUSY_MS = 1000 }; /* that a server's log waits for a lock, each time */
+
+/* How many bytes a log takes: the file, its WAL or its journal. 0 when it is not there. */
+uint64_t pri_db_bytes(const char *path);
+
 void pri_db_close(sqlite3 *db); /* all statements finalized; NULL is fine */
 
 /* Give the status of an SQLite code; record the sentence with the path and SQLite's own words. */

@@ -114,21 +114,25 @@ static const char step_sql[] =
 
 static const char step_partition_sql[] = "CREATE TABLE step_partition (\n" PARTITION_COLUMNS;
 
-static const char request_sql[] =
-    "CREATE TABLE request (\n"
-    "    run           INTEGER NOT NULL REFERENCES run (id) ON DELETE CASCADE,\n"
-    "    request       INTEGER NOT NULL,\n"
-    "    arrival_ns    INTEGER NOT NULL,\n"
-    "    num_nodes     INTEGER NOT NULL,\n"
-    "    queue_ns      INTEGER,\n"
-    "    compute_ns    INTEGER,\n"
-    "    total_ns      INTEGER,\n"
-    "    status        INTEGER NOT NULL,\n"
-    "    batch_step    INTEGER,\n"
-    "    seed          INTEGER,\n"
-    "    model_version TEXT,\n"
-    "    PRIMARY KEY (run, request)\n"
-    ") WITHOUT ROWID";
+#define REQUEST_COLUMNS                                                                            \
+    "    run           INTEGER NOT NULL REFERENCES run (id) ON DELETE CASCADE,\n"                  \
+    "    request       INTEGER NOT NULL,\n"                                                        \
+    "    arrival_ns    INTEGER NOT NULL,\n"                                                        \
+    "    endpoint      TEXT NOT NULL,\n"                                                           \
+    "    client_id     TEXT,\n"                                                                    \
+    "    num_nodes     INTEGER NOT NULL,\n"                                                        \
+    "    queue_ns      INTEGER,\n"                                                                 \
+    "    compute_ns    INTEGER,\n"                                                                 \
+    "    total_ns      INTEGER NOT NULL,\n"                                                        \
+    "    status        INTEGER NOT NULL,\n"                                                        \
+    "    batch_step    INTEGER,\n"                                                                 \
+    "    seed          INTEGER NOT NULL,\n"                                                        \
+    "    model_version INTEGER NOT NULL,\n"                                                        \
+    "    shed          INTEGER NOT NULL,\n"                                                        \
+    "    PRIMARY KEY (run, request)\n"                                                             \
+    ") WITHOUT ROWID"
+
+static const char request_sql[] = "CREATE TABLE request (\n" REQUEST_COLUMNS;
 
 static const char epoch_sql[] =
     "CREATE TABLE epoch (\n"
@@ -397,6 +401,17 @@ done:
     return st;
 }
 
+/* Bring tables of versions before 7 to it: nothing wrote to the table request that they had. */
+static pr_status upgrade_to_7(sqlite3 *db, const char *path)
+{
+    pr_status st = PR_OK;
+
+    PR_TRY(pri_db_run(db, path, "DROP TABLE IF EXISTS request"));
+    PR_TRY(pri_db_run(db, path, request_sql));
+done:
+    return st;
+}
+
 /* Change what the version lacks. Our views are made anew, all of them, and those that somebody else
  * added stay. */
 static pr_status upgrade_from(sqlite3 *db, const char *path, int64_t version)
@@ -415,6 +430,7 @@ static pr_status upgrade_from(sqlite3 *db, const char *path, int64_t version)
     if (version < 4) PR_TRY(upgrade_to_4(db, path));
     if (version < 5) PR_TRY(upgrade_to_5(db, path, version));
     if (version < 6) PR_TRY(upgrade_to_6(db, path));
+    if (version < 7) PR_TRY(upgrade_to_7(db, path));
     for (size_t i = 0; i < PRI_NUM_VIEWS; i++) PR_TRY(create_view(db, path, "VIEW", &pri_views[i]));
     snprintf(sql, sizeof sql,
              "UPDATE meta SET value = '%d' WHERE key = 'schema_version'; PRAGMA user_version = %d",
@@ -441,10 +457,11 @@ done:
 
 pr_status pri_schema_check_tables(sqlite3 *db, const char *path, int64_t version)
 {
-    static const char *const tables[] = { "run",  "step",      "step_partition", "epoch",   "tune",
-                                          "lane", "placement", "note",           "forecast" };
-    const size_t             num      = version < 2 ? 4 : version < 4 ? 5 : version < 5 ? 8 : 9;
-    pr_status                st       = PR_OK;
+    static const char *const tables[] = { "run",      "step",   "step_partition", "epoch",
+                                          "tune",     "lane",   "placement",      "note",
+                                          "forecast", "request" };
+    const size_t num = version < 2 ? 4 : version < 4 ? 5 : version < 5 ? 8 : version < 7 ? 9 : 10;
+    pr_status    st  = PR_OK;
 
     for (size_t i = 0; i < num; i++) {
         char    sql[160];
@@ -486,6 +503,7 @@ pr_status pri_schema_temporary_views(sqlite3 *db, const char *path, int64_t vers
         PR_TRY(pri_db_run(db, path,
                           "CREATE TEMP VIEW epoch AS SELECT *, NULL AS mrr, NULL AS auc"
                           " FROM main.epoch"));
+    if (version < 7) PR_TRY(pri_db_run(db, path, "CREATE TEMP TABLE request (\n" REQUEST_COLUMNS));
     for (size_t i = 0; i < PRI_NUM_VIEWS; i++)
         PR_TRY(create_view(db, path, "TEMP VIEW", &pri_views[i]));
 done:

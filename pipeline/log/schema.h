@@ -6,7 +6,7 @@
 
 #include "base/check.h"
 
-#define PRI_SCHEMA_VERSION 6
+#define PRI_SCHEMA_VERSION 7
 #define PRI_APPLICATION_ID 0x70726c67 /* "prlg", in the database's header */
 
 /* SQL for the longest stage of a row `s` of table step. */
@@ -30,7 +30,7 @@ typedef struct pri_view {
     const char *name, *select;
 } pri_view;
 
-enum { PRI_NUM_VIEWS = 12 };
+enum { PRI_NUM_VIEWS = 13 };
 extern const pri_view pri_views[PRI_NUM_VIEWS];
 
 /* Read meta.schema_version; *version is 0 when there is no table meta that holds one. Gives the

@@ -337,6 +337,35 @@ static const char v_forecast[] =
     "FROM (SELECT *, rowid AS place, CASE unit WHEN 'bytes' THEN 1e6 WHEN 'ns' THEN 1e6 ELSE 1.0\n"
     "    END AS scale FROM forecast) ORDER BY run, place";
 
+/* The smallest time that `part` in `whole` of the answered requests do not exceed. */
+#define PERCENTILE(part, whole)                                                                    \
+    "max(CASE WHEN ok AND place = (n * " #part " + " #whole " - 1) / " #whole                      \
+    " THEN total_ns END) / 1e6"
+
+/* Times of requests that were answered; others say little about them. */
+static const char v_request[] =
+    "SELECT run, endpoint, count(*) AS requests, sum(ok) AS answered,\n"
+    "    sum(status BETWEEN 400 AND 499 OR status = 503) AS refused,\n"
+    "    sum(status >= 500 AND status <> 503) AS failed, sum(status = 0) AS gone,\n"
+    "    sum(shed) AS shed, sum(num_nodes) AS nodes,\n"
+    "    (max(arrival_ns + total_ns) - min(arrival_ns)) / 1e9 AS seconds,\n"
+    "    1e9 * sum(ok) / nullif(max(arrival_ns + total_ns) - min(arrival_ns), 0)\n"
+    "        AS answers_per_s,\n"
+    "    avg(CASE WHEN ok THEN queue_ns END) / 1e6 AS queue_ms_mean,\n"
+    "    avg(CASE WHEN ok THEN compute_ns END) / 1e6 AS compute_ms_mean,\n"
+    "    " PERCENTILE(50, 100) " AS total_ms_p50, " PERCENTILE(
+        90,
+        100) " AS total_ms_p90,\n"
+             "    " PERCENTILE(99, 100) " AS total_ms_p99, " PERCENTILE(
+                 999,
+                 1000) " AS total_ms_p99_9,\n"
+                       "    max(model_version) AS model_version\n"
+                       "FROM (SELECT *, row_number() OVER (PARTITION BY run, endpoint, ok ORDER BY "
+                       "total_ns)\n"
+                       "            AS place, count(*) OVER (PARTITION BY run, endpoint, ok) AS n\n"
+                       "        FROM (SELECT *, status BETWEEN 200 AND 299 AS ok FROM request))\n"
+                       "GROUP BY run, endpoint";
+
 const pri_view pri_views[PRI_NUM_VIEWS] = {
     { "v_run", v_run },
     { "v_stage_share", v_stage_share },
@@ -350,4 +379,5 @@ const pri_view pri_views[PRI_NUM_VIEWS] = {
     { "v_placement", v_placement },
     { "v_disk", v_disk },
     { "v_forecast", v_forecast },
+    { "v_request", v_request },
 };

@@ -58,12 +58,13 @@ static bool worth_a_team(const pri_layer *layer, const pri_attention *a)
 
 /* ---- forward ---- */
 
-/* Z = X W. */
+/* Z = X W; derived rows are that. */
 static pr_status multiply(const pri_layer *layer, const pri_input *x, size_t cols)
 {
     const pri_layer_tape *t = layer->own;
     const float *const    w = layer->weights.at[PRI_ROLE_WEIGHT];
 
+    if (x->is_derived) return PR_OK;
     if (!x->is_sparse) {
         PR_ASSERT(!x->dense.slot);
         return pri_gemm_run(t->forward, layer->block->num_src, x->dense.at, w, NULL, t->z);
@@ -94,10 +95,11 @@ pr_status pri_gat_forward(const pri_layer *layer, const pri_input *x, pri_nn_tim
     const pr_block       *block = layer->block;
     const int64_t         begin = pr_now_ns();
     pri_dropout           dropout;
-    const pri_attention   a = attention_of(layer, &dropout);
+    pri_attention         a = attention_of(layer, &dropout);
 
     PR_ASSERT(layer->graph);
     PR_TRY(multiply(layer, x, a.z.cols));
+    if (x->is_derived) a.z = x->dense;
     const int64_t middle = pr_now_ns();
     pri_attention_scores(&a, block->num_src, layer->weights.at[PRI_ROLE_SOURCE], t->scores);
     pri_attention_scores(&a, block->num_dst, layer->weights.at[PRI_ROLE_TARGET],

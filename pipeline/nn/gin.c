@@ -28,7 +28,7 @@ static void keep_rows(const pri_layer *layer, const pri_input *x, pri_nn_times *
     const pri_layer_tape *t     = layer->own;
     const int64_t         begin = pr_now_ns();
 
-    if (x->is_sparse || layer->index > 0) return;
+    if (x->is_sparse || x->is_derived || layer->index > 0) return;
     pri_rows_copy(&x->dense, layer->block->num_dst, t->a + layer->weights.in, t->lda);
     times->aggregate_ns += pr_now_ns() - begin;
 }

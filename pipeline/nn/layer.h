@@ -32,9 +32,10 @@
 
 /* Rows of all sources of a block, in local order: those of the slab or of the tape's copy of it,
  * the outputs of the layer below, or rows of CSR. Dense rows of the slab are gone on the way back;
- * all others are still there. */
+ * all others are still there. Derived rows, also of the slab, are products already (nn.h), and have
+ * no way back. */
 typedef struct pri_input {
-    bool       is_sparse;
+    bool       is_sparse, is_derived;
     pri_rows   dense;
     pri_sparse sparse;
 } pri_input;

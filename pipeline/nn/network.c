@@ -6,16 +6,22 @@
 
 /* Tell whether batch and slab are what model and tape were made for. */
 static pr_status check_fit(const pr_model *model, const pri_tape *tape, const pr_batch *batch,
-                           const pr_slab *slab)
+                           const pr_slab *slab, bool training)
 {
     pr_status      st = PR_OK;
     const uint32_t L  = model->shape.num_layers;
+    const uint32_t cols =
+        slab->is_derived ? pri_nn_derived_cols(&model->shape) : model->shape.width[0];
 
+    PR_CHECK(!slab->is_derived || !training, PR_E_UNSUPPORTED,
+             "derived rows are products with weights that do not change: no model is trained on "
+             "them");
     PR_CHECK(tape->num_layers == L && batch->num_layers == L, PR_E_MISMATCH,
              "the model has %u layers, its tape %u and the batch %u", L, tape->num_layers,
              batch->num_layers);
-    PR_CHECK(slab->num_cols == model->shape.width[0], PR_E_MISMATCH,
-             "rows have %u columns, the model reads %u", slab->num_cols, model->shape.width[0]);
+    PR_CHECK(slab->num_cols == cols && cols > 0, PR_E_MISMATCH,
+             "%srows have %u columns, the model reads %u", slab->is_derived ? "derived " : "",
+             slab->num_cols, cols);
     PR_CHECK(slab->num_inputs >= batch->block[L - 1].num_src, PR_E_MISMATCH,
              "the slab has %u rows of the batch's %u", slab->num_inputs,
              batch->block[L - 1].num_src);
@@ -126,6 +132,7 @@ static pri_input first_inputs(pri_tape *tape, const pr_model *model, const pr_ba
     };
     const uint32_t num = batch->block[tape->num_layers - 1].num_src;
 
+    if (slab->is_derived) return (pri_input){ .is_derived = true, .dense = rows };
     if (slab->features) { /* backward reads them when the slab is gone */
         if (num) memcpy(tape->row_of_input, slab->slot_of_input, num * sizeof *tape->row_of_input);
     } else if (!pri_model_copies(&model->shape)) {
@@ -164,7 +171,7 @@ pr_status pri_nn_forward(const pr_model *model, pri_tape *tape, const pr_batch *
     const pri_forward forward = forward_of(&model->shape.options);
     const bool        drop    = training && model->shape.options.dropout > 0.0;
 
-    PR_TRY(check_fit(model, tape, batch, slab));
+    PR_TRY(check_fit(model, tape, batch, slab, training));
     tape->sparse   = slab->features;
     tape->scale    = 1.0f;
     tape->training = training;

@@ -68,9 +68,10 @@ pr_status pri_nn_forward(const pr_model *model, pri_tape *tape, const pr_batch *
 /* Derived rows: what the first layer makes of a vertex's features before any neighbour comes in, so
  * that a batch neither reads nor multiplies features (slab->is_derived). By kind, of a row x:
  *
- *     sage (mean)   [ x Ws | x W ]     gcn   x W     gin   x W     gat   x W (of all heads)
+ *     sage (mean)   [ x Ws + b | x W ]     gcn, gin   x W     gat   x W (of all heads)
  *
- * Not for sage with max, nor for models whose first layer has a residual.
+ * The first layer of pri_nn_forward does the rest on their slab; there is no way back, and no
+ * training. Not for sage with max, nor for models whose first layer has a residual.
  *
  * Give the columns of such a row; 0: this model's first layer has none. */
 uint32_t pri_nn_derived_cols(const pr_model_shape *shape);

@@ -2,7 +2,8 @@
  *
  * W [2 in, out] is two matrices on top of each other: Ws for the vertex itself, Wn for the mean.
  * Dense inputs are aggregated first, then multiplied once with W. Sparse inputs are multiplied
- * first, since their mean would not be sparse: the mean of X Wn is the mean of X times Wn. */
+ * first, since their mean would not be sparse: the mean of X Wn is the mean of X times Wn. Derived
+ * rows have been multiplied. */
 #include "pipeline/nn/layer.h"
 
 static pr_status forward_dense(const pri_layer *layer, const pri_rows *x, pri_nn_times *times)
@@ -42,8 +43,28 @@ static void forward_sparse(const pri_layer *layer, const pri_sparse *inputs, pri
     times->aggregate_ns += pr_now_ns() - middle;
 }
 
+/* Rows are [ x Ws + b | x W ]. */
+static void forward_derived(const pri_layer *layer, const pri_rows *x, pri_nn_times *times)
+{
+    const pri_layer_tape *t     = layer->own;
+    const size_t          out   = layer->weights.out;
+    const pri_lists       lists = pri_lists_of_block(layer->block);
+    const int64_t         begin = pr_now_ns();
+    pri_rows              half  = *x;
+
+    half.cols = out;
+    pri_rows_copy(&half, layer->block->num_dst, t->y, t->ldy);
+    half.at += out;
+    pri_aggregate_add(&lists, &half, t->y, t->ldy, layer->fuses);
+    times->aggregate_ns += pr_now_ns() - begin;
+}
+
 pr_status pri_sage_forward(const pri_layer *layer, const pri_input *x, pri_nn_times *times)
 {
+    if (x->is_derived) {
+        forward_derived(layer, &x->dense, times);
+        return PR_OK;
+    }
     if (!x->is_sparse) return forward_dense(layer, &x->dense, times);
     forward_sparse(layer, &x->sparse, times);
     return PR_OK;

@@ -27,12 +27,14 @@ pr_status pri_sums_forward(const pri_layer *layer, const pri_input *x, const pri
     const pri_lists       lists = pri_lists_of_block(layer->block);
     const pri_rows        z     = { .at = tape->z, .ld = tape->ldz, .cols = w->out };
 
-    if (!x->is_sparse) return forward_dense(layer, &x->dense, how, out, times);
+    if (!x->is_sparse && !x->is_derived) return forward_dense(layer, &x->dense, how, out, times);
     const int64_t begin = pr_now_ns();
-    pri_sparse_multiply(&x->sparse, w->at[PRI_ROLE_WEIGHT], w->out, NULL, tape->z, tape->ldz,
-                        w->out);
+    if (!x->is_derived)
+        pri_sparse_multiply(&x->sparse, w->at[PRI_ROLE_WEIGHT], w->out, NULL, tape->z, tape->ldz,
+                            w->out);
     const int64_t middle = pr_now_ns();
-    pri_aggregate_sum(&lists, how, &z, w->at[PRI_ROLE_BIAS], out, layer->own->ldy, relu);
+    pri_aggregate_sum(&lists, how, x->is_derived ? &x->dense : &z, w->at[PRI_ROLE_BIAS], out,
+                      layer->own->ldy, relu);
     times->gemm_ns += middle - begin;
     times->aggregate_ns += pr_now_ns() - middle;
     return PR_OK;

@@ -3,7 +3,7 @@
  *
  * The sum goes over in columns where it comes first and over out where the product does. Dense rows
  * are summed first: their slab is read in place, once. Sparse rows are multiplied first, since
- * their sum would not be sparse. */
+ * their sum would not be sparse; derived rows have been. */
 #ifndef PIPELINE_NN_SUMS_H
 #define PIPELINE_NN_SUMS_H
 

@@ -303,32 +303,33 @@ static row_pass pass_of(const pr_sampler *sampler, const work *w, uint32_t fanou
 
 /* Describe the hop once its rows are found. */
 static pri_hop hop_of(const pr_sampler *sampler, const row_pass *pass, const pr_block *before,
-                      pr_draw draw, uint32_t index, uint32_t num_seeds)
+                      const pri_terms *terms, uint32_t index, uint32_t num_seeds)
 {
     return (pri_hop){
         .graph   = &sampler->graph,
-        .words   = pri_draw_hop_of(sampler->stream_key, draw, index),
-        .draw    = draw,
+        .words   = pri_draw_hop_of(terms->stream_key, terms->draw, index),
+        .draw    = terms->draw,
         .index   = index,
         .fanout  = pass->fanout,
         .num_dst = pass->num_dst,
         .rows    = pass->rows,
         .before  = before,
-        .num_cut = before && draw.exclude ? num_seeds : 0,
+        .num_cut = before && terms->draw.exclude ? num_seeds : 0,
         .nodes   = pass->nodes,
         .indptr  = pass->indptr,
         .arcs    = pass->kind->arcs && sampler->graph.num_edges <= UINT32_MAX,
     };
 }
 
-pr_status pri_hop_draw(pr_sampler *sampler, pr_batch_room *room, pr_draw draw, uint32_t index)
+pr_status pri_hop_draw(pr_sampler *sampler, pr_batch_room *room, const pri_terms *terms,
+                       uint32_t index)
 {
     pr_status      st      = PR_OK;
     const uint32_t num_dst = sampler->relabel.num;
     work           w       = { .relabel = &sampler->relabel };
 
-    w.kind        = pri_hop_kind(sampler, sampler->fanout.hop[index], &w.own);
-    row_pass pass = pass_of(sampler, &w, sampler->fanout.hop[index]);
+    w.kind        = pri_hop_kind(sampler, terms->fanout->hop[index], &w.own);
+    row_pass pass = pass_of(sampler, &w, terms->fanout->hop[index]);
     pri_arena_reset(&sampler->arena);
     PR_TAKE(&room->arena, pass.indptr, (size_t)num_dst + 1);
     PR_TAKE(&sampler->arena, pass.rows, num_dst);
@@ -338,15 +339,15 @@ pr_status pri_hop_draw(pr_sampler *sampler, pr_batch_room *room, pr_draw draw, u
     PR_CHECK(edges <= UINT32_MAX, PR_E_FULL,
              "hop %u of step %llu %s %llu edges, at most %u fit a batch; use a smaller --fanout "
              "or --batch-size",
-             index, (unsigned long long)draw.step, w.kind->loose ? "may have" : "has",
+             index, (unsigned long long)terms->draw.step, w.kind->loose ? "may have" : "has",
              (unsigned long long)edges, UINT32_MAX);
 
     w.num_tiles = num_dst / PRI_TILE + (num_dst % PRI_TILE != 0);
     const bool together =
         sampler->threads > 1 && edges >= PARALLEL_FROM && w.num_tiles > TURN; /* of use to two */
     const uint32_t num_seeds = index ? room->block[0].num_dst : num_dst;
-    w.closes                 = w.kind->loose || draw.exclude;
-    w.hop = hop_of(sampler, &pass, index ? &room->block[index - 1] : NULL, draw, index, num_seeds);
+    w.closes                 = w.kind->loose || terms->draw.exclude;
+    w.hop = hop_of(sampler, &pass, index ? &room->block[index - 1] : NULL, terms, index, num_seeds);
     if (!together && !w.closes) w.hop.entries = sampler->relabel.entry;
     PR_TAKE(&room->arena, w.hop.indices, edges);
     if (w.kind->weighs) PR_TAKE(&room->arena, w.hop.weights, edges);

@@ -53,8 +53,9 @@ typedef struct pri_kind {
     bool arcs;   /* `choose` leaves arcs of the graph in hop->indices where 32 bits number them
                     (hop->arcs), and fetches nothing: hop.c reads them; `read` is for the rest */
 
-    /* Create the kind's state for a sampler whose graph, fanout, options, stream_key and threads
-     * are set; *own may stay NULL. Only here may it allocate or reserve. */
+    /* Create the kind's state for a sampler whose graph, fanout, options, threads and longest are
+     * set; *own may stay NULL. Only here may it allocate or reserve, for any fanout that terms.h
+     * lets through. */
     pr_status (*create)(const pr_sampler *sampler, void **own);
     void (*free)(void *own); /* NULL is fine */
     /* Append what it holds in pages of its own; NULL: nothing. */
@@ -65,8 +66,9 @@ typedef struct pri_kind {
     /* What a row keeps, unless loose; NULL: min(degree, fanout). */
     uint32_t (*count)(const void *own, const pri_row *row, uint32_t fanout);
 
-    /* Before the first hop of a batch, on the caller's thread; NULL: nothing to do. */
-    void (*begin)(void *own, pr_draw draw);
+    /* Before the first hop of a batch, on the caller's thread; stream_key is the batch's. NULL:
+     * nothing to do. */
+    void (*begin)(void *own, pr_draw draw, uint64_t stream_key);
     /* Both for rows begin .. end-1, at most PRI_TILE, on any thread; thread < threads. `choose` may
      * be NULL: nothing is known before `read`. */
     void (*choose)(void *own, const pri_hop *hop, uint32_t begin, uint32_t end, uint32_t thread);

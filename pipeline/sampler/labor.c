@@ -4,7 +4,7 @@
 #include "base/isa.h"
 #include "base/mem.h"
 #include "pipeline/sampler/labor_row.h"
-#include "pipeline/sampler/state.h"
+#include "pipeline/sampler/terms.h"
 
 pri_labor_keys pri_labor_keys_of(uint64_t stream_key, pr_draw draw, uint32_t kappa)
 {
@@ -44,32 +44,19 @@ static void ranges_of(const void *own, pr_ranges *ranges)
     if (labor->bias > 1) pri_labor_recent_ranges(&labor->recent, ranges);
 }
 
-/* Give the most neighbours that a row keeps without keeping all. */
-static uint32_t most_kept(const pr_sampler *sampler)
-{
-    uint32_t most = 0;
-
-    for (uint32_t h = 0; h < sampler->fanout.num_layers; h++) {
-        const uint32_t count = sampler->fanout.hop[h];
-        if (count < sampler->longest && count > most) most = count;
-    }
-    return most;
-}
-
 static pr_status create(const pr_sampler *sampler, void **own)
 {
     pr_status                 st      = PR_OK;
     const pr_sampler_options *options = &sampler->options;
-    const uint32_t            room    = pri_labor_sift_room(most_kept(sampler));
+    const uint32_t            room    = pri_labor_sift_room(pri_terms_most_drawn(sampler));
     pri_labor                *labor   = NULL;
 
     PR_NEW(labor, 1);
-    labor->stream_key = sampler->stream_key;
-    labor->kappa      = options->kappa;
-    labor->bias       = options->cache_bias;
-    labor->drifts     = options->kappa_form == PR_KAPPA_DRIFT;
-    labor->threads    = sampler->threads;
-    labor->isa        = pri_labor_isa_of(pri_isa_at_most(options->isa));
+    labor->kappa   = options->kappa;
+    labor->bias    = options->cache_bias;
+    labor->drifts  = options->kappa_form == PR_KAPPA_DRIFT;
+    labor->threads = sampler->threads;
+    labor->isa     = pri_labor_isa_of(pri_isa_at_most(options->isa));
     PR_NEW(labor->sift, labor->threads);
     for (uint32_t t = 0; t < labor->threads; t++) {
         PR_NEW(labor->sift[t].id, room);
@@ -86,11 +73,11 @@ done:
     return st;
 }
 
-static void begin(void *own, pr_draw draw)
+static void begin(void *own, pr_draw draw, uint64_t stream_key)
 {
     pri_labor *labor = own;
 
-    labor->keys   = pri_labor_keys_of(labor->stream_key, draw, labor->kappa);
+    labor->keys   = pri_labor_keys_of(stream_key, draw, labor->kappa);
     labor->biased = labor->bias > 1 && draw.phase == PR_PHASE_TRAIN;
     if (labor->drifts) labor->drift = pri_drift_of(draw.step, labor->kappa);
     if (labor->biased) pri_labor_recent_begin(&labor->recent, draw.step);

@@ -78,7 +78,6 @@ struct pri_labor_isa;
 
 /* The state of the kind. */
 typedef struct pri_labor {
-    uint64_t                    stream_key;
     uint32_t                    kappa, bias, threads;
     bool                        drifts;
     const struct pri_labor_isa *isa;

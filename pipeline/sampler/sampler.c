@@ -332,6 +332,7 @@ pr_status pr_sampler_draw(pr_sampler *sampler, pr_batch_room *room, pr_vids seed
 {
     pr_status     st    = PR_OK;
     const int64_t began = pr_now_ns();
+    pri_terms     terms;
     pr_vid       *nodes;
 
     PR_CHECK(sampler && room && out, PR_E_ARG, "sampler, room or out is NULL");
@@ -339,7 +340,6 @@ pr_status pr_sampler_draw(pr_sampler *sampler, pr_batch_room *room, pr_vids seed
     PR_CHECK(seeds.at || seeds.n == 0, PR_E_ARG, "%zu seeds at NULL", seeds.n);
     PR_CHECK(seeds.n <= sampler->max_seeds, PR_E_ARG, "the batch has %zu seeds, at most %u allowed",
              seeds.n, sampler->max_seeds);
-    PR_CHECK(!draw.own, PR_E_UNSUPPORTED, "a batch with a seed or fanout of its own");
     PR_CHECK((uint32_t)draw.phase <= PR_PHASE_SERVE, PR_E_ARG, "phase is %d, must be 0..%d",
              (int)draw.phase, (int)PR_PHASE_SERVE);
 
@@ -348,13 +348,15 @@ pr_status pr_sampler_draw(pr_sampler *sampler, pr_batch_room *room, pr_vids seed
              "the room has %zu bytes, this sampler's batches may need %zu: it was made for another",
              room->arena.bytes, most);
 
+    PR_TRY(pri_terms_of(sampler, draw, &terms));
+
     pri_arena_reset(&room->arena);
     PR_TAKE(&room->arena, nodes, (size_t)pr_sampler_max_inputs(sampler) + 1);
     pri_relabel_start(&sampler->relabel, nodes);
     PR_TRY(take_seeds(sampler, seeds));
-    if (sampler->kind->begin) sampler->kind->begin(sampler->own, draw);
+    if (sampler->kind->begin) sampler->kind->begin(sampler->own, draw, terms.stream_key);
     for (uint32_t h = 0; h < sampler->fanout.num_layers; h++)
-        PR_TRY(pri_hop_draw(sampler, room, draw, h));
+        PR_TRY(pri_hop_draw(sampler, room, &terms, h));
 
     pr_batch batch = {
         .phase      = draw.phase,
@@ -385,7 +387,7 @@ pr_status pr_sampler_remember(pr_sampler *sampler, uint64_t step, pr_vids nodes)
         PR_CHECK(nodes.at[i] < sampler->graph.num_nodes, PR_E_ARG,
                  "vertex %u, the graph has vertices 0..%u", nodes.at[i],
                  sampler->graph.num_nodes - 1);
-    if (sampler->kind->begin) sampler->kind->begin(sampler->own, draw);
+    if (sampler->kind->begin) sampler->kind->begin(sampler->own, draw, sampler->stream_key);
     if (sampler->kind->end) sampler->kind->end(sampler->own, draw, nodes);
 done:
     return st;

@@ -3,7 +3,7 @@
  * stored order and draws nothing, unless it is to draw with replacement. */
 #include "base/mem.h"
 #include "pipeline/sampler/draw_lanes.h"
-#include "pipeline/sampler/state.h"
+#include "pipeline/sampler/terms.h"
 
 #include <string.h>
 
@@ -15,17 +15,12 @@ typedef struct uniform {
 
 static pr_status create(const pr_sampler *sampler, void **own)
 {
-    pr_status st   = PR_OK;
-    uint32_t  most = 0;
+    pr_status st = PR_OK;
     uniform  *u;
 
-    for (uint32_t h = 0; h < sampler->fanout.num_layers; h++) {
-        const uint32_t count = sampler->fanout.hop[h];
-        const uint32_t need  = count < sampler->longest ? pri_draw_scratch(count) : 0;
-        if (need > most) most = need;
-    }
-    const size_t slots = (size_t)sampler->threads * most;
-    u                  = pri_calloc(1, sizeof *u + slots * sizeof *u->scratch);
+    const uint32_t most  = pri_draw_scratch(pri_terms_most_drawn(sampler));
+    const size_t   slots = (size_t)sampler->threads * most;
+    u                    = pri_calloc(1, sizeof *u + slots * sizeof *u->scratch);
     PR_CHECK(u, PR_E_NOMEM, "no memory for %zu slots of scratch to draw neighbours", slots);
     u->lanes       = pri_draw_lanes_of(sampler->options.isa);
     u->num_scratch = most;

@@ -19,7 +19,7 @@
 
 #include "base/mem.h"
 #include "pipeline/sampler/leftover.h"
-#include "pipeline/sampler/state.h"
+#include "pipeline/sampler/terms.h"
 
 /* What one thread needs. */
 typedef struct weighted_desk {
@@ -79,25 +79,20 @@ static pr_status create(const pr_sampler *sampler, void **own)
 {
     pr_status    st       = PR_OK;
     weighted    *w        = NULL;
-    uint32_t     num_set  = 0;
+    const size_t num_set  = pri_chosen_scratch(pri_terms_most_drawn(sampler));
     const size_t num_sums = pri_leftover_scratch(sampler->longest);
 
-    for (uint32_t h = 0; h < sampler->fanout.num_layers; h++) {
-        const uint32_t count = sampler->fanout.hop[h];
-        const uint32_t need  = count < sampler->longest ? pri_chosen_scratch(count) : 0;
-        if (need > num_set) num_set = need;
-    }
     PR_NEW(w, 1);
     w->threads = sampler->threads;
     w->draw    = draw_of(sampler->options.isa);
     PR_NEW(w->sums, w->threads * num_sums);
-    PR_NEW(w->sets, (size_t)w->threads * num_set);
+    PR_NEW(w->sets, w->threads * num_set);
     w->desks = pri_pages_map(w->threads * sizeof *w->desks, 0);
     PR_CHECK(w->desks, PR_E_NOMEM, "cannot map %zu bytes to draw on %u threads",
              w->threads * sizeof *w->desks, w->threads);
     for (uint32_t t = 0; t < w->threads; t++) {
         w->desks[t].sums = w->sums + t * num_sums;
-        w->desks[t].set  = w->sets + (size_t)t * num_set;
+        w->desks[t].set  = w->sets + t * num_set;
     }
     PR_TRY(pri_alias_init(&w->alias, &sampler->graph, sampler->threads));
     *own = w;
@@ -275,11 +270,12 @@ static void place_row(const pri_hop *hop, uint32_t d)
             __builtin_prefetch(&hop->graph->indices[first + at[i]], 0, 2);
 }
 
-static void begin_batch(void *own, pr_draw draw)
+static void begin_batch(void *own, pr_draw draw, uint64_t stream_key)
 {
     weighted *w = own;
 
     (void)draw;
+    (void)stream_key;
     w->batches++;
 }
 

@@ -56,9 +56,7 @@ void pri_http_on_connection(void *context, struct MHD_Connection *library, void 
     }
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(library, MHD_CONNECTION_INFO_CONNECTION_FD);
-    const int fd = info->connect_fd, on = 1;
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    *own = pri_connections_add(http->connections, fd);
+    *own = pri_connections_add(http->connections, info->connect_fd);
 }
 
 /* The first line of a request is there. */

@@ -4,7 +4,8 @@
  *
  * Which is cheaper follows from what batches are like: the plane that is not there is simulated, an
  * index over rows that are not there (phantom.h), so that its misses are counted. Costs are those
- * of worth.h. Each lane has a plane of its own, and decides between two batches. */
+ * of worth.h (plane_cost.h). Each lane has a plane of its own, and decides between two batches;
+ * what it decides depends on the batches alone. */
 #ifndef PIPELINE_SERVE_PLANE_H
 #define PIPELINE_SERVE_PLANE_H
 
@@ -22,7 +23,8 @@ typedef struct pri_plane_setup {
     pr_cache_options     cache; /* that the lane's has: rows or bytes are set */
     const pr_tuning     *tuning;
     const pr_io_options *io;
-    int                  derived; /* pr_derived_kind */
+    int                  derived;        /* pr_derived_kind */
+    bool                 begins_derived; /* with auto: a generation before had derived rows */
     uint32_t             max_wanted;
 } pri_plane_setup;
 
@@ -31,7 +33,8 @@ typedef struct pri_plane_setup {
  * thread. */
 pr_status pri_plane_create(const pri_plane_setup *setup, pri_plane **out);
 
-/* Give the lane's features cache back to it and free; before the lane is. NULL is fine. */
+/* Free; before the lane is. A lane with derived rows is left without a cache, one with features
+ * keeps it. NULL is fine. */
 void pri_plane_free(pri_plane *plane);
 
 /* Learn from a batch that was computed, and perhaps put the other rows in the lane's slab: between

@@ -54,7 +54,12 @@ struct pri_query {
     int64_t      queue_ns, compute_ns; /* PR_NULL_INT: it never came to that */
     int64_t      batch_step;           /* PR_NULL_INT: none */
 
-    pri_query *next; /* the service's, while it has it */
+    /* the service's, while it has it (waitlist.h) */
+    pri_query *next;                        /* in a list that was taken out */
+    pri_query *older, *younger;             /* of all that wait */
+    pri_query *equal_older, *equal_younger; /* of those that may share a batch with it */
+    void      *equals;                      /* the list of those */
+    uint32_t   deadline_slot;
 };
 
 /* Free the rows; the query itself is the caller's. */

@@ -26,7 +26,11 @@ void pri_reloader_ask(pri_reloader *reloader, pri_reload *reload);
 /* The same for a signal: what comes of it is said. */
 void pri_reloader_signal(pri_reloader *reloader);
 
-/* Finish the load at work; those that still wait get PR_E_INTERRUPTED. NULL is fine. */
+/* Finish the load at work, load nothing any more: those that wait, and those that ask later, get
+ * PR_E_INTERRUPTED. Returns when all that asked before were told. */
+void pri_reloader_quiesce(pri_reloader *reloader);
+
+/* Quiesce, end the thread. Nobody may ask any more. NULL is fine. */
 void pri_reloader_free(pri_reloader *reloader);
 
 #endif

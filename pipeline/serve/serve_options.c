@@ -80,4 +80,5 @@ void pr_serve_defaults(pr_serve_setup *setup)
 {
     setup->cache.policy = PR_POLICY_SIEVE;
     setup->sampler.kind = PR_SAMPLER_UNIFORM;
+    setup->io.ahead     = 0;
 }

@@ -1,88 +1,25 @@
-/* wire.c: bodies of the Open Inference Protocol. */
+/* wire.c: what bodies that are read and bodies that are written have in common. */
 #include "pipeline/serve/wire.h"
 
-#include <stdlib.h>
-
-static pr_status unsupported(void)
+const char *pri_wire_output_name(int what)
 {
-    pr_status st = PR_OK;
+    static const char *const name[] = { "logits", "probabilities", "embeddings", "class" };
 
-    PR_CHECK(false, PR_E_UNSUPPORTED, "bodies");
-done:
-    return st;
+    PR_ASSERT(what >= 0 && what <= PRI_WIRE_CLASS);
+    return name[what];
 }
 
-pr_status pri_wire_read_infer(const char *body, size_t bytes, size_t json_bytes,
-                              const pri_wire_limits *limits, pri_wire_request *out)
+bool pri_wire_wants_hidden(const pri_wire_request *request, const pri_wire_limits *limits)
 {
-    (void)body;
-    (void)bytes;
-    (void)json_bytes;
-    (void)limits;
-    (void)out;
-    return unsupported();
-}
-
-pr_status pri_wire_read_features(const char *body, size_t bytes, const pri_wire_limits *limits,
-                                 pri_wire_request *out)
-{
-    (void)body;
-    (void)bytes;
-    (void)limits;
-    (void)out;
-    return unsupported();
-}
-
-pr_status pri_wire_write_infer(const pri_wire_request *request, const pri_query *query,
-                               const char *model, pri_wire_body *out)
-{
-    (void)request;
-    (void)query;
-    (void)model;
-    (void)out;
-    return unsupported();
-}
-
-pr_status pri_wire_write_features(const pri_wire_request *request, const pri_query *query,
-                                  pri_wire_body *out)
-{
-    (void)request;
-    (void)query;
-    (void)out;
-    return unsupported();
-}
-
-pr_status pri_wire_write_error(const char *message, pri_wire_body *out)
-{
-    (void)message;
-    (void)out;
-    return unsupported();
-}
-
-pr_status pri_wire_write_server(pri_wire_body *out)
-{
-    (void)out;
-    return unsupported();
-}
-
-pr_status pri_wire_write_model(const char *model, const pri_service_facts *facts,
-                               pri_wire_body *out)
-{
-    (void)model;
-    (void)facts;
-    (void)out;
-    return unsupported();
-}
-
-pr_status pri_wire_write_ready(const char *model, bool ready, pri_wire_body *out)
-{
-    (void)model;
-    (void)ready;
-    (void)out;
-    return unsupported();
+    if (limits->outputs == PR_OUTPUTS_EMBEDDING) return false;
+    for (uint32_t i = 0; i < request->num_outputs; i++)
+        if (request->output[i].what == PRI_WIRE_EMBEDDINGS) return true;
+    return false;
 }
 
 void pri_wire_clear(pri_wire_request *request)
 {
-    (void)request;
+    pri_free(request->id);
+    pri_free(request->nodes);
+    *request = (pri_wire_request){ 0 };
 }

@@ -22,14 +22,15 @@ typedef struct pri_wire_request {
     pr_vid  *nodes; /* [num_nodes] */
     uint32_t num_nodes;
     bool     own_fanout, own_seed;
-    char     fanout[256]; /* as text, for pr_fanout_parse */
+    char     fanout[256]; /* as text, for pr_fanout_parse, which takes it for some layers */
     uint64_t seed;
     double   deadline_ms; /* NaN: none */
-    uint32_t num_outputs;
+    bool     binary;      /* features: rows are wanted as binary */
+    uint32_t num_outputs; /* infer: at least 1; features: 0 */
     struct {
         int  what; /* pri_wire_output */
         bool binary;
-    } output[PRI_WIRE_MAX_OUTPUTS]; /* in the order asked for; features: none */
+    } output[PRI_WIRE_MAX_OUTPUTS]; /* in the order asked for */
 } pri_wire_request;
 
 /* What may be asked for. */
@@ -39,6 +40,9 @@ typedef struct pri_wire_limits {
     int32_t  outputs;   /* pr_outputs */
     bool     has_hidden;
 } pri_wire_limits;
+
+/* "logits", ... */
+const char *pri_wire_output_name(int what);
 
 /* Read the body of POST .../infer. Without "outputs" all but embeddings are given, as JSON, or
  * binary with the parameter binary_data_output. Input node_ids is INT64, or any other integer type,
@@ -57,14 +61,19 @@ pr_status pri_wire_read_features(const char *body, size_t bytes, const pri_wire_
                                  pri_wire_request *out);
 void      pri_wire_clear(pri_wire_request *request); /* zeroed is fine */
 
+/* Give what pri_query.wants_hidden is to be. */
+bool pri_wire_wants_hidden(const pri_wire_request *request, const pri_wire_limits *limits);
+
 /* Bytes to be sent; `at` is freed with free(). */
 typedef struct pri_wire_body {
     char  *at;
     size_t bytes, json_bytes; /* json_bytes < bytes: binary tensors follow */
 } pri_wire_body;
 
-/* Write answers. PR_E_NOMEM. Floats are printed so that they read back as they were; NaN and
- * infinities as null (binary ones as they are). */
+/* Write answers. Floats are printed so that they read back as they were; NaN and infinities as null
+ * (binary ones as they are). PR_E_NOMEM; of infer also PR_E_MISMATCH, where a model that was loaded
+ * since the request was read has no such output (409). Seeds are numbers up to 2^63 - 1, text
+ * beyond. */
 pr_status pri_wire_write_infer(const pri_wire_request *request, const pri_query *query,
                                const char *model, pri_wire_body *out);
 pr_status pri_wire_write_features(const pri_wire_request *request, const pri_query *query,
@@ -73,6 +82,7 @@ pr_status pri_wire_write_error(const char *message, pri_wire_body *out); /* {"er
 pr_status pri_wire_write_server(pri_wire_body *out);                     /* GET /v2 */
 pr_status pri_wire_write_model(const char *model, const pri_service_facts *facts,
                                pri_wire_body *out); /* GET /v2/models/{name} */
-pr_status pri_wire_write_ready(const char *model, bool ready, pri_wire_body *out);
+pr_status pri_wire_write_ready(const char *model, bool ready,
+                               pri_wire_body *out); /* NULL: of the server */
 
 #endif

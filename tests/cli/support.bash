@@ -108,3 +108,53 @@ make_demo() {
 
 # listing: every file below the present directory, to see what a failure leaves behind.
 listing() { find . | LC_ALL=C sort; }
+
+# start_server OPTION...: packrat serve on a free port, in the background; waits until it answers.
+# Sets CHILD and URL. What it says is in $WORK/said/serve.out and serve.err.
+start_server() {
+    local i
+    : > "$WORK/said/serve.out"
+    "$PACKRAT" serve --listen 127.0.0.1:0 "$@" > "$WORK/said/serve.out" 2> "$WORK/said/serve.err" &
+    CHILD=$!
+    for ((i = 0; i < 1200; i++)); do
+        URL=$(sed -n 's/^serving .* at \(http:[^ ]*\) .*/\1/p' "$WORK"/said/serve.{out,err})
+        [[ -z $URL ]] || return 0
+        kill -0 "$CHILD" 2> /dev/null || break
+        sleep 0.05
+    done
+    fail "the server does not start: packrat serve $*"
+    sed 's/^/    /' "$WORK/said/serve.err"
+    finish
+}
+
+# stop_server [SIGNAL]: end it, keep its exit status; OUT and ERR are copies of what it said.
+stop_server() {
+    kill "-${1:-TERM}" "$CHILD" 2> /dev/null || true
+    STATUS=0
+    wait "$CHILD" || STATUS=$?
+    CHILD=
+    cp "$WORK/said/serve.out" "$OUT"
+    cp "$WORK/said/serve.err" "$ERR"
+}
+
+# ask PATH [CURL OPTION...]: the body goes to $OUT, headers to $WORK/said/head, the status to STATUS
+# (000: there was no answer).
+ask() {
+    local path=$1
+    shift
+    STATUS=$(curl -sS -o "$OUT" -D "$WORK/said/head" -w '%{http_code}' "$@" "$URL$path" 2> "$ERR") || true
+}
+
+# answers STATUS PATTERN PATH [CURL OPTION...]: the status and a regular expression in the body.
+answers() {
+    local wanted=$1 pattern=$2
+    shift 2
+    ask "$@"
+    if [[ $STATUS != "$wanted" ]]; then
+        fail "status $STATUS instead of $wanted: $*: $(head -c 300 "$OUT")"
+    elif ! grep -Eq -- "$pattern" "$OUT"; then
+        fail "the body has no '$pattern': $*: $(head -c 300 "$OUT")"
+    else
+        say "ok    $wanted $1 $(head -c 60 "$OUT" | tr '\n' ' ')"
+    fi
+}

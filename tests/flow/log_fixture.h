@@ -191,25 +191,33 @@ static inline const char *sql_text(sqlite3 *db, const char *sql)
     return text;
 }
 
-/* Give a log, made by this program, the shape it would have from one of schema version 1, 2, 3, 4
- * or 5: the tables and columns that came later go, with what they held. Views are stand-ins. */
+/* Give a log, made by this program, the shape it would have from one of schema version 1 to 6: the
+ * tables and columns that came later go, with what they held. Views are stand-ins. */
 static inline void fixture_age(const char *path, int version)
 {
     static const char *const views[] = { "v_run",           "v_stage_share",   "v_bytes",
                                          "v_locality",      "v_slowest_steps", "v_compare",
                                          "v_tradeoff",      "v_bottleneck",    "v_placement",
-                                         "v_locality_time", "v_disk",          "v_forecast" };
+                                         "v_locality_time", "v_disk",          "v_forecast",
+                                         "v_request" };
     static const char *const added[] = { "reads_disk", "reads_again", "rows_disk",
                                          "rows_early", "disk_ns",     "wait_rows_ns" };
     const int num = version < 3 ? 6 : version < 4 ? 8 : version < 5 ? 10 : 12; /* of the views */
     sqlite3  *db  = sql_open(path);
     char      sql[200];
 
-    for (int i = 0; i < 12; i++) {
+    for (int i = 0; i < 13; i++) {
         snprintf(sql, sizeof sql, "DROP VIEW %s", views[i]);
         sql_run(db, sql);
     }
-    sql_run(db, "ALTER TABLE epoch DROP COLUMN mrr; ALTER TABLE epoch DROP COLUMN auc");
+    sql_run(db, "DROP TABLE request;"
+                "CREATE TABLE request (run INTEGER NOT NULL REFERENCES run (id) ON DELETE CASCADE,"
+                " request INTEGER NOT NULL, arrival_ns INTEGER NOT NULL, num_nodes INTEGER NOT"
+                " NULL, queue_ns INTEGER, compute_ns INTEGER, total_ns INTEGER, status INTEGER NOT"
+                " NULL, batch_step INTEGER, seed INTEGER, model_version TEXT,"
+                " PRIMARY KEY (run, request)) WITHOUT ROWID");
+    if (version < 6)
+        sql_run(db, "ALTER TABLE epoch DROP COLUMN mrr; ALTER TABLE epoch DROP COLUMN auc");
     if (version < 5)
         sql_run(db, "DROP TABLE forecast; ALTER TABLE step_partition DROP COLUMN reads_disk");
     for (int i = 0; version < 5 && i < 6; i++) {

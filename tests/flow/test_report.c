@@ -395,7 +395,7 @@ static void what_is_no_log_is_refused(void **state)
     const char *newer = path_in(directory, "newer.db");
     fixture_log(newer, &fixture_run, 1, "off");
     db = sql_open(newer);
-    sql_run(db, "UPDATE meta SET value = '7' WHERE key = 'schema_version'");
+    sql_run(db, "UPDATE meta SET value = '8' WHERE key = 'schema_version'");
     (void)sqlite3_close(db);
 
     const char *const cases[][2] = {
@@ -409,7 +409,7 @@ static void what_is_no_log_is_refused(void **state)
         { foreign, "is not a packrat log" },
         { view, "no table step" },
         { columns, "no such column" },
-        { newer, "has schema version 7" },
+        { newer, "has schema version 8" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const char *const paths[] = { cases[i][0] };

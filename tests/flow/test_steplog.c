@@ -22,8 +22,8 @@ static void the_tables_have_the_columns_of_the_contract(void **state)
           "run,phase,step,partition,numa_node,num_inputs,rows_hit,rows_added,rows_bypassed,"
           "rows_victim,rows_replicated,bytes_moved,bytes_bound,bytes_local,bytes_remote,bytes_disk,"
           "reads_disk,prepare_ns,place_ns,fetch_ns,lane_ns" },
-        { "request", "run,request,arrival_ns,num_nodes,queue_ns,compute_ns,total_ns,status,"
-                     "batch_step,seed,model_version" },
+        { "request", "run,request,arrival_ns,endpoint,client_id,num_nodes,queue_ns,compute_ns,"
+                     "total_ns,status,batch_step,seed,model_version,shed" },
         { "epoch", "run,epoch,split,loss,accuracy,micro_f1,elapsed_ns,mrr,auc" },
         { "bench", "id,measured_at,host,cpu,threads,versions,bench,options,metric,unit,repeats,"
                    "value,min,max" },
@@ -48,11 +48,11 @@ static void the_tables_have_the_columns_of_the_contract(void **state)
         sql_text(db, "SELECT group_concat(name) FROM (SELECT name FROM"
                      " sqlite_master WHERE type = 'view' ORDER BY name)"),
         "v_bottleneck,v_bytes,v_compare,v_disk,v_forecast,v_locality,v_locality_time,v_placement,"
-        "v_run,v_slowest_steps,v_stage_share,v_tradeoff");
-    assert_string_equal(sql_text(db, "SELECT value FROM meta WHERE key = 'schema_version'"), "6");
+        "v_request,v_run,v_slowest_steps,v_stage_share,v_tradeoff");
+    assert_string_equal(sql_text(db, "SELECT value FROM meta WHERE key = 'schema_version'"), "7");
     assert_string_equal(sql_text(db, "PRAGMA journal_mode"), "wal");
     assert_int_equal(sql_int(db, "PRAGMA auto_vacuum"), 2);
-    assert_int_equal(sql_int(db, "PRAGMA user_version"), 6);
+    assert_int_equal(sql_int(db, "PRAGMA user_version"), 7);
     assert_int_equal(sql_int(db, "PRAGMA application_id"), 0x70726c67);
     (void)sqlite3_close(db);
 }

@@ -60,7 +60,7 @@ static void a_newer_schema_is_refused_by_both_versions(void **state)
     sql_run(db, "UPDATE meta SET value = '99' WHERE key = 'schema_version'");
     (void)sqlite3_close(db);
     refuse(path, PR_E_INPUT, "has schema version 99");
-    refuse(path, PR_E_INPUT, "knows up to 6");
+    refuse(path, PR_E_INPUT, "knows up to 7");
 }
 
 static void a_place_that_cannot_be_written_is_an_error_of_the_world(void **state)

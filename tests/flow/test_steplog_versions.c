@@ -31,7 +31,7 @@ static const char *old_log(int version)
 static void an_old_log_is_read_and_stays_as_it_is(void **state)
 {
     (void)state;
-    for (int version = 1; version < 6; version++) {
+    for (int version = 1; version < 7; version++) {
         const char *path = old_log(version);
         char       *before, *after;
         size_t      n, m;
@@ -56,7 +56,7 @@ static void an_old_log_is_read_and_stays_as_it_is(void **state)
 static void an_old_log_is_brought_to_the_present_by_the_next_run(void **state)
 {
     (void)state;
-    for (int version = 1; version < 6; version++) {
+    for (int version = 1; version < 7; version++) {
         const char *path = old_log(version);
 
         assert_int_equal(fixture_log(path, &fixture_run, 20, "packed"), 2);
@@ -64,10 +64,12 @@ static void an_old_log_is_brought_to_the_present_by_the_next_run(void **state)
         check_prefixes(db);
         assert_int_equal(sql_int(db, "SELECT count(*) FROM step"), 40);
         assert_string_equal(sql_text(db, "SELECT value FROM meta WHERE key = 'schema_version'"),
-                            "6");
-        assert_int_equal(sql_int(db, "PRAGMA user_version"), 6);
+                            "7");
+        assert_int_equal(sql_int(db, "PRAGMA user_version"), 7);
         assert_int_equal(
             sql_int(db, "SELECT count(*) FROM epoch WHERE mrr IS NULL AND auc IS NULL"), 12);
+        assert_int_equal(sql_int(db, "SELECT count(endpoint) + count(shed) FROM request"), 0);
+        assert_int_equal(sql_int(db, "SELECT count(*) FROM v_request"), 0);
         assert_int_equal(sql_int(db, "SELECT count(*) FROM v_tradeoff"), 2);
         assert_int_equal(sql_int(db, "SELECT count(*) FROM v_locality"), 4);
         assert_int_equal(sql_int(db, "SELECT count(*) FROM tune"), 0);
@@ -132,7 +134,7 @@ static void views_that_somebody_added_survive_the_upgrade(void **state)
     assert_int_equal(fixture_log(path, &fixture_run, 20, "packed"), 2);
     db = sql_open(path);
     assert_int_equal(sql_int(db, "SELECT count(*) FROM mine"), 2);
-    assert_int_equal(sql_int(db, "SELECT count(*) FROM sqlite_master WHERE type = 'view'"), 14);
+    assert_int_equal(sql_int(db, "SELECT count(*) FROM sqlite_master WHERE type = 'view'"), 15);
     assert_string_equal(sql_text(db, "PRAGMA integrity_check"), "ok");
     (void)sqlite3_close(db);
 }

@@ -199,6 +199,48 @@ static void a_cache_over_a_file_is_created_whole_or_not_at_all(void **state)
     disk_rows_close(&file);
 }
 
+static pr_status derive_nothing(void *context, const pr_vid *ids, uint32_t n, const float *x,
+                                size_t ldx, float *out, size_t ldo)
+{
+    (void)context, (void)ids, (void)n, (void)x, (void)ldx, (void)out, (void)ldo;
+    return PR_OK;
+}
+
+static const pr_derivation derivation = { .derive = derive_nothing, .num_cols = 9 };
+
+static pr_status make_derived(void *context, void **out)
+{
+    pr_store       *store = NULL;
+    const pr_status st    = pr_store_derived(context, &derivation, &store);
+    *out                  = store;
+    return st;
+}
+
+/* Over rows in shards, whose places it keeps, and over a file, which it has a reader for. */
+static void derived_rows_have_a_store_and_a_cache_or_neither(void **state)
+{
+    (void)state;
+    const pr_shards ranges = { .num_shards = 2, .node = { 0, 1 }, .first = { 0, 0, 40 } };
+    shard_case      c      = { .features = &features, .shards = ranges };
+    test_rng        rng    = { .key = test_seed() };
+    disk_rows       file;
+    void           *sharded;
+    pr_store       *direct, *derived[2];
+
+    assert_ok(make_sharded(&c, &sharded));
+    test_oom("pr_store_derived", make_derived, free_store, sharded);
+    disk_rows_open(&file, PR_ROWS_BF16, 40, 40, 128, &rng);
+    assert_ok(pr_store_direct(&file.features, &direct));
+    assert_ok(pr_store_derived(sharded, &derivation, &derived[0]));
+    assert_ok(pr_store_derived(direct, &derivation, &derived[1]));
+    cache_case both = { .options = { .factor = 2 }, .stores = { derived[0], derived[1] } };
+    test_oom("cache of derived rows", make_direct_cache, free_cache, &both);
+    for (int i = 0; i < 2; i++) pr_store_free(derived[i]);
+    pr_store_free(direct);
+    pr_store_free(sharded);
+    disk_rows_close(&file);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -206,6 +248,7 @@ int main(void)
         cmocka_unit_test(a_store_of_shards_is_created_whole_or_not_at_all),
         cmocka_unit_test(a_cache_is_created_whole_or_not_at_all_in_every_mode_and_policy),
         cmocka_unit_test(a_cache_over_a_file_is_created_whole_or_not_at_all),
+        cmocka_unit_test(derived_rows_have_a_store_and_a_cache_or_neither),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -162,6 +162,19 @@ static pr_status load_weights(void *context, void **out)
     return st;
 }
 
+static pr_status create_deriver(void *context, void **out)
+{
+    pri_deriver    *deriver = NULL;
+    const pr_status st      = pri_deriver_create(context, NULL, &deriver);
+    *out                    = deriver;
+    return st;
+}
+
+static void destroy_deriver(void *deriver)
+{
+    pri_deriver_free(deriver);
+}
+
 static void models_and_tapes_survive_every_failed_allocation(void **state)
 {
     (void)state;
@@ -170,6 +183,7 @@ static void models_and_tapes_survive_every_failed_allocation(void **state)
     test_oom("pr_model_create", create_model, destroy_model, NULL);
     assert_ok(create_model(NULL, &model));
     test_oom("pri_tape_create", create_tape, destroy_tape, model);
+    test_oom("pri_deriver_create", create_deriver, destroy_deriver, model);
     pr_model_free(model);
 }
 

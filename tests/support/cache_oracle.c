@@ -254,6 +254,17 @@ static void check_statistics(cache_oracle *r, const pr_cache_plan *p)
     assert_memory_equal(&found, sum, sizeof found);
 }
 
+/* The list of residents is that of the slots. */
+static void check_list(const cache_oracle *r)
+{
+    const uint32_t n   = r->reference.num_resident;
+    pr_vid        *ids = test_room((size_t)n + 1, sizeof *ids);
+
+    assert_int_equal(pr_cache_residents(r->cache, ids, (uint64_t)n + 1), n);
+    for (uint32_t s = 0; s < n; s++) assert_int_equal(r->reference.slot_of[ids[s]], s);
+    free(ids);
+}
+
 /* Everything behind prepare. */
 static void place(cache_oracle *r, const pr_cache_plan *plan)
 {
@@ -284,6 +295,7 @@ static void place(cache_oracle *r, const pr_cache_plan *plan)
     }
     check_statistics(r, plan);
     assert_int_equal(pr_cache_resident_rows(r->cache), e->num_resident);
+    check_list(r);
     assert_int_equal(pr_cache_num_foreseen(r->cache), e->num_waiting);
     assert_ok(pr_cache_check(r->cache));
     pr_cache_release(r->cache);

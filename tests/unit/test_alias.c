@@ -152,7 +152,7 @@ static void draw_wide(pr_sampler *sampler, pr_draw draw, const pr_vid *seeds, ui
         const pr_vid v = seeds[d];
         rows[d]        = (pri_row){ indptr[v], (uint32_t)(indptr[v + 1] - indptr[v]), v };
     }
-    sampler->kind->begin(sampler->own, draw);
+    sampler->kind->begin(sampler->own, draw, sampler->stream_key);
     for (uint32_t begin = 0; begin < num; begin += PRI_TILE) {
         const uint32_t end = num - begin < PRI_TILE ? num : begin + PRI_TILE;
         sampler->kind->choose(sampler->own, &hop, begin, end, 0);

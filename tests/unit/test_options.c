@@ -534,6 +534,29 @@ static void help_names_every_option_with_unit_bounds_and_default(void **state)
         assert_true(strcspn(line, "\n") <= 80);
 }
 
+static void help_and_man_page_show_the_defaults_that_a_program_set(void **state)
+{
+    (void)state;
+    fixture *f = fresh();
+
+    f->demo.mode   = 2;
+    f->demo.epochs = 12;
+    f->demo.bytes  = 65536; /* as the table has it: said as the table does */
+    strcpy(f->demo.name, "mine");
+    const char *text = printed(pr_options_help, f);
+    assert_non_null(strstr(text, "(default off)"));
+    assert_non_null(strstr(text, "how long; 1 .. 1000 (default 12)\n"));
+    assert_non_null(strstr(text, "(default 64K)"));
+    assert_non_null(strstr(text, "(default mine)"));
+    text = printed(pr_options_man, f);
+    assert_non_null(strstr(text, "1 .. 1000 (default 12).\n"));
+
+    f->groups[0].target = NULL;
+    text                = printed(pr_options_help, f);
+    assert_non_null(strstr(text, "how long; 1 .. 1000 (default 10)\n"));
+    assert_non_null(strstr(text, "(default packed)"));
+}
+
 static void the_man_page_escapes_roff(void **state)
 {
     (void)state;
@@ -564,6 +587,7 @@ int main(void)
         cmocka_unit_test(the_dump_is_a_config_that_gives_the_same_struct),
         cmocka_unit_test(structs_filled_by_code_are_checked),
         cmocka_unit_test(help_names_every_option_with_unit_bounds_and_default),
+        cmocka_unit_test(help_and_man_page_show_the_defaults_that_a_program_set),
         cmocka_unit_test(the_man_page_escapes_roff),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

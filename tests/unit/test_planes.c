@@ -29,7 +29,11 @@ static void every_plane_of_a_view_has_the_rows_in_the_same_slots(void **state)
                 assert_ok(pr_cache_prepare(x.cache, t.list[l], &plan));
                 assert_ok(pr_cache_place(x.cache, &view));
                 assert_ok(pr_cache_plane(x.cache, 0, &plane0));
-                assert_memory_equal(&view, &plane0, sizeof view);
+                assert_ptr_equal(view.rows, plane0.rows);
+                assert_ptr_equal(view.slot_of_input, plane0.slot_of_input);
+                assert_ptr_equal(view.features, plane0.features);
+                assert_true(view.ld == plane0.ld && view.num_cols == plane0.num_cols);
+                assert_true(view.num_inputs == plane0.num_inputs && !plane0.is_derived);
                 planes_check_view(&x, t.list[l]);
                 pr_cache_release(x.cache);
                 assert_ok(pr_cache_check(x.cache));

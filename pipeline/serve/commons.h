@@ -1,0 +1,15 @@
+/* commons.h: the store that all generations read, and how much of it each lane keeps. */
+#ifndef PIPELINE_SERVE_COMMONS_H
+#define PIPELINE_SERVE_COMMONS_H
+
+#include "pipeline/serve/generation.h"
+
+/* Decide how neighbours are drawn, and the cache of each lane: its mode, and its share of the rows
+ * or bytes that were asked for. Where neither was, all rows, if those of all lanes take a quarter
+ * of the free memory at most; else so much. */
+void pri_commons_settle(pri_commons *commons);
+
+/* Open the store, on the thread of a lane, whose team makes the copy where there is to be one. */
+pr_status pri_commons_open_store(pri_commons *commons, pri_lane *lane);
+
+#endif
