@@ -75,11 +75,13 @@ static void print_tail(FILE *out)
     fprintf(out, ".TP\n\\fB\\-\\-config\\fR \\fIfile\\fR\n"
                  "read options from a JSON object of names and values; the command line wins.\n"
                  ".TP\n\\fB\\-\\-help\\fR\nprint the options of a command.\n");
-    fprintf(out, ".SH \"EXIT STATUS\"\n"
-                 ".TP\n0\ndone\n"
-                 ".TP\n1\nthe world failed: a full disk, no memory, an output that is refused\n"
-                 ".TP\n2\nbad usage or bad input\n"
-                 ".TP\n130, 143\nended early by SIGINT or SIGTERM; a second signal ends at once\n");
+    fprintf(out,
+            ".SH \"EXIT STATUS\"\n"
+            ".TP\n0\ndone\n"
+            ".TP\n1\nthe world failed: a full disk, no memory, an output that is refused\n"
+            ".TP\n2\nbad usage or bad input\n"
+            ".TP\n130, 143\nended early by SIGINT or SIGTERM, but for \\fBserve\\fR, which ends "
+            "with 0; a second signal ends at once\n");
     fprintf(out, ".SH FILES\n.TP\n\\fIpackrat.db\\fR\n"
                  "the step log that \\fBtrain\\fR appends to and \\fBreport\\fR reads, "
                  "unless \\fB\\-\\-log\\fR names another; \\fB\\-\\-log none\\fR keeps none.\n"

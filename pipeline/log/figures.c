@@ -66,6 +66,42 @@ static const pri_table_column epoch_columns[] = {
     { "elapsed_s", "at (s)", 1, false, PRI_SHOW_KNOWN },
 };
 
+static const pri_table_column serving_columns[] = {
+    { "requests", "requests", 0, false, PRI_SHOW_ALWAYS },
+    { "requests_per_s", "requests/s", 1, false, PRI_SHOW_KNOWN },
+    { "answered", "answered", 0, false, PRI_SHOW_ALWAYS },
+    { "refused", "refused (4xx, 503)", 0, false, PRI_SHOW_ALWAYS },
+    { "failed", "failed (5xx)", 0, false, PRI_SHOW_ALWAYS },
+    { "gone", "clients that had gone", 0, false, PRI_SHOW_ALWAYS },
+    { "shed", "answered with a smaller fanout", 0, false, PRI_SHOW_ALWAYS },
+    { "nodes_per_request", "nodes/request", 2, false, PRI_SHOW_KNOWN },
+    { "batches", "batches", 0, false, PRI_SHOW_KNOWN },
+    { "requests_per_batch", "requests/batch", 2, false, PRI_SHOW_KNOWN },
+    { "nodes_per_batch", "distinct nodes/batch", 2, false, PRI_SHOW_KNOWN },
+    { "hit_percent", "hit rate (%)", 1, false, PRI_SHOW_KNOWN },
+    { "derived_percent", "batches of derived rows (%)", 1, false, PRI_SHOW_KNOWN },
+    { "swaps", "models that took over", 0, false, PRI_SHOW_ALWAYS },
+};
+
+static const pri_table_column latency_columns[] = {
+    { "endpoint", "endpoint", 0, false, PRI_SHOW_VARIED },
+    { "time", "ms", 0, false, PRI_SHOW_ALWAYS },
+    { "requests", "requests", 0, false, PRI_SHOW_ALWAYS },
+    { "mean_ms", "mean", 3, false, PRI_SHOW_ALWAYS },
+    { "p50_ms", "p50", 3, false, PRI_SHOW_ALWAYS },
+    { "p90_ms", "p90", 3, false, PRI_SHOW_ALWAYS },
+    { "p99_ms", "p99", 3, false, PRI_SHOW_ALWAYS },
+    { "p99_9_ms", "p99.9", 3, false, PRI_SHOW_ALWAYS },
+    { "max_ms", "max", 3, false, PRI_SHOW_ALWAYS },
+};
+
+static const pri_table_column status_columns[] = {
+    { "endpoint", "endpoint", 0, false, PRI_SHOW_ALWAYS },
+    { "status", "status", 0, false, PRI_SHOW_ALWAYS },
+    { "requests", "requests", 0, false, PRI_SHOW_ALWAYS },
+    { "percent", "% of requests", 3, true, PRI_SHOW_ALWAYS },
+};
+
 static const pri_table_column step_columns[] = {
     { "phase", "phase", 0, false, PRI_SHOW_ALWAYS },
     { "steps", "steps", 0, false, PRI_SHOW_ALWAYS },
@@ -263,7 +299,9 @@ static const char header_sql[] =
     "   'cache.mode', 'cache.rows', 'cache.bytes', 'cache.factor', 'cache.policy', 'cache.rank',"
     "   'cache.store', 'memory',"
     "   'lookahead', 'pipeline', 'eval', 'numa', 'threads', 'lanes', 'shards', 'shards.file',"
-    "   'graph-copies', 'task', 'class-weights', 'resumed-at')"
+    "   'graph-copies', 'task', 'class-weights', 'resumed-at', 'checkpoint', 'name', 'fanout.max',"
+    "   'derived', 'batch.max-nodes', 'batch.max-delay-us', 'queue.max-requests', 'shed.fanout',"
+    "   'http.threads', 'http.max-connections')"
     "   AND NOT (key IN ('lanes', 'memory') AND atom = 0)"
     "   AND NOT (key = 'task' AND atom = 'node') AND NOT (key = 'class-weights' AND atom = 'none')"
     "   AND NOT (key IN ('shards', 'graph-copies', 'cache.store') AND atom = 'auto')),"
@@ -303,6 +341,45 @@ static const char summary_sql[] =
 static const char epoch_sql[] = "SELECT epoch, " SPLIT("train") SPLIT("val") SPLIT("test")
     SPLIT("all") SCORE("val") SCORE("test") LINK("val") LINK(
         "test") "max(elapsed_ns) / 1e9 FROM epoch WHERE run = ?1 GROUP BY epoch ORDER BY epoch";
+
+/* Batches are counted by table step: requests whose rows were deleted or lost name none. */
+static const char serving_sql[] =
+    "SELECT q.n, 1e9 * q.n / nullif(q.last - q.first, 0), q.answered, q.refused, q.failed, q.gone,"
+    " q.shed, q.nodes, s.batches, 1.0 * q.batched / nullif(q.batches, 0), s.nodes, s.hit,"
+    " s.derived, max(0, q.models - 1)"
+    " FROM (SELECT count(*) AS n, min(arrival_ns) AS first, max(arrival_ns + total_ns) AS last,"
+    "   sum(status BETWEEN 200 AND 299) AS answered,"
+    "   sum(status BETWEEN 400 AND 499 OR status = 503) AS refused,"
+    "   sum(status >= 500 AND status <> 503) AS failed, sum(status = 0) AS gone,"
+    "   sum(shed) AS shed, avg(num_nodes) AS nodes, count(batch_step) AS batched,"
+    "   count(DISTINCT batch_step) AS batches, count(DISTINCT nullif(model_version, 0)) AS models"
+    "   FROM request WHERE run = ?1) AS q,"
+    " (SELECT nullif(count(*), 0) AS batches, avg(num_seeds) AS nodes, 100.0 * sum(rows_hit)"
+    "   / nullif(sum(rows_hit + rows_added + rows_bypassed), 0) AS hit,"
+    "   100.0 * sum(mode = 'derived') / count(*) AS derived"
+    "   FROM step WHERE run = ?1 AND phase = 'serve') AS s WHERE q.n > 0";
+
+/* Times of one kind, of requests that were answered. */
+#define LATENCY(place, name, column)                                                               \
+    "SELECT " place " AS place, endpoint, '" name "' AS what, count(*) AS n,"                      \
+    " avg(" column ") / 1e6 AS mean, pr_percentile(" column ", 0.5) / 1e6 AS p50,"                 \
+    " pr_percentile(" column ", 0.9) / 1e6 AS p90, pr_percentile(" column ", 0.99) / 1e6 AS p99,"  \
+    " pr_percentile(" column ", 0.999) / 1e6 AS p99_9, max(" column ") / 1e6 AS most"              \
+    " FROM request WHERE run = ?1 AND status BETWEEN 200 AND 299 AND " column " IS NOT NULL"       \
+    " GROUP BY endpoint"
+
+#define QUEUE_TIMES   LATENCY("1", "queue", "queue_ns")
+#define COMPUTE_TIMES LATENCY("2", "compute", "compute_ns")
+#define TOTAL_TIMES   LATENCY("3", "total", "total_ns")
+
+static const char latency_sql[] = "SELECT endpoint, what, n, mean, p50, p90, p99, p99_9, most FROM"
+                                  " (" QUEUE_TIMES " UNION ALL " COMPUTE_TIMES
+                                  " UNION ALL " TOTAL_TIMES ") ORDER BY endpoint, place";
+
+static const char status_sql[] =
+    "SELECT endpoint, status, count(*),"
+    " 100.0 * count(*) / (SELECT count(*) FROM request WHERE run = ?1)"
+    " FROM request WHERE run = ?1 GROUP BY endpoint, status ORDER BY endpoint, status";
 
 static const char step_sql[] =
     "SELECT phase, count(*), pr_median(step_ns) / 1e6, avg(step_ns) / 1e6, max(step_ns) / 1e6,"
@@ -421,6 +498,14 @@ const pri_table_spec pri_report_tables[PRI_NUM_REPORT_TABLES] = {
     TABLE("header", "run", NULL, SINGLE, header_sql, header_columns),
     TABLE("summary", "in short", NULL, SINGLE, summary_sql, summary_columns),
     TABLE("epochs", "accuracy", NULL, ROWS, epoch_sql, epoch_columns),
+    TABLE("serving", "requests", NULL, SINGLE, serving_sql, serving_columns),
+    TABLE(
+        "latency", "how long answers took",
+        "Waiting for a batch, in it, and from arrival to the answer's last byte; of requests that "
+        "were answered.",
+        ROWS, latency_sql, latency_columns),
+    TABLE("statuses", "answers by HTTP status", "0: the client had gone.", ROWS, status_sql,
+          status_columns),
     TABLE("phases", "steps", NULL, ROWS, step_sql, step_columns),
     TABLE("stages", "where the time goes",
           "From wait to other they add up to the step; sample and fetch are work done wherever it "

@@ -25,9 +25,9 @@ enum {
     NAMED_ROWS   = 4000, /* requests that are looked at for the steps they name */
     VACUUM_PAGES = 128,  /* of one transaction */
     FEW_PAGES    = 16,   /* free ones, that are left for rows to come */
-    HOLES_SHARE  = 16,   /* of the file, that may be free pages */
+    HOLES_SHARE  = 16,   /* of pages in use, that as many may be free */
     WAL_PAGES    = 1000, /* SQLite's own: it is moved to the file when it is that long */
-    WAL_SHARE    = 8     /* of max_bytes, that a WAL may take */
+    WAL_SHARE    = 4     /* of max_bytes, that a WAL may take */
 };
 static const int64_t TURN_NS = 10000000, LOOK_NS = 200000000, SLACK_NS = 1000000000;
 
@@ -125,18 +125,22 @@ static uint64_t pages(pri_retention *r, statement which)
     return (uint64_t)n;
 }
 
-/* Free pages that the file may have. */
-static uint64_t max_holes(pri_retention *r)
+static uint64_t used_pages(pri_retention *r)
 {
-    const uint64_t share = pages(r, PAGE_COUNT) / HOLES_SHARE;
-    return share > FEW_PAGES ? share : FEW_PAGES;
+    return pages(r, PAGE_COUNT) - pages(r, FREE_COUNT);
+}
+
+/* Free pages that a file of so many others may have. */
+static uint64_t max_holes(uint64_t used)
+{
+    return used / HOLES_SHARE > FEW_PAGES ? used / HOLES_SHARE : FEW_PAGES;
 }
 
 /* Bytes of pages in use, and of holes and the WAL that are to be expected. */
 static uint64_t live_bytes(pri_retention *r)
 {
-    const uint64_t used = pages(r, PAGE_COUNT) - pages(r, FREE_COUNT);
-    return (used + max_holes(r)) * r->page_bytes + r->wal_bytes;
+    const uint64_t used = used_pages(r);
+    return (used + max_holes(used)) * r->page_bytes + r->wal_bytes;
 }
 
 /* The first step of a run that is still needed, after requests up to `last_step` were deleted. */
@@ -245,7 +249,7 @@ static uint64_t delete_some(pri_retention *r)
 /* Whether so many pages are free that they are worth moving. */
 static bool has_holes(pri_retention *r)
 {
-    return r->can_shrink && pages(r, FREE_COUNT) > max_holes(r);
+    return r->can_shrink && pages(r, FREE_COUNT) > max_holes(used_pages(r));
 }
 
 /* Move what is in the WAL, and cut both files; not waiting for readers. */

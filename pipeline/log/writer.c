@@ -31,7 +31,7 @@ enum {
 };
 static const int64_t FLUSH_NS = 50000000, SERVER_FLUSH_NS = 200000000, LOOK_NS = 10000000;
 static const int64_t BUSY_NS = 30000000000, AGAIN_NS = 1000000000, SAY_NS = 60000000000;
-static const int64_t LAST_NS = 5000000000; /* that the end of a server waits for a lock */
+static const int64_t LAST_NS = 2000000000; /* that the end of a server waits for a lock */
 
 static const pri_columns *const columns_of[PRI_NUM_RECORD_KINDS] = {
     [PRI_RECORD_STEP] = &pri_step_columns,       [PRI_RECORD_PARTITION] = &pri_partition_columns,
@@ -227,16 +227,16 @@ void pri_writer_wake(pr_steplog *log)
     (void)pthread_mutex_unlock(&log->lock);
 }
 
-/* Whether n records that wait are to be written now. */
+/* Whether n records that wait are to be written now. A server that could not write looks every
+ * second whether it can, even if nothing waits: it is to be known when it is well again. */
 static bool is_due(const pr_steplog *log, uint32_t n, bool stop, int64_t flushed)
 {
     const uint32_t enough = log->never_waits ? SERVER_FLUSH_RECORDS : FLUSH_RECORDS;
     const int64_t  pause  = log->never_waits ? SERVER_FLUSH_NS : FLUSH_NS;
     const int64_t  now    = pr_now_ns();
 
-    if (n == 0) return false;
-    if (log->failing && !stop && now - log->tried_ns < AGAIN_NS) return false;
-    return stop || n >= enough || now - flushed >= pause;
+    if (log->failing && !stop) return now - log->tried_ns >= AGAIN_NS;
+    return n > 0 && (stop || n >= enough || now - flushed >= pause);
 }
 
 /* Delete what is due, a few ms; only while writing works, for deleting is writing too. */

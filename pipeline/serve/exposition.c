@@ -109,8 +109,11 @@ static void print_requests(FILE *out, const pri_tallies *t)
             if (t->endpoint[i].of_status[k] == 0) continue;
             fputs("packrat_requests_total{endpoint=", out);
             print_label(out, t->endpoint[i].name);
-            fprintf(out, ",status=\"%u\"} %" PRIu64 "\n", t->status[k],
-                    t->endpoint[i].of_status[k]);
+            if (t->status[k] == PRI_OTHER_STATUS)
+                fputs(",status=\"other\"} ", out);
+            else
+                fprintf(out, ",status=\"%u\"} ", t->status[k]);
+            fprintf(out, "%" PRIu64 "\n", t->endpoint[i].of_status[k]);
         }
     head(out, "packrat_request_seconds", "histogram",
          "From a request's arrival until its answer was sent.");

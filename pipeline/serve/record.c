@@ -90,14 +90,14 @@ static pri_endpoint_tally *endpoint_tally(pri_tallies *t, const char *name)
     return e;
 }
 
-/* Give the place of a status; those that do not fit are 0, of no answer. */
+/* Give the place of a status; those that do not fit share the last. */
 static uint32_t status_place(pri_tallies *t, uint32_t status)
 {
     for (uint32_t i = 0; i < t->num_statuses; i++)
         if (t->status[i] == status) return i;
     if (t->num_statuses == PRI_MAX_STATUSES) return PRI_MAX_STATUSES - 1;
     const uint32_t place = t->num_statuses++;
-    t->status[place]     = t->num_statuses == PRI_MAX_STATUSES ? 0 : status;
+    t->status[place]     = t->num_statuses == PRI_MAX_STATUSES ? PRI_OTHER_STATUS : status;
     return place;
 }
 

@@ -12,6 +12,8 @@ enum {
     PRI_MAX_BUCKETS   = 20
 };
 
+#define PRI_OTHER_STATUS UINT32_MAX
+
 /* Upper bounds of buckets, ascending; an observation on a bound is in its bucket. */
 typedef struct pri_buckets {
     uint32_t      num;

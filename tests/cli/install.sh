@@ -41,7 +41,7 @@ must "${CC:-cc}" -std=c11 customer.c -o shared "${flags[@]}"
 run env LD_LIBRARY_PATH="$libdir" ./shared
 equal "linked with libpackrat.so" "$(cat "$OUT")" "$(cat version)"
 # Only packrat itself is static here: static forms of its libraries need not be installed.
-read -ra flags <<< "$(pkg-config --cflags --libs packrat hwloc sqlite3 jansson libxxhash liburing libzstd zlib libzip |
+read -ra flags <<< "$(pkg-config --cflags --libs packrat hwloc sqlite3 jansson libxxhash liburing libzstd zlib libzip libmicrohttpd |
     tr '\n' ' ') $(pkg-config --static --libs-only-other packrat) -ldnnl -lm"
 must "${CC:-cc}" -std=c11 customer.c -o static "${flags[@]/#-lpackrat/-l:libpackrat.a}"
 run ./static

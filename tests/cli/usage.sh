@@ -22,7 +22,7 @@ prints '^commands:' "$PACKRAT"
 prints '^commands:' "$PACKRAT" --help
 prints '^commands:' "$PACKRAT" help
 prints '^\.TH PACKRAT 1 "[0-9]{4}-[0-9]{2}-[0-9]{2}"' "$PACKRAT" man
-for command in import gen reorder convert partition train explain eval infer weights report topo tune; do
+for command in import gen reorder convert partition train explain eval infer serve weights report topo tune; do
     prints "^usage: packrat $command" "$PACKRAT" help "$command"
     prints "^  --config" "$PACKRAT" "$command" --help
     prints "^  --json" "$PACKRAT" "$command" --help

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "pipeline/log/ring.h"
+#include "pipeline/serve/record.h"
 
 static const pr_run_info info = { .command       = "train",
                                   .options_json  = "{}",
@@ -54,6 +55,40 @@ static void opening_a_log_fails_cleanly_and_leaves_no_file(void **state)
     test_oom("pr_steplog_open", open_log, close_log, path);
 }
 
+static pr_status open_server_log(void *context, void **out)
+{
+    pr_run_info server = info;
+    server.never_waits = true;
+    server.keep_ns     = 1000000000;
+    server.max_bytes   = 1 << 20;
+    return pr_steplog_open(context, &server, (pr_steplog **)out);
+}
+
+static void opening_a_servers_log_fails_cleanly(void **state)
+{
+    (void)state;
+    char path[512];
+    snprintf(path, sizeof path, "%s/a.db", test_directory());
+    test_oom("pr_steplog_open", open_server_log, close_log, path);
+}
+
+static pr_status create_record(void *context, void **out)
+{
+    (void)context;
+    return pri_record_create(NULL, (pri_record **)out);
+}
+
+static void free_record(void *record)
+{
+    pri_record_free(record);
+}
+
+static void a_record_fails_cleanly(void **state)
+{
+    (void)state;
+    test_oom("pri_record_create", create_record, free_record, NULL);
+}
+
 static pr_status make_report(void *context, void **out)
 {
     static pr_report_options options = { .run = "all", .slowest = 5 };
@@ -89,6 +124,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_ring_fails_cleanly),
         cmocka_unit_test(opening_a_log_fails_cleanly_and_leaves_no_file),
+        cmocka_unit_test(opening_a_servers_log_fails_cleanly),
+        cmocka_unit_test(a_record_fails_cleanly),
         cmocka_unit_test(a_report_fails_cleanly),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
