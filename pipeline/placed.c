@@ -27,6 +27,7 @@ pr_status pri_placed_create(const pri_placed_setup *setup, pri_placed **out)
     *out = NULL;
     PR_NEW(placed, 1);
     placed->setup = *setup;
+    placed->log   = setup->log;
     placed->asks  = true;
     *out          = placed;
     placed        = NULL;

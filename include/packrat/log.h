@@ -86,7 +86,7 @@ typedef struct pr_lane_row {
 
 /* What the kernel said about one kind of memory of one lane: a row of table placement. */
 typedef struct pr_placement_row {
-    uint64_t    step; /* training steps done before the check */
+    uint64_t    step; /* training steps done before the check; of a server: batches */
     uint32_t    lane;
     const char *what;      /* a literal: "shard", "slab", ... */
     int32_t     numa_node; /* where it was meant to be; -1: anywhere */

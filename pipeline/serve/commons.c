@@ -1,15 +1,18 @@
 /* commons.c: see commons.h. */
 #include "pipeline/serve/commons.h"
 
-#include "pipeline/sampler/timeless.h"
-
 /* Give the share that one of `lanes` has; 0 stays "not said". */
 static uint64_t share(uint64_t all, uint32_t lanes)
 {
     return all > lanes ? all / lanes : all ? 1 : 0;
 }
 
-void pri_commons_settle(pri_commons *commons)
+static uint64_t slot_bytes(uint32_t cols)
+{
+    return ((uint64_t)cols * sizeof(float) + 63) / 64 * 64;
+}
+
+void pri_commons_size(pri_commons *commons, uint32_t derived_cols)
 {
     const pr_features *x     = &commons->setup.dataset->features;
     const uint32_t     lanes = commons->setup.plan->num_lanes;
@@ -20,14 +23,13 @@ void pri_commons_settle(pri_commons *commons)
     cache.rows      = share(cache.rows, lanes);
     cache.bytes     = share(cache.bytes, lanes);
     if (!cache.rows && !cache.bytes && cache.mode != PR_CACHE_PACKED) {
-        const uint64_t slot_bytes = ((uint64_t)x->num_cols * sizeof(float) + 63) / 64 * 64;
-        const uint64_t free_bytes = pr_memory_available() / 4 / lanes; /* 0: not known */
-        const uint64_t fit        = free_bytes ? free_bytes / slot_bytes : x->num_rows;
-        cache.rows                = fit >= x->num_rows ? x->num_rows : fit ? fit : 1;
+        const uint64_t features = slot_bytes(x->num_cols), derived = slot_bytes(derived_cols);
+        const uint64_t all  = x->num_rows * (features > derived ? features : derived);
+        const uint64_t most = pr_memory_available() / 4 / lanes; /* 0: not known */
+        cache.bytes         = most && most < all ? most : all;
+        if (cache.bytes < features) cache.bytes = features;
     }
-    commons->cache    = cache;
-    commons->sampling = commons->setup.options->sampler;
-    pri_sampler_timeless(&commons->sampling);
+    commons->cache = cache;
 }
 
 static pr_status open_store(pri_lane *lane, void *argument)

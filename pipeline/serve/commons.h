@@ -4,10 +4,12 @@
 
 #include "pipeline/serve/generation.h"
 
-/* Decide how neighbours are drawn, and the cache of each lane: its mode, and its share of the rows
- * or bytes that were asked for. Where neither was, all rows, if those of all lanes take a quarter
- * of the free memory at most; else so much. */
-void pri_commons_settle(pri_commons *commons);
+/* Decide the cache of each lane: its mode, and its share of the rows or bytes that were asked for.
+ * Where neither was, room for all rows, if that of all lanes takes a quarter of the free memory at
+ * most; else so much.
+ *
+ *   derived_cols   of the other rows that the slab may hold; 0: none */
+void pri_commons_size(pri_commons *commons, uint32_t derived_cols);
 
 /* Open the store, on the thread of a lane, whose team makes the copy where there is to be one. */
 pr_status pri_commons_open_store(pri_commons *commons, pri_lane *lane);

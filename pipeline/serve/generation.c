@@ -7,6 +7,7 @@
 #include "pipeline/trained_fanout.h"
 #include "pipeline/rank.h"
 #include "pipeline/serve/company.h"
+#include "pipeline/serve/whereabouts.h"
 #include "pipeline/session.h"
 
 /* ---- a checkpoint ---- */
@@ -115,15 +116,16 @@ static pr_status furnish(pri_lane *lane, void *argument)
     const pri_commons       *commons   = g->commons;
     const pri_service_setup *setup     = &commons->setup;
     const pr_vid             num_nodes = setup->dataset->graph.num_nodes;
-    const pri_plane_setup    plane     = { .lane       = lane,
-                                           .store      = commons->store,
-                                           .features   = &setup->dataset->features,
-                                           .model      = g->model,
-                                           .cache      = commons->cache,
-                                           .tuning     = setup->tuning,
-                                           .io         = &setup->options->io,
-                                           .derived    = setup->options->serve.derived,
-                                           .max_wanted = pr_sampler_max_inputs(lane->sampler) };
+    const pri_plane_setup    plane     = { .lane           = lane,
+                                           .store          = commons->store,
+                                           .features       = &setup->dataset->features,
+                                           .model          = g->model,
+                                           .cache          = commons->cache,
+                                           .tuning         = setup->tuning,
+                                           .io             = &setup->options->io,
+                                           .derived        = setup->options->serve.derived,
+                                           .begins_derived = clerk->begins_derived,
+                                           .max_wanted     = pr_sampler_max_inputs(lane->sampler) };
 
     PR_NEW(clerk->seeds, setup->options->serve.batch_max_nodes);
     PR_NEW(clerk->place, num_nodes);
@@ -160,7 +162,7 @@ done:
     return st;
 }
 
-pr_status pri_generation_equip(pri_generation *g)
+pr_status pri_generation_equip(pri_generation *g, const pri_generation *old)
 {
     pr_status                st     = PR_OK;
     const pri_service_setup *setup  = &g->commons->setup;
@@ -170,6 +172,8 @@ pr_status pri_generation_equip(pri_generation *g)
 
     PR_TRY(make_scores(g, &scores));
     for (uint32_t i = 0; i < g->num_clerks; i++) {
+        g->clerk[i].begins_derived =
+            old && i < old->num_clerks && atomic_load(&old->clerk[i].derived);
         lane[i] = g->clerk[i].lane;
         kit[i]  = (pri_lane_kit){ .graph     = &setup->dataset->graph,
                                   .fanout    = &g->widest.fanout,
@@ -188,6 +192,23 @@ pr_status pri_generation_equip(pri_generation *g)
 done:
     pri_free(scores);
     return st;
+}
+
+pr_status pri_generation_say_where(const pri_generation *g)
+{
+    const pri_service_setup *setup = &g->commons->setup;
+    pri_lane                *lane[PR_MAX_LANES];
+
+    for (uint32_t i = 0; i < g->num_clerks; i++) lane[i] = g->clerk[i].lane;
+    return pri_whereabouts_log(&(pri_whereabouts){
+        .lanes     = lane,
+        .num_lanes = g->num_clerks,
+        .store     = g->commons->store,
+        .num_nodes = pr_topo_num_nodes(setup->topo),
+        .strict    = setup->options->machine.numa == PR_NUMA_STRICT,
+        .record    = setup->record,
+        .batches   = atomic_load(&g->commons->num_batches),
+    });
 }
 
 /* ---- from one to the next ---- */
@@ -277,11 +298,12 @@ void pri_generation_inherit(pri_generation *g, pri_generation *old)
         pri_clerk *heir = &g->clerk[i], *giver = &old->clerk[i];
         pr_cache  *spare;
 
-        if (pri_plane_is_derived(heir->plane)) continue; /* rows of another model */
+        if (pri_plane_is_derived(heir->plane) || pri_plane_is_derived(giver->plane))
+            continue; /* rows of another model */
         if (pr_sampler_max_inputs(giver->lane->sampler) <
             pr_sampler_max_inputs(heir->lane->sampler))
             continue;
-        (void)pri_lane_run(giver->lane, leave_plane, giver); /* its features are the lane's again */
+        (void)pri_lane_run(giver->lane, leave_plane, giver);
         if (pri_lane_swap_cache(heir->lane, giver->lane->cache, &spare) != PR_OK) continue;
         giver->lane->cache = spare; /* nothing is done with it but to free it */
         (void)pri_lane_run(heir->lane, tell, heir);

@@ -33,6 +33,7 @@ typedef struct pri_clerk {
     pr_vid         *seeds; /* [batch_max_nodes] distinct ones of a batch */
     uint32_t       *place; /* [num_nodes] of a node among the seeds; UINT32_MAX between batches */
     bool            works; /* its thread has the job; of who starts and stops */
+    bool            begins_derived; /* the clerk before it had derived rows */
 
     struct pri_residents *residents; /* an errand: see generation.c */
 
@@ -57,8 +58,14 @@ struct pri_generation {
 /* Load the checkpoint, check that it fits, and start lanes. */
 pr_status pri_generation_load(pri_commons *commons, uint64_t version, pri_generation **out);
 
-/* Give the lanes what they need; the store is open. */
-pr_status pri_generation_equip(pri_generation *generation);
+/* Give the lanes what they need; the store is open.
+ *
+ *   old   that works meanwhile: slabs hold the kind of rows that its have; NULL: none does */
+pr_status pri_generation_equip(pri_generation *generation, const pri_generation *old);
+
+/* Log where its lanes' memory is, while they have no job. With --numa strict PR_E_UNSUPPORTED for
+ * what is elsewhere. */
+pr_status pri_generation_say_where(const pri_generation *generation);
 
 /* Bring in rows that `old` holds, while it works, where they cannot be handed over. */
 void pri_generation_warm(pri_generation *generation, pri_generation *old);

@@ -143,6 +143,14 @@ void pri_record_note(pri_record *record, const char *text)
     unlock(record);
 }
 
+void pri_record_write(pri_record *record, void (*write)(void *context, pr_steplog *log),
+                      void       *context)
+{
+    if (record) lock(record);
+    write(context, record ? record->log : NULL);
+    if (record) unlock(record);
+}
+
 void pri_record_swap(pri_record *record, bool loaded, uint64_t version)
 {
     char note[128];

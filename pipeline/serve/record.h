@@ -24,6 +24,11 @@ void pri_record_batch(pri_record *record, const pr_step *row, const pr_step_part
 void pri_record_request(pri_record *record, const pr_request_row *row, int64_t arrived_ns);
 
 void pri_record_note(pri_record *record, const char *text);
+
+/* Call `write` with the log while nobody else writes: for what is logged seldom. `log` is NULL
+ * where there is none; `record` may be NULL too. */
+void pri_record_write(pri_record *record, void (*write)(void *context, pr_steplog *log),
+                      void       *context);
 void pri_record_swap(pri_record *record, bool loaded, uint64_t version);
 void pri_record_refused(pri_record *record,
                         const char *why); /* a literal: "connections", "token", ... */

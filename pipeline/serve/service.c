@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 
+#include "pipeline/sampler/timeless.h"
 #include "pipeline/serve/commons.h"
 
 struct pri_service {
@@ -17,11 +18,10 @@ struct pri_service {
 
 static pr_status check_setup(const pri_service_setup *setup)
 {
-    pr_status                st      = PR_OK;
-    const pr_sampler_options sampler = setup->options->sampler;
+    pr_status st = PR_OK;
 
     PR_TRY(pr_options_check(&pr_serve_option_table, &setup->options->serve));
-    PR_TRY(pr_options_check(&pr_sampler_option_table, &sampler));
+    PR_TRY(pr_options_check(&pr_sampler_option_table, &setup->options->sampler));
     PR_CHECK(setup->options->serve.checkpoint[0], PR_E_ARG,
              "--checkpoint is missing: the file that training wrote");
     PR_CHECK(setup->plan->num_lanes >= 1 && setup->plan->num_lanes <= PR_MAX_LANES, PR_E_ARG,
@@ -35,10 +35,13 @@ static pr_status open_first(pri_service *service)
     pr_status    st      = PR_OK;
     pri_commons *commons = &service->commons;
 
-    pri_commons_settle(commons);
     PR_TRY(pri_generation_load(commons, 1, &service->current));
+    const pr_model_shape *shape   = &service->current->shape;
+    const int             derived = commons->setup.options->serve.derived;
+    pri_commons_size(commons, derived == PR_DERIVED_OFF ? 0 : pri_nn_derived_cols(shape));
     PR_TRY(pri_commons_open_store(commons, service->current->clerk[0].lane));
-    PR_TRY(pri_generation_equip(service->current));
+    PR_TRY(pri_generation_equip(service->current, NULL));
+    PR_TRY(pri_generation_say_where(service->current));
     pri_generation_start(service->current);
 done:
     return st;
@@ -58,7 +61,9 @@ pr_status pri_service_create(const pri_service_setup *setup, pri_service **out)
                                         .num_clients  = setup->num_clients,
                                         .context      = setup->context };
     PR_NEW(service, 1);
-    service->commons.setup = *setup;
+    service->commons.setup    = *setup;
+    service->commons.sampling = setup->options->sampler;
+    pri_sampler_timeless(&service->commons.sampling);
     pthread_mutex_init(&service->lock, NULL);
     PR_TRY(pri_batcher_create(&batches, &service->commons.batcher));
     PR_TRY(open_first(service));
@@ -78,8 +83,13 @@ void pri_service_drain(pri_service *service)
 void pri_service_free(pri_service *service)
 {
     if (!service) return;
-    if (service->commons.batcher) pri_service_drain(service);
-    pri_generation_free(service->current);
+    pri_generation *last = service->current;
+    if (last && last->clerk[0].works) {
+        pri_service_drain(service);
+        pri_generation_stop(last);
+        (void)pri_generation_say_where(last);
+    }
+    pri_generation_free(last);
     pr_store_free(service->commons.store);
     pri_batcher_free(service->commons.batcher);
     pthread_mutex_destroy(&service->lock);
@@ -141,7 +151,7 @@ pr_status pri_service_reload(pri_service *service, uint64_t *version)
 
     *version = old->version;
     PR_TRY(pri_generation_load(&service->commons, old->version + 1, &next));
-    PR_TRY(pri_generation_equip(next));
+    PR_TRY(pri_generation_equip(next, old));
     pri_generation_warm(next, old);
     /* from here nothing fails */
     pri_generation_stop(old);

@@ -53,6 +53,7 @@ static void answers_are_those_of_infer_whoever_shares_the_batch(void **state)
         service_rig_make(&r, 11);
         r.options.serve.seed               = 5;
         r.options.serve.batch_max_delay_us = way % 2 ? 300 : 0;
+        r.options.serve.derived            = (int)(way + way / 3) % 3;
         r.options.cache.rows               = way < 3 ? 0 : 37; /* victims, and rows that bypass */
         float *logits                      = service_rig_infer(&r, "", 5, 1, &cols);
         float *hidden                      = service_rig_infer(&r, "4,3", 5, 3, &cols);
@@ -249,12 +250,13 @@ static void features_are_the_rows_of_the_dataset(void **state)
     (void)state;
     const pr_vid nodes[] = { 399, 0, 17, 0, 250 };
 
-    for (int mode = PR_CACHE_RESIDENT; mode <= PR_CACHE_OFF; mode++) {
+    for (int way = 0; way < 6; way++) {
         service_rig r;
         asker       a;
 
         service_rig_make(&r, 1);
-        r.options.cache.mode = mode;
+        r.options.cache.mode    = way % 3;
+        r.options.serve.derived = way < 3 ? PR_DERIVED_OFF : PR_DERIVED_ON;
         service_rig_open(&r, 1, 1);
         asker_open(&a);
         a.query.kind = PRI_QUERY_FEATURES;
@@ -283,6 +285,7 @@ static void nothing_is_taken_from_the_heap_once_rooms_have_grown(void **state)
     uint64_t      calls = 0;
 
     service_rig_make(&r, 1);
+    r.options.serve.derived = PR_DERIVED_ON; /* auto may take memory when it decides */
     service_rig_open(&r, 1, 1);
     asker_open(&a);
     a.query.wants_hidden = true;

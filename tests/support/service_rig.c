@@ -31,10 +31,11 @@ void service_rig_write(const service_rig *rig, uint64_t weights, uint32_t layers
 
 void service_rig_make(service_rig *rig, uint64_t weights)
 {
-    pr_option_group groups[PR_SERVE_GROUPS];
+    static const char *path; /* all tests of a program share the dataset */
+    pr_option_group    groups[PR_SERVE_GROUPS];
 
-    *rig =
-        (service_rig){ .path = test_planted(SERVICE_NODES, 2400, SERVICE_COLS, SERVICE_CLASSES) };
+    if (!path) path = test_planted(SERVICE_NODES, 2400, SERVICE_COLS, SERVICE_CLASSES);
+    *rig = (service_rig){ .path = path };
     pr_serve_groups(&rig->options, groups);
     pr_options_init(groups, PR_SERVE_GROUPS);
     pr_serve_defaults(&rig->options);
