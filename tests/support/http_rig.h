@@ -1,5 +1,4 @@
-/* http_rig.h: a server of pipeline/serve/http.h with small answers of its own, and a client that
- * speaks to it byte by byte.
+/* http_rig.h: a server of pipeline/serve/http.h with small answers of its own:
  *
  *   /now     answers at once: method, path and body
  *   /later   the same, woken by another thread
@@ -9,7 +8,7 @@
 #ifndef TESTS_HTTP_RIG_H
 #define TESTS_HTTP_RIG_H
 
-#include "support/support.h"
+#include "support/http_client.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -40,30 +39,5 @@ void            test_http_open(test_http *rig, const pr_http_options *options);
 void            test_http_close(test_http *rig);
 void            test_http_wait_held(test_http *rig, uint32_t count); /* until so many are held */
 void            test_http_release(test_http *rig);                   /* wake all that are held */
-
-typedef struct test_client {
-    int    fd;
-    char   buffer[1 << 16]; /* came and was not read */
-    size_t have;
-} test_client;
-
-typedef struct test_reply {
-    int    status; /* 0: the connection ended without one, or in the midst */
-    char   head[4096];
-    char  *body; /* malloc */
-    size_t bytes;
-} test_reply;
-
-void test_dial(test_client *client, uint16_t port);
-/* false: the server does not take it */
-bool       test_say(const test_client *client, const void *at, size_t bytes);
-bool       test_say_text(const test_client *client, const char *text);
-test_reply test_hear(test_client *client, bool body); /* waits for at most 20 s */
-bool       test_is_closed(test_client *client);       /* waits for the end; nothing more comes */
-void       test_hang_up(test_client *client);
-void       test_reply_free(test_reply *reply);
-
-/* Dial, say, hear, hang up: the status, 0 for none; body may be NULL, else [1024]. */
-int test_ask(uint16_t port, const char *text, char *body);
 
 #endif
