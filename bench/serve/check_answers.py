@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Ask `packrat serve` for nodes over several connections and compare every answer with offline inference.
 
-    packrat infer --data DIR --checkpoint model.prc --mode sampled --seed S --fanout F \\
-        --batch-size 1024 --output logits --out logits.npy
+    packrat infer --data DIR --checkpoint model.prc --mode sampled --sampler uniform --seed S \\
+        --fanout F --batch-size 1024 --output logits --out logits.npy
     check_answers.py --url http://127.0.0.1:8080 --model sage --logits logits.npy --seconds 10
 
 Requests have 1 to 32 nodes, some of them twice, any outputs, JSON or binary either way, with and without

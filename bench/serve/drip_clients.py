@@ -4,9 +4,9 @@ everybody else is served and that the server closes them when its deadline has p
 
     drip_clients.py --url http://127.0.0.1:8080 --model sage --logits logits.npy --connections 200
 
-A third each drips its head, its body, and takes its answer in drips (as many nodes as --max-nodes, so that the
-answer does not fit what the kernel keeps; asked again and again where it does). None would end by itself, and each is active all the
-time, so a timeout of inactivity never ends them. Meanwhile health and answers are checked. Ends when all are
+A third each drips its head, its body, and takes its answers in drips: it asks again and again, until the kernel
+keeps no more of them. None would end by itself, and each is active all the time, so a timeout of inactivity never
+ends them. Meanwhile health and answers are checked. Ends when all are
 closed; with status 1 when something was wrong, or a connection is open after --patience seconds.
 """
 import argparse
@@ -69,11 +69,11 @@ class Dripper:
             return False
         try:
             if self.kind == "answer":
-                if self.sent < len(self.data):
-                    try:
-                        self.sent += self.socket.send(self.data[self.sent:])
-                    except BlockingIOError:
-                        pass
+                try:
+                    self.sent += self.socket.send(self.data[self.sent:])
+                    self.sent %= len(self.data)
+                except BlockingIOError:
+                    pass
                 try:
                     got = self.socket.recv(1)
                     self.taken += len(got)

@@ -17,8 +17,8 @@ make_models() {
     for name in a b; do
         must "$PACKRAT" train --data demo --layers 2 --hidden 16 --fanout 5,5 --steps 20 --log none \
             --seed "$seed" --checkpoint $name.prc
-        must "$PACKRAT" infer --data demo --checkpoint $name.prc --mode sampled --seed 1 --fanout 5,5 \
-            --batch-size 256 --output logits --out $name.npy --log none
+        must "$PACKRAT" infer --data demo --checkpoint $name.prc --mode sampled --sampler uniform \
+            --seed 1 --fanout 5,5 --batch-size 256 --output logits --out $name.npy --log none
         seed=$((seed + 1))
     done
 }
@@ -38,7 +38,7 @@ start_server() {
             CHILD=
             finish
         fi
-        URL=$(sed -n 's/^serving .* at \(http.*\)$/\1/p' "$WORK/said/serve")
+        URL=$(sed -n 's/^serving .* at \(http[^ ]*\).*$/\1/p' "$WORK/said/serve")
         sleep 0.02
     done
 }
