@@ -247,11 +247,14 @@ done:
 pr_status pri_step_run(pri_lane *const *lanes, uint32_t num_lanes, const pri_step_input *input,
                        pr_step *row, pr_step_partition *partition)
 {
-    pr_status        st      = PR_OK;
-    step_work        work    = { .input = input, .lanes = lanes, .num_lanes = num_lanes };
+    pr_status st = PR_OK;
+    step_work work; /* not cleared: it has room for many lanes, and small steps would see it */
     const lane_part *part    = work.part;
     uint32_t         slowest = 0;
 
+    work.input     = input;
+    work.lanes     = lanes;
+    work.num_lanes = num_lanes;
     PR_ASSERT(num_lanes == (input->split ? pri_split_num_lanes(input->split) : 1));
     work.counts          = num_lanes > 1 && input->replicas && pri_replicas_due(input->step);
     work.inputs_repeated = num_lanes > 1 ? PR_NULL_INT : 0; /* one lane has nothing twice */

@@ -176,14 +176,15 @@ static void note_outcome(pr_steplog *log, bool failed)
  * those of any other failure are lost, for what is in the way may be one of them. */
 static void write_or_lose(pr_steplog *log, uint32_t n)
 {
-    const int  rc   = write_once(log, n);
-    const bool busy = (rc & 0xff) == SQLITE_BUSY;
+    const int     rc      = write_once(log, n);
+    const bool    busy    = (rc & 0xff) == SQLITE_BUSY;
+    const int64_t stopped = log->stopping_ns ? pr_now_ns() - log->stopping_ns : 0;
+    const bool    keeps   = busy && (log->stopping_ns == 0 || stopped < LAST_NS);
 
+    if (busy && !keeps) n = pri_ring_count(log->ring); /* the end cannot wait any longer */
+    if (rc != SQLITE_OK && !keeps) lose(log, n);
     note_outcome(log, rc != SQLITE_OK);
-    if (busy && log->stopping_ns == 0) return;
-    if (busy && pr_now_ns() - log->stopping_ns < LAST_NS) return;
-    if (busy) n = pri_ring_count(log->ring); /* the end cannot wait any longer */
-    if (rc != SQLITE_OK) lose(log, n);
+    if (keeps) return;
     pri_ring_release(log->ring, n);
     if (rc != SQLITE_OK && !busy) /* what is in the WAL may go where there is room for it */
         (void)sqlite3_exec(log->db, "PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL);
@@ -242,7 +243,7 @@ static bool is_due(const pr_steplog *log, uint32_t n, bool stop, int64_t flushed
 /* Delete what is due, a few ms; only while writing works, for deleting is writing too. */
 static void retain(pr_steplog *log)
 {
-    if (!log->retention || log->failing || !atomic_load(&log->begun)) return;
+    if (!atomic_load(&log->begun) || !log->retention || log->failing) return;
     const uint64_t deleted = pri_retention_turn(log->retention);
     atomic_fetch_add_explicit(&log->rows_deleted, deleted, memory_order_relaxed);
 }

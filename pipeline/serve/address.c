@@ -19,24 +19,24 @@ static pr_status split(const char *address, char host[256], char port[8])
     const char *colon = strrchr(address, ':'), *from = address;
     size_t      length = 0;
 
-    PR_CHECK(colon, PR_E_ARG, "listen is \"%s\", must be host:port, [v6]:port or :port", address);
+    PR_CHECK(colon, PR_E_ARG, "--listen is \"%s\", must be host:port, [v6]:port or :port", address);
     length = (size_t)(colon - address);
     if (length >= 2 && address[0] == '[' && colon[-1] == ']') {
         from++;
         length -= 2;
     } else {
         PR_CHECK(!memchr(address, ':', length), PR_E_ARG,
-                 "listen is \"%s\", an IPv6 address belongs in brackets: [::1]:8080", address);
+                 "--listen is \"%s\", an IPv6 address belongs in brackets: [::1]:8080", address);
     }
-    PR_CHECK(length < 256, PR_E_ARG, "the host of listen has %zu characters, at most 255 are read",
-             length);
+    PR_CHECK(length < 256, PR_E_ARG,
+             "the host of --listen has %zu characters, at most 255 are read", length);
     memcpy(host, from, length);
     host[length] = '\0';
 
     const size_t digits = strlen(colon + 1);
     PR_CHECK(digits > 0 && digits <= 5 && strspn(colon + 1, "0123456789") == digits &&
                  strtoul(colon + 1, NULL, 10) <= 65535,
-             PR_E_ARG, "the port of listen is \"%s\", must be in 0..65535", colon + 1);
+             PR_E_ARG, "the port of --listen is \"%s\", must be in 0..65535", colon + 1);
     memcpy(port, colon + 1, digits + 1);
 done:
     return st;
@@ -111,8 +111,9 @@ pr_status pri_listen(const char *address, pri_listener *out)
     const struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
                                     .ai_flags    = AI_PASSIVE | AI_NUMERICSERV };
     const int             none  = getaddrinfo(every ? NULL : host, port, &hints, &found);
-    PR_CHECK(none == 0, PR_E_ARG, "listen is \"%s\", and \"%s\" is no address of this machine: %s",
-             address, host, none == EAI_SYSTEM ? strerror(errno) : gai_strerror(none));
+    PR_CHECK(none == 0, PR_E_ARG,
+             "--listen is \"%s\", and \"%s\" is no address of this machine: %s", address, host,
+             none == EAI_SYSTEM ? strerror(errno) : gai_strerror(none));
 
     /* Of every address IPv6 first: its socket takes IPv4 as well. */
     for (int round = every ? 0 : 1; round < 2 && out->fd < 0; round++)

@@ -106,7 +106,7 @@ static void refuse(pri_http *http, pri_exchange *exchange, uint32_t status)
         break;
     case 413:
         pri_http_report(http, "body", 413);
-        pri_exchange_refuse(exchange, 413, "the body is larger than http.max-body");
+        pri_exchange_refuse(exchange, 413, "the body is larger than --http.max-body");
         break;
     default:
         pri_http_report(http, "connections", 503);
@@ -160,7 +160,7 @@ static enum MHD_Result take_body(pri_http *http, pri_exchange *exchange, const c
         /* The library has no answers in the midst of a body. */
         if (pri_connection_move(exchange->connection, PRI_CUT)) {
             pri_connection_excuse(exchange->connection, 413,
-                                  "the body is larger than http.max-body");
+                                  "the body is larger than --http.max-body");
             pri_http_report(http, "body", 413);
         }
         return MHD_NO;

@@ -54,7 +54,7 @@ grep -q '^infer|200|' "$OUT" || fail "no requests in the log"
 # probability of packrat infer.
 first=$(grep -m 1 '"probabilities"' "$OUT" | sed 's/.*"name":"class"[^[]*\[3\],"data":\[\([0-9,]*\)\].*/\1/')
 again=$(grep -E '^(0|7|4711),' "$OUT" | awk -F, '{ b = 2; for (i = 3; i <= NF; i++) if ($i > $b) b = i
-    printf "%s%d", NR > 1 ? "," : "", b - 2 }')
+    printf "%s%d", (NR > 1 ? "," : ""), b - 2 }')
 equal "classes made again" "$first" "$again"
 ! python3 -c 'import numpy' 2> /dev/null || grep -Eq '^2 \[[0-9 ]+\]$' "$OUT" || fail "the Python block prints no classes"
 finish

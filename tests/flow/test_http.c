@@ -129,7 +129,7 @@ static void a_body_that_is_too_large_is_refused_unread(void **state)
     assert_int_equal(
         test_ask(rig.port, "POST /now HTTP/1.1\r\n" HOST "Content-Length: 8193\r\n\r\n", body),
         413);
-    assert_string_equal(body, "{\"error\":\"the body is larger than http.max-body\"}");
+    assert_string_equal(body, "{\"error\":\"the body is larger than --http.max-body\"}");
 
     test_dial(&client, rig.port);
     assert_true(
