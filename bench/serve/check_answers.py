@@ -49,7 +49,8 @@ class Asker(threading.Thread):
 
     def next_request(self):
         pick = self.random
-        size = pick.choice((1, 1, 2, 3, pick.randint(1, self.options.max_nodes)))
+        most = self.options.max_nodes
+        size = min(most, pick.choice((1, 1, 2, 3, pick.randint(1, most))))
         nodes = [pick.randrange(self.oracle.num_nodes) for _ in range(size)]
         for i in range(size):
             if pick.random() < 0.1:

@@ -29,7 +29,8 @@ class Case:
     allowed   statuses of each answer in turn, a list of sets
     nodes     of each answer: nodes and outputs it must be right for, or None
     framed    the bytes are whole requests: as many answers must come; else fewer may, or none
-    ending    "": wait for the answers; "half": close our side first; "close", "reset": go away
+    ending    "": wait for the answers; "half": close our side first, and wait for as long as the server does;
+              "glance": wait a moment; "close", "reset": go away
     pieces    sizes of pieces to send it in"""
 
     def __init__(self, data, allowed, framed=True, checks=None, ending="", pieces=None):
@@ -50,6 +51,11 @@ class Fuzzer:
         return make.__name__[5:], make(pick)
 
     # ---- parts ----
+
+    @staticmethod
+    def ending(pick):
+        """How to leave what the server may take for the begin of more, until its deadline."""
+        return "half" if pick.random() < 0.02 else pick.choice(("glance", "glance", "close", "reset"))
 
     def node(self, pick):
         return pick.randrange(self.oracle.num_nodes)
@@ -298,7 +304,8 @@ class Fuzzer:
             "Content-Length: 0x10", f"Content-Length: {len(body)}\r\nTransfer-Encoding: chunked",
             "Transfer-Encoding: gzip", "Transfer-Encoding: chunked, gzip", "X: y"))
         head = f"POST {self.path} HTTP/1.1\r\nHost: a\r\n{lines}\r\n\r\n".encode()
-        return Case(head + body, [FINE | REFUSED, FINE | REFUSED], framed=False, ending="half")
+        return Case(head + body, [FINE | REFUSED, FINE | REFUSED], framed=False,
+                    ending=self.ending(pick))
 
     def make_chunks(self, pick):
         body = json.dumps(self.asked(pick)).encode()
@@ -313,7 +320,7 @@ class Fuzzer:
             b"7fffffff\r\n" + b"x" * 1000, b"00000000000000000000000001\r\nx\r\n0\r\n\r\n",
             b"".join(b"1\r\n \r\n" for _ in range(3000))))
         return Case(head + chunks, [FINE | REFUSED] * 4, framed=False,
-                    ending=pick.choice(("half", "close", "reset")))
+                    ending=self.ending(pick))
 
     def make_oversized(self, pick):
         size = self.options.max_body + pick.choice((1, 100, 1 << 20, 1 << 40))
@@ -330,7 +337,7 @@ class Fuzzer:
     def make_truncated(self, pick):
         data, _ = self.good(pick)
         return Case(data[:pick.randrange(1, len(data))], [REFUSED], framed=False,
-                    ending=pick.choice(("half",) + ("close", "reset") * 5))  # half: until a deadline
+                    ending=self.ending(pick))
 
     def make_vanishing(self, pick):
         data, _ = self.good(pick)
@@ -346,11 +353,11 @@ class Fuzzer:
             b"GET\t/\tHTTP/1.1", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"GET / HTTP/1.1\rX: y",
             b"GET / HTTP/1.0", b"POST / HTTP/1.0"))
         rest = pick.choice((b"\r\n\r\n", b"\n\n", b"\r\n", b"\r\nHost: a\r\n\r\n", b"\r\nHost: a\r\n folded\r\n\r\n"))
-        return Case(line + rest, [{200, 404} | REFUSED], framed=False, ending="half")
+        return Case(line + rest, [{200, 404} | REFUSED], framed=False, ending=self.ending(pick))
 
     def make_noise(self, pick):
         data = bytes(pick.randrange(256) for _ in range(pick.randint(1, 2000)))
-        return Case(data, [REFUSED] * 8, framed=False, ending=pick.choice(("half", "close", "reset")))
+        return Case(data, [REFUSED] * 8, framed=False, ending=self.ending(pick))
 
     # ---- pipelines ----
 
@@ -374,7 +381,8 @@ class Fuzzer:
         parts = [self.good(pick, f"p{i}") for i in range(pick.randint(1, 4))]
         noise = bytes(pick.randrange(256) for _ in range(pick.randint(1, 300)))
         return Case(b"".join(data for data, _ in parts) + noise, [FINE] * len(parts) + [REFUSED] * 4,
-                    framed=False, checks=[check for _, check in parts] + [None] * 4, ending="half")
+                    framed=False, checks=[check for _, check in parts] + [None] * 4,
+                    ending=self.ending(pick))
 
 
 class Fault(Exception):
@@ -426,6 +434,8 @@ def run_case(fuzzer, connection, case, show=False):
         if case.ending in ("close", "reset"):
             connection.close(case.ending == "reset")
             return 0
+        if case.ending == "glance":
+            connection.socket.settimeout(0.05)
         if case.ending == "half":
             connection.socket.shutdown(socket.SHUT_WR)
         while answers < len(case.allowed):
@@ -439,6 +449,9 @@ def run_case(fuzzer, connection, case, show=False):
                     raise Fault(f"closed behind answer {answers} of {len(case.allowed)}")
                 break
     except socket.timeout:
+        if case.ending == "glance":
+            connection.close()
+            return answers
         raise Fault(f"no answer {answers} in {connection.timeout} s") from None
     except serve.Garbled as error:
         raise Fault(f"answer {answers} is garbled: {error}") from None

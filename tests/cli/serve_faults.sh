@@ -9,10 +9,12 @@ source "$(dirname "$0")/support.bash"
 source "$(dirname "$0")/../support/serve_faults.bash"
 
 make_models
-start_server --http.deadline-ms 1000
+start_server
 right
 fuzzed 1000 $((RANDOM))
 vanished 200
+stop_server
+start_server --http.deadline-ms 1000
 dripped 24
 right "answers after all of that"
 swapped 6

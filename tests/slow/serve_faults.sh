@@ -8,11 +8,13 @@ source "$(dirname "$0")/../cli/support.bash"
 source "$(dirname "$0")/../support/serve_faults.bash"
 
 make_models
-start_server --http.deadline-ms 5000
+start_server
 right "answers are right" 500
 fuzzed 10000 1
 fuzzed 10000 $((RANDOM))
 vanished 2000
+stop_server
+start_server --http.deadline-ms 1000
 dripped 200
 right "answers after all of that" 500
 swapped 50

@@ -29,7 +29,7 @@ start_server() {
     : > "$WORK/said/serve"
     "$PACKRAT" serve --data demo --checkpoint served.prc --name sage --fanout 5,5 --seed 1 \
         --listen 127.0.0.1:0 --batch.max-nodes $MAX_NODES --http.max-body $MAX_BODY \
-        --http.idle-ms 3000 "$@" \
+        --http.deadline-ms 5000 --http.idle-ms 5000 "$@" \
         > "$WORK/said/serve" 2> "$WORK/said/serve.err" &
     CHILD=$!
     URL=
