@@ -251,7 +251,8 @@ static void update(pr_cache *c)
                                     .capacity    = c->capacity };
         c->policy->placed(c->policy_state, &placed);
     }
-    if (marked) pri_index_unmark(&c->index);
+    const bool stayed = c->options.mode == PR_CACHE_RESIDENT; /* hits are where they were found */
+    if (marked) pri_index_unmark(&c->index, stayed ? &c->look : NULL);
     c->index.num_resident = c->plan.rows_after;
 }
 

@@ -3,14 +3,19 @@
  * What decides the speed of a lookup: entries are prefetched far ahead (a table of many megabytes
  * is random memory), hits and misses part without a branch, and slots are only written to, never
  * read back: marks are counted afterwards, many at a time, and that count also proves that no hit
- * came twice. */
+ * came twice. A small batch over a large slab is the exception (few): a server's. */
 #include "cache/index.h"
 
 #include <string.h>
 
 #include "base/clones.h"
 
-enum { BLOCK = 64, DUMMIES = 64, DEFAULT_AHEAD = 128 };
+enum {
+    BLOCK         = 64,
+    DUMMIES       = 64,
+    DEFAULT_AHEAD = 128,
+    FEW = 64 /* slots an id: from there on a pass over all marks costs more than the ids */
+};
 
 /* Map zeroed elements, at least one, so that an empty index is no special case. */
 static void *map(size_t count, size_t size, size_t *bytes)
@@ -114,6 +119,26 @@ static inline __attribute__((always_inline)) uint32_t look_up(pri_index *index, 
     return count;
 }
 
+/* The same for a batch whose marks are read back as they are set, in place of a count over all
+ * slots; gives how many are hits. */
+static uint32_t look_up_few(pri_index *index, pri_lookup *look, size_t begin, size_t end,
+                            uint32_t *count)
+{
+    uint32_t hits = 0;
+
+    for (size_t i = begin; i < end; i++) {
+        const uint32_t slot = *entry_of(index, look->wanted.at[i]);
+        look->slot_of[i]    = slot;
+        if (slot >= PRI_ENTRY_NONE) {
+            look->missing[(*count)++] = (uint32_t)i;
+        } else {
+            hits += !index->mark[slot];
+            index->mark[slot] = 1;
+        }
+    }
+    return hits;
+}
+
 /* Prefetch the entries of a later block. */
 static inline void fetch_ahead(const pri_index *index, pr_vids wanted, size_t begin, size_t end)
 {
@@ -157,7 +182,7 @@ pr_status pri_index_find(pri_index *index, pri_lookup *look)
 {
     pr_status     st     = PR_OK;
     const pr_vids wanted = look->wanted;
-    uint32_t      count = 0, twice = 0;
+    uint32_t      count = 0, twice = 0, hits = 0;
 
     look->num_missing = look->num_first = 0;
     PR_TRY(pri_index_check_ids(index, wanted, "wanted"));
@@ -165,17 +190,22 @@ pr_status pri_index_find(pri_index *index, pri_lookup *look)
         st = raise_twice(index, look);
         goto done;
     }
-    for (uint32_t s = 0; s < index->num_resident; s += 64) __builtin_prefetch(&index->mark[s], 1);
+    index->few = wanted.n < index->num_resident / FEW;
+    for (uint32_t s = 0; s < index->num_resident && !index->few; s += 64)
+        __builtin_prefetch(&index->mark[s], 1);
     for (size_t begin = 0; begin < wanted.n && !twice; begin += BLOCK) {
         const size_t   end    = wanted.n - begin < BLOCK ? wanted.n : begin + BLOCK;
         const uint32_t before = count;
         fetch_ahead(index, wanted, begin, end);
-        count = index->stride == 1 ? look_up(index, look, begin, end, count, 1)
-                                   : look_up(index, look, begin, end, count, 2);
+        if (index->few)
+            hits += look_up_few(index, look, begin, end, &count);
+        else
+            count = index->stride == 1 ? look_up(index, look, begin, end, count, 1)
+                                       : look_up(index, look, begin, end, count, 2);
         twice = ask(index, wanted.at, look->missing + before, count - before, &look->num_first);
     }
-    look->num_missing   = count;
-    const uint32_t hits = index->sweeps->count(index->mark, index->num_resident);
+    look->num_missing = count;
+    if (!index->few) hits = index->sweeps->count(index->mark, index->num_resident);
     if (twice || hits + count != wanted.n) {
         pri_index_drop(index, look);
         st = raise_twice(index, look);
@@ -188,12 +218,17 @@ void pri_index_drop(pri_index *index, const pri_lookup *look)
 {
     for (uint32_t k = 0; k < look->num_missing; k++)
         *entry_of(index, look->wanted.at[look->missing[k]]) |= PRI_ENTRY_ASKED;
-    pri_index_unmark(index);
+    pri_index_unmark(index, look);
 }
 
-void pri_index_unmark(pri_index *index)
+void pri_index_unmark(pri_index *index, const pri_lookup *look)
 {
-    memset(index->mark, 0, index->num_resident);
+    if (!index->few || !look) {
+        memset(index->mark, 0, index->num_resident);
+        return;
+    }
+    for (size_t i = 0; i < look->wanted.n; i++)
+        if (look->slot_of[i] < index->num_resident) index->mark[look->slot_of[i]] = 0;
 }
 
 void pri_index_free(pri_index *index, const pr_slot *slot, uint32_t num)

@@ -33,6 +33,8 @@ typedef struct pri_index {
     pr_vid   *id_of;        /* [max_slots] the row in a slot, below num_resident */
     uint8_t  *mark;         /* [max_slots + 64 + slack] 1: a hit of the present batch; the 64
                                behind max_slots take the marks of rows that are missing */
+    bool few;               /* the batch looked up is so small that its marks are followed one by
+                               one; no pass over all slots */
     const pri_sweeps *sweeps;
     size_t            entry_bytes, id_bytes, mark_bytes;
 } pri_index;
@@ -64,15 +66,17 @@ typedef struct pri_lookup {
 pr_status pri_index_check_ids(const pri_index *index, pr_vids ids, const char *what);
 
 /* Look a batch up: hits are marked, missing rows asked for. PR_E_RANGE for an id outside the store,
- * PR_E_ARG when one comes twice; nothing has changed then. O(n + slots / 64): about one random
- * 4-byte read an id. */
+ * PR_E_ARG when one comes twice; nothing has changed then. O(n + slots / 64), and O(n) where that
+ * is less: about one random 4-byte read an id. */
 pr_status pri_index_find(pri_index *index, pri_lookup *look);
 
 /* Take back what pri_index_find wrote. */
 void pri_index_drop(pri_index *index, const pri_lookup *look);
 
-/* Forget which rows were hits. */
-void pri_index_unmark(pri_index *index);
+/* Forget which rows were hits.
+ *
+ *   look   that marked them, where no row has changed its slot since; NULL: one has */
+void pri_index_unmark(pri_index *index, const pri_lookup *look);
 
 /* Let the rows in `num` slots leave. */
 void pri_index_free(pri_index *index, const pr_slot *slot, uint32_t num);

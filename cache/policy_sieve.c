@@ -124,6 +124,17 @@ static void compact(sieve *p)
     p->head = to;
 }
 
+/* Mark what was wanted. Newcomers are in the list too, and lose their marks below. */
+static void note_hits(sieve *p, const pri_placed *placed)
+{
+    if (placed->index->few) {
+        for (size_t i = 0; i < placed->wanted.n; i++)
+            if (placed->slot_of[i] < placed->rows_before) p->visited[placed->slot_of[i]] = 1;
+        return;
+    }
+    for (uint32_t s = 0; s < placed->rows_before; s++) p->visited[s] |= placed->mark[s];
+}
+
 static void sieve_placed(void *policy, const pri_placed *placed)
 {
     sieve *p = policy;
@@ -132,7 +143,7 @@ static void sieve_placed(void *policy, const pri_placed *placed)
         clear_passed(p);
         p->hand = p->new_hand;
     }
-    for (uint32_t s = 0; s < placed->rows_before; s++) p->visited[s] |= placed->mark[s];
+    note_hits(p, placed);
     for (uint32_t i = 0; i < placed->num_added; i++)
         p->entry_of[placed->write[i].to] = UINT64_MAX; /* the rows that were there have left */
     while (p->hand < p->head && p->entry_of[p->log[p->hand]] != p->hand) p->hand++;

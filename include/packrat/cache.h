@@ -369,7 +369,7 @@ uint32_t pr_cache_window(const pr_cache *cache);
  *
  * PR_E_RANGE for an id outside the store, PR_E_ARG for a duplicate or a second prepare without
  * place: the cache is unchanged then. Decisions depend only on earlier calls, never on timing or
- * threads. O(n + C/32), no feature byte is touched.
+ * threads. O(n + C/32), or O(n) with policy sieve and few ids, no feature byte is touched.
  */
 pr_status pr_cache_prepare(pr_cache *cache, pr_vids wanted, const pr_cache_plan **plan);
 

@@ -161,6 +161,35 @@ static void every_policy_agrees_with_its_reference_on_many_slots(void **state)
     free(all);
 }
 
+/* A server's batches: the marks of a few hits are followed one by one, over slots that are full and
+ * give up rows. An id that comes twice leaves no trace there either. */
+static void every_policy_agrees_with_its_reference_on_small_batches_over_many_slots(void **state)
+{
+    (void)state;
+    enum { N = 2000, CAPACITY = 1400, M = 20, BATCHES = 400 };
+    test_rng rng = { .key = test_seed() };
+    pr_vid  *all = test_room(CAPACITY, sizeof *all);
+
+    for (uint32_t i = 0; i < CAPACITY; i++) all[i] = i;
+    for (int policy = PR_POLICY_LRU; policy <= PR_POLICY_LOOKAHEAD; policy++) {
+        const pr_cache_plan *plan;
+        policy_rig           x;
+        rig_open(&x, policy, N, CAPACITY, CAPACITY);
+        rig_step(&x, (pr_vids){ all, CAPACITY });
+        for (uint32_t b = 0; b < BATCHES; b++) {
+            pr_vid         ids[M + 1];
+            const uint32_t first = test_below(&rng, N), n = 1 + test_below(&rng, M);
+            for (uint32_t i = 0; i < n; i++) ids[i] = (first + 37 * i) % N;
+            ids[n] = ids[test_below(&rng, n)];
+            assert_int_equal(pr_cache_prepare(x.cache, (pr_vids){ ids, n + 1 }, &plan), PR_E_ARG);
+            rig_step(&x, (pr_vids){ ids, n });
+            if (b % 16 == 0) assert_ok(pr_cache_check(x.cache));
+        }
+        rig_close(&x);
+    }
+    free(all);
+}
+
 /* A few rows are wanted all the time, the others once in `every` batches: their order of age must
  * survive every renormalisation of what a policy keeps of the past, and of the lists ahead. */
 static void run_long(int policy, uint32_t window, uint32_t every)
@@ -279,6 +308,7 @@ int main(void)
         cmocka_unit_test(sieve_of_single_rows_is_the_published_one),
         cmocka_unit_test(every_policy_agrees_with_its_reference_on_longer_lists),
         cmocka_unit_test(every_policy_agrees_with_its_reference_on_many_slots),
+        cmocka_unit_test(every_policy_agrees_with_its_reference_on_small_batches_over_many_slots),
         cmocka_unit_test(the_order_of_rows_survives_seventy_thousand_batches),
         cmocka_unit_test(lookahead_over_a_whole_trace_reaches_the_offline_optimum),
         cmocka_unit_test(nobody_misses_less_than_lookahead_over_a_whole_trace),

@@ -4,10 +4,11 @@
 #
 #   trainings.sh PACKRAT REFUSE DATA NODES short|all UNIT-TEST...
 #
-# DATA is the dataset, with parts$NODES.npy beside it. Leaves
+# DATA is the dataset, with parts$NODES.npy and serve.prc, a checkpoint, beside it, and ask is beside
+# REFUSE. Leaves
 # under /out what the host then looks at: runs.tsv (name, exit status, the JSON of each run), runs.db
 # (the log of all of them), NAME.err (what each said), threads.tsv and maps.tsv (what the kernel says
-# of a run under way), unit.tsv (unit tests). There is busybox here and nothing else.
+# of a run under way), answers.csv (of packrat serve), unit.tsv (unit tests). There is busybox here and nothing else.
 packrat=$1 refuse=$2 data=$3 nodes=$4 extent=$5
 shift 5
 parts=${data%/*}/parts$nodes.npy
@@ -85,6 +86,21 @@ watch() {
     head -c 4000 stderr > /out/watch.err
 }
 
+# A server with a lane for each node, asked for nodes one by one by more clients than it has lanes. A
+# batch takes one node, as else one lane would take all that come at a time.
+serve() {
+    "$packrat" serve --data "$data" --checkpoint "${data%/*}/serve.prc" --log /out/runs.db --json \
+        --tuning none --listen 127.0.0.1:8080 --lanes 0 --fanout 5,5 --seed 7 --batch.max-nodes 1 \
+        > stdout 2> stderr &
+    pid=$!
+    "${refuse%/*}/ask" 8080 sage 600 $((3 * nodes)) > /out/answers.csv 2> /out/ask.err
+    kill -TERM $pid
+    status=0
+    wait $pid || status=$?
+    printf 'serve\t%s\t%s\n' $status "$(tail -n 1 stdout)" >> /out/runs.tsv
+    head -c 4000 stderr > /out/serve.err
+}
+
 # unit PROGRAM: how many of its tests pass here, and how many skip.
 unit() {
     name=${1##*/} status=0
@@ -122,6 +138,7 @@ if [ "$extent" = all ]; then
     done
     under=
     watch
+    serve
 fi
 train strict --numa strict
 for test in "$@"; do unit "$test"; done
