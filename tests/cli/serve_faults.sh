@@ -11,13 +11,13 @@ source "$(dirname "$0")/../support/serve_faults.bash"
 make_models
 start_server
 right
-fuzzed 1000 $((RANDOM))
-vanished 200
+fuzzed 600 $((RANDOM))
+vanished 150
 stop_server
 start_server --http.deadline-ms 1000
 dripped 24
 right "answers after all of that"
-swapped 6
+swapped 4
 drained 8 0.5
 log_full 2000
 finish
