@@ -38,6 +38,7 @@ typedef struct pr_http_options {
     uint32_t threads;
     uint32_t max_connections;
     uint64_t max_body;    /* bytes of a request's body */
+    uint64_t max_memory;  /* bytes of all large bodies and answers together */
     uint32_t deadline_ms; /* for a request to come in whole, and for its answer to leave */
     uint32_t idle_ms;     /* that a connection may wait between requests */
     char     token_file[PR_TEXT_BYTES]; /* a file with the bearer token; "": none is asked for */

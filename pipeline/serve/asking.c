@@ -10,7 +10,10 @@
 
 enum {
     MAX_SPARE    = 4096,
-    SPARE_FLOATS = 1 << 16 /* rows' room beyond that is given back */
+    SPARE_FLOATS = 1 << 13, /* rows' room beyond that is given back */
+    /* Answers of more bytes are written by the lane that computed them: HTTP's thread would keep
+       everybody waiting for that long, health too. */
+    LARGE_BYTES = 256 << 10
 };
 
 /* One request on its way. */
@@ -19,6 +22,7 @@ typedef struct ask {
     pri_exchange    *exchange;
     pri_query        query;
     pri_wire_request wire;
+    pri_wire_body    body;   /* that a lane wrote; at NULL: none */
     uint32_t         status; /* that it was answered with */
     pri_reload      *load;   /* of POST .../load; else NULL */
     struct ask      *next;
@@ -28,7 +32,9 @@ struct pri_asking {
     pri_routes_setup setup;
     uint32_t         max_nodes;
     pr_vid           num_nodes;
-    _Atomic uint64_t model; /* what reading a request needs to know of the current one */
+    uint32_t         num_features;
+    _Atomic uint64_t model;        /* what reading a request needs to know of the current one */
+    _Atomic uint32_t cols, hidden; /* of its answers, about: a load may change them at any time */
 
     pthread_mutex_t lock;
     ask            *spare;
@@ -46,6 +52,9 @@ static void look_at_model(pri_asking *all)
     const uint64_t word =
         ((facts.version << LAYERS_BITS | facts.shape.num_layers) << OUTPUTS_BITS) |
         (uint64_t)facts.info.outputs;
+    const uint32_t layers = facts.shape.num_layers;
+    atomic_store(&all->cols, facts.shape.width[layers]);
+    atomic_store(&all->hidden, layers > 1 ? facts.shape.width[layers - 1] : 0);
     atomic_store(&all->model, word);
 }
 
@@ -73,9 +82,10 @@ pr_status pri_asking_create(const pri_routes_setup *setup, pri_asking **out)
     pri_service_facts facts;
     pri_service_describe(setup->service, &facts);
     PR_NEW(all, 1);
-    all->setup     = *setup;
-    all->max_nodes = setup->options->serve.batch_max_nodes;
-    all->num_nodes = facts.num_nodes;
+    all->setup        = *setup;
+    all->max_nodes    = setup->options->serve.batch_max_nodes;
+    all->num_nodes    = facts.num_nodes;
+    all->num_features = facts.num_features;
     pthread_mutex_init(&all->lock, NULL);
     look_at_model(all);
     *out = all;
@@ -87,6 +97,7 @@ static void free_ask(ask *a)
 {
     pri_query_clear(&a->query);
     pri_wire_clear(&a->wire);
+    free(a->body.at);
     pri_free(a->load);
     pri_free(a);
 }
@@ -127,7 +138,8 @@ static void give(ask *a)
 
     pri_wire_clear(&a->wire);
     pri_free(a->load);
-    a->wire = (pri_wire_request){ 0 };
+    free(a->body.at); /* where the client had gone */
+    a->body = (pri_wire_body){ 0 };
     a->load = NULL;
     if (logits.room > SPARE_FLOATS || hidden.room > SPARE_FLOATS) {
         pri_query_clear(&a->query);
@@ -222,10 +234,28 @@ done:
     return st;
 }
 
+static uint64_t answer_bytes(const ask *a)
+{
+    const pri_asking *all   = a->all;
+    const bool        infer = a->query.kind == PRI_QUERY_INFER;
+    return pri_wire_answer_bytes(&a->wire, infer ? atomic_load(&all->cols) : all->num_features,
+                                 infer ? atomic_load(&all->hidden) : 0);
+}
+
+static pr_status write_answer(const ask *a, pri_wire_body *out)
+{
+    if (a->query.kind == PRI_QUERY_FEATURES)
+        return pri_wire_write_features(&a->wire, &a->query, out);
+    return pri_wire_write_infer(&a->wire, &a->query, a->all->setup.model, out);
+}
+
+/* On a lane's thread. What cannot be written there, HTTP's thread tries again, and says why. */
 static void woken_by_service(void *context, pri_query *query)
 {
-    const ask *a = context;
-    (void)query;
+    ask *a = context;
+    if (query->outcome == PRI_ANSWERED && answer_bytes(a) > LARGE_BYTES &&
+        write_answer(a, &a->body) != PR_OK)
+        a->body = (pri_wire_body){ 0 };
     pri_exchange_wake(a->exchange);
 }
 
@@ -273,6 +303,24 @@ done:
     return st;
 }
 
+/* There is no memory for the answer: not now, or never. */
+static void refuse_large(ask *a)
+{
+    const uint64_t bytes = answer_bytes(a), most = a->all->setup.options->http.max_memory;
+    char           text[256];
+
+    if (bytes <= most) {
+        pri_record_refused(a->all->setup.record, "memory");
+        answer_error(a, 503, "other requests and answers take all of --http.max-memory");
+        return;
+    }
+    snprintf(text, sizeof text,
+             "the answer takes up to %llu bytes, must be at most %llu (--http.max-memory): ask for "
+             "fewer nodes or outputs, or for binary ones",
+             (unsigned long long)bytes, (unsigned long long)most);
+    answer_error(a, 413, text);
+}
+
 void pri_asking_query(pri_asking *asking, pri_exchange *exchange, pri_query_kind kind)
 {
     ask *a = take(asking, exchange);
@@ -283,6 +331,8 @@ void pri_asking_query(pri_asking *asking, pri_exchange *exchange, pri_query_kind
     const pr_status st = read_query(a, kind);
     if (st != PR_OK)
         answer_error(a, status_of(st), pr_error_message());
+    else if (!pri_exchange_reserve(exchange, answer_bytes(a)))
+        refuse_large(a);
     else if (pri_service_submit(asking->setup.service, &a->query) != PR_OK)
         answer_error(a, status_of_outcome(a->query.outcome), a->query.reason);
 }
@@ -300,10 +350,9 @@ static void finish_query(ask *a)
         known >> (OUTPUTS_BITS + LAYERS_BITS) != a->query.model_version)
         look_at_model(all);
 
-    pri_wire_body   body = { 0 };
-    const pr_status st   = a->query.kind == PRI_QUERY_FEATURES
-                               ? pri_wire_write_features(&a->wire, &a->query, &body)
-                               : pri_wire_write_infer(&a->wire, &a->query, all->setup.model, &body);
+    pri_wire_body   body = a->body;
+    const pr_status st   = body.at ? PR_OK : write_answer(a, &body);
+    a->body              = (pri_wire_body){ 0 };
     if (st != PR_OK) {
         answer_error(a, status_of(st), pr_error_message());
         return;

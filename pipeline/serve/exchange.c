@@ -7,7 +7,8 @@
 enum {
     MAX_SPARE   = 256,
     FIRST_ROOM  = 1024,
-    SPARE_BYTES = 256 << 10 /* a body's room beyond that is given back */
+    SPARE_BYTES = 256 << 10, /* a body's room beyond that is given back */
+    UNCOUNTED   = 64 << 10   /* what is smaller is bounded by the number of connections */
 };
 
 pri_exchange *pri_exchange_take(pri_http_worker *worker)
@@ -23,31 +24,52 @@ pri_exchange *pri_exchange_take(pri_http_worker *worker)
     return exchange;
 }
 
+bool pri_exchange_reserve(pri_exchange *exchange, uint64_t bytes)
+{
+    pri_allowance *all = exchange->worker->allowance;
+
+    if (bytes <= UNCOUNTED) return true;
+    uint64_t used = atomic_load_explicit(&all->used, memory_order_relaxed);
+    do {
+        if (bytes > all->most || used > all->most - bytes) return false;
+    } while (!atomic_compare_exchange_weak(&all->used, &used, used + bytes));
+    exchange->reserved += bytes;
+    return true;
+}
+
+static void release(pri_exchange *exchange)
+{
+    if (exchange->reserved)
+        atomic_fetch_sub(&exchange->worker->allowance->used, exchange->reserved);
+    exchange->reserved = 0;
+}
+
+void pri_exchange_drop(pri_exchange *exchange)
+{
+    pri_free(exchange->body);
+    exchange->body  = NULL;
+    exchange->bytes = exchange->room = 0;
+    release(exchange);
+}
+
 void pri_exchange_give(pri_exchange *exchange)
 {
     pri_http_worker *worker = exchange->worker;
-    char            *body   = exchange->body;
-    size_t           room   = exchange->room;
 
+    if (exchange->room > SPARE_BYTES) pri_exchange_drop(exchange);
+    release(exchange);
     if (worker->num_spare >= MAX_SPARE) {
-        pri_free(body);
+        pri_free(exchange->body);
         pri_free(exchange);
         return;
-    }
-    if (room > SPARE_BYTES) {
-        pri_free(body);
-        body = NULL;
-        room = 0;
     }
     exchange->library     = NULL;
     exchange->connection  = NULL;
     exchange->method      = NULL;
     exchange->path        = NULL;
     exchange->own         = NULL;
-    exchange->body        = body;
     exchange->bytes       = 0;
     exchange->taken       = 0;
-    exchange->room        = room;
     exchange->refusal     = 0;
     exchange->num_headers = 0;
     exchange->seen = exchange->was_kept = exchange->closes = false;
@@ -75,6 +97,7 @@ bool pri_exchange_append(pri_exchange *exchange, const char *at, size_t bytes)
     if (needed > exchange->room) {
         size_t room = exchange->room ? exchange->room : FIRST_ROOM;
         while (room < needed) room *= 2;
+        if (!pri_exchange_reserve(exchange, room - exchange->room)) return false;
         char *body = pri_realloc(exchange->body, room, 1);
         if (!body) return false;
         exchange->body = body;

@@ -16,9 +16,16 @@
 
 enum { PRI_MAX_HEADERS = 6, PRI_HEADER_BYTES = 256 };
 
+/* What large bodies and answers take at the moment, of all exchanges. */
+typedef struct pri_allowance {
+    _Atomic uint64_t used;
+    uint64_t         most;
+} pri_allowance;
+
 /* One of HTTP's threads, and what only it touches; but for `woken`. */
 typedef struct pri_http_worker {
     pthread_t               thread;
+    pri_allowance          *allowance;
     pri_exchange           *spare;
     uint32_t                num_spare;
     _Atomic(pri_exchange *) woken;
@@ -38,7 +45,8 @@ struct pri_exchange {
     const char            *method, *path;
     char                  *body;
     size_t                 bytes, room;
-    uint64_t               taken; /* of the body, dropped or not */
+    uint64_t               taken;    /* of the body, dropped or not */
+    uint64_t               reserved; /* of the allowance */
     int64_t                arrived_ns;
     void                  *own;
     uint32_t               refusal; /* status it is refused with when it is whole; 0: it is not */
@@ -57,8 +65,11 @@ pri_exchange *pri_exchange_take(pri_http_worker *worker);
 void          pri_exchange_give(pri_exchange *exchange);
 void          pri_exchange_free_spare(pri_http_worker *worker);
 
-/* Append to the body; false when out of memory. */
+/* Append to the body; false when out of memory, or of the allowance. */
 bool pri_exchange_append(pri_exchange *exchange, const char *at, size_t bytes);
+
+/* Free the body, and what was reserved. */
+void pri_exchange_drop(pri_exchange *exchange);
 
 /* Suspend an exchange that handle did not answer; false: it woke meanwhile, and finish is next. */
 bool pri_exchange_keep(pri_exchange *exchange);

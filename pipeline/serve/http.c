@@ -106,9 +106,10 @@ pr_status pri_http_start(const pr_http_options *options, const pri_http_handlers
     PR_TRY(pr_options_check(&pr_http_option_table, options));
     PR_NEW(http, 1);
     pthread_mutex_init(&http->lock, NULL);
-    http->listener.fd = -1;
-    http->options     = *options;
-    http->handlers    = *handlers;
+    http->listener.fd    = -1;
+    http->options        = *options;
+    http->handlers       = *handlers;
+    http->allowance.most = options->max_memory;
     if (options->token_file[0] != '\0') PR_TRY(pri_bearer_read(options->token_file, &http->bearer));
     PR_TRY(pri_listen(options->listen, &http->listener));
     want_files(options->max_connections);

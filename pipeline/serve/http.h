@@ -27,8 +27,8 @@ typedef struct pri_http_handlers {
     /* Whether a path is answered without token, and where there are too many connections: what asks
      * how the server is. May be NULL: none is. */
     bool (*open)(void *context, const char *path);
-    /* A request was refused before handle saw it: a literal ("connections", "body", "deadline",
-     * "token", "malformed"). May be NULL. */
+    /* A request was refused before handle saw it: a literal ("connections", "body", "memory",
+     * "deadline", "token", "malformed"). May be NULL. */
     void (*refused)(void *context, const char *why, uint32_t status);
 } pri_http_handlers;
 
@@ -68,6 +68,10 @@ void *pri_exchange_own(const pri_exchange *exchange);
  *   body    of malloc, which becomes HTTP's; NULL with bytes 0 */
 void pri_exchange_answer(pri_exchange *exchange, uint32_t status, const char *type, char *body,
                          size_t bytes);
+
+/* Ask for memory for what a request makes necessary, until its exchange ends; false: there is none
+ * left of --http.max-memory. Little is given without being counted. HTTP's thread. */
+bool pri_exchange_reserve(pri_exchange *exchange, uint64_t bytes);
 
 /* Add a header to the answer to come; before it. Both are copied. */
 void pri_exchange_add_header(pri_exchange *exchange, const char *name, const char *value);

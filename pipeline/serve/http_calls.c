@@ -30,8 +30,9 @@ static pri_http_worker *worker_here(pri_http *http)
     pthread_mutex_lock(&http->lock);
     const uint32_t at = atomic_load(&http->num_workers);
     if (at < PRI_MAX_WORKERS) {
-        added         = &http->worker[at];
-        added->thread = me;
+        added            = &http->worker[at];
+        added->thread    = me;
+        added->allowance = &http->allowance;
         atomic_store_explicit(&http->num_workers, at + 1, memory_order_release);
     }
     pthread_mutex_unlock(&http->lock);
@@ -92,6 +93,16 @@ static enum MHD_Result on_header(void *context, enum MHD_ValueKind kind, const c
     return MHD_YES;
 }
 
+static void refuse_crowded(pri_http *http, pri_exchange *exchange)
+{
+    const bool surplus = pri_connection_is_surplus(exchange->connection);
+    pri_http_report(http, surplus ? "connections" : "memory", 503);
+    pri_exchange_add_header(exchange, "Retry-After", "1");
+    pri_exchange_refuse(exchange, 503,
+                        surplus ? "too many connections"
+                                : "other requests and answers take all of --http.max-memory");
+}
+
 static void refuse(pri_http *http, pri_exchange *exchange, uint32_t status)
 {
     switch (status) {
@@ -108,11 +119,7 @@ static void refuse(pri_http *http, pri_exchange *exchange, uint32_t status)
         pri_http_report(http, "body", 413);
         pri_exchange_refuse(exchange, 413, "the body is larger than --http.max-body");
         break;
-    default:
-        pri_http_report(http, "connections", 503);
-        pri_exchange_add_header(exchange, "Retry-After", "1");
-        pri_exchange_refuse(exchange, 503, "too many connections");
-        break;
+    default: refuse_crowded(http, exchange); break;
     }
 }
 
@@ -166,7 +173,11 @@ static enum MHD_Result take_body(pri_http *http, pri_exchange *exchange, const c
         return MHD_NO;
     }
     if (exchange->refusal) return MHD_YES;
-    return pri_exchange_append(exchange, upload, bytes) ? MHD_YES : MHD_NO;
+    if (!pri_exchange_append(exchange, upload, bytes)) {
+        exchange->refusal = 503; /* when the rest has come, and was dropped */
+        pri_exchange_drop(exchange);
+    }
+    return MHD_YES;
 }
 
 static enum MHD_Result finish(pri_http *http, pri_exchange *exchange)

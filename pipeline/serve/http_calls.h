@@ -15,6 +15,7 @@ struct pri_http {
     pri_bearer         bearer;
     struct MHD_Daemon *daemon;
     pri_connections   *connections;
+    pri_allowance      allowance;
     atomic_bool        quiet;    /* no more connections are accepted */
     _Atomic uint32_t   num_kept; /* exchanges */
 

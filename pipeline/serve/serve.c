@@ -93,6 +93,9 @@ static pr_status check_door(const pr_http_options *options)
     pri_listener listener;
     pri_bearer   bearer;
 
+    PR_CHECK(options->max_memory / 2 >= options->max_body, PR_E_ARG,
+             "--http.max-memory is %llu, must be twice --http.max-body (%llu) at least",
+             (unsigned long long)options->max_memory, (unsigned long long)options->max_body);
     PR_TRY(pri_listen(options->listen, &listener));
     (void)close(listener.fd);
     if (!options->token_file[0]) goto done;

@@ -64,6 +64,12 @@ void      pri_wire_clear(pri_wire_request *request); /* zeroed is fine */
 /* Give what pri_query.wants_hidden is to be. */
 bool pri_wire_wants_hidden(const pri_wire_request *request, const pri_wire_limits *limits);
 
+/* Give the most bytes that an answer takes, its rows included.
+ *
+ *   cols     of logits, or of features
+ *   hidden   of embeddings */
+uint64_t pri_wire_answer_bytes(const pri_wire_request *request, uint32_t cols, uint32_t hidden);
+
 /* Bytes to be sent; `at` is freed with free(). */
 typedef struct pri_wire_body {
     char  *at;

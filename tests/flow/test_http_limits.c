@@ -267,6 +267,55 @@ static void without_the_token_only_health_is_answered(void **state)
     assert_int_equal(rig.refused_token, sizeof bad / sizeof *bad + 1);
 }
 
+/* Two bodies take all that is allowed; a third is read and dropped, and has its turn when they are
+ * gone. Small ones come in all the while. */
+static void bodies_beyond_the_memory_that_is_allowed_are_excused(void **state)
+{
+    enum { BYTES = 400000 }; /* takes 512 KiB */
+    static const char request[] = "POST /hold HTTP/1.1\r\n" HOST "Content-Length: 400000\r\n\r\n";
+    static const char third[]   = "POST /now HTTP/1.1\r\n" HOST "Content-Length: 400000\r\n\r\n";
+    test_http         rig;
+    test_client       client[3];
+    char             *body    = calloc(1, BYTES), small[1024];
+    pr_http_options   options = test_http_options();
+    (void)state;
+
+    options.max_memory = 1 << 20;
+    test_http_open(&rig, &options);
+    for (uint32_t i = 0; i < 2; i++) {
+        test_dial(&client[i], rig.port);
+        assert_true(test_say_text(&client[i], request) && test_say(&client[i], body, BYTES));
+        test_http_wait_held(&rig, i + 1);
+    }
+    test_dial(&client[2], rig.port);
+    assert_true(test_say_text(&client[2], third) && test_say(&client[2], body, BYTES));
+    test_reply reply = test_hear(&client[2], true);
+    assert_int_equal(reply.status, 503);
+    assert_non_null(strstr(reply.head, "Retry-After: 1"));
+    assert_non_null(strstr(reply.body, "--http.max-memory"));
+    test_reply_free(&reply);
+    assert_int_equal(
+        test_ask(rig.port, "POST /now HTTP/1.1\r\n" HOST "Content-Length: 3\r\n\r\nabc", small),
+        200);
+
+    test_http_release(&rig);
+    for (uint32_t i = 0; i < 2; i++) {
+        reply = test_hear(&client[i], true);
+        assert_int_equal(reply.status, 200);
+        test_reply_free(&reply);
+        test_hang_up(&client[i]);
+    }
+    while (atomic_load(&rig.sent) < 3) nap_ms(1);
+    assert_true(test_say_text(&client[2], third) && test_say(&client[2], body, BYTES));
+    reply = test_hear(&client[2], true);
+    assert_int_equal(reply.status, 200);
+    test_reply_free(&reply);
+    test_hang_up(&client[2]);
+    free(body);
+    test_http_close(&rig);
+    assert_int_equal(rig.refused_memory, 1);
+}
+
 static void token_files_that_hold_none_are_refused(void **state)
 {
     const pri_http_handlers none    = { 0 };
@@ -335,6 +384,7 @@ int main(void)
         cmocka_unit_test(dripping_clients_do_not_keep_health_out),
         cmocka_unit_test(who_finds_all_places_at_work_is_excused_but_for_health),
         cmocka_unit_test(without_the_token_only_health_is_answered),
+        cmocka_unit_test(bodies_beyond_the_memory_that_is_allowed_are_excused),
         cmocka_unit_test(token_files_that_hold_none_are_refused),
         cmocka_unit_test(addresses_are_read_and_refused_with_their_name),
     };

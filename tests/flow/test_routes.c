@@ -290,6 +290,61 @@ static void a_token_guards_all_but_health(void **state)
     stop(&s);
 }
 
+/* Write a body that asks for features of so many nodes: 0, 1, .. again and again. */
+static char *features_of(uint32_t num)
+{
+    char  *body = malloc(32 + (size_t)num * 4);
+    size_t used = (size_t)sprintf(body, "{\"node_ids\":[");
+    for (uint32_t i = 0; i < num; i++)
+        used += (size_t)sprintf(body + used, "%s%u", i ? "," : "", i % SERVICE_NODES);
+    sprintf(body + used, "]}");
+    return body;
+}
+
+/* Beyond some size an answer is written by the lane that computed it: the same bytes come. */
+static void a_large_answer_is_what_small_ones_are(void **state)
+{
+    enum { MANY = 8 * SERVICE_NODES };
+    server s;
+    (void)state;
+
+    open_server(&s, 3);
+    s.service.options.serve.batch_max_nodes = MANY;
+    start(&s);
+    char      *few = features_of(SERVICE_NODES), *many = features_of(MANY);
+    test_reply small = ask(&s, "POST", "/v1/features", "", few, strlen(few));
+    test_reply large = ask(&s, "POST", "/v1/features", "", many, strlen(many));
+    assert_int_equal(small.status, 200);
+    assert_int_equal(large.status, 200);
+    const char  *row   = strstr(small.body, "\"data\":[") + strlen("\"data\":[");
+    const char  *rows  = strstr(large.body, "\"data\":[") + strlen("\"data\":[");
+    const size_t bytes = strcspn(row, "]");
+    assert_int_equal(strcspn(rows, "]"), 8 * bytes + 7);
+    for (size_t i = 0; i < 8; i++) assert_memory_equal(rows + i * (bytes + 1), row, bytes);
+    test_reply_free(&small);
+    test_reply_free(&large);
+    free(few);
+    free(many);
+    stop(&s);
+}
+
+static void an_answer_beyond_the_memory_that_is_allowed_is_refused_with_its_size(void **state)
+{
+    enum { MANY = 20 * SERVICE_NODES };
+    server s;
+    (void)state;
+
+    open_server(&s, 3);
+    s.service.options.serve.batch_max_nodes = MANY;
+    s.service.options.http.max_memory       = 1 << 20;
+    start(&s);
+    char *many = features_of(MANY);
+    expect(&s, "POST", "/v1/features", many, 413, "must be at most 1048576 (--http.max-memory)");
+    expect(&s, "POST", INFER, WITH(""), 200, "logits");
+    free(many);
+    stop(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -298,6 +353,8 @@ int main(void)
         cmocka_unit_test(what_is_wrong_with_a_request_is_said),
         cmocka_unit_test(a_load_gives_the_version_that_answers_from_then_on),
         cmocka_unit_test(a_server_that_ends_says_so),
+        cmocka_unit_test(a_large_answer_is_what_small_ones_are),
+        cmocka_unit_test(an_answer_beyond_the_memory_that_is_allowed_is_refused_with_its_size),
         cmocka_unit_test(a_token_guards_all_but_health),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

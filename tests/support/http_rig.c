@@ -75,6 +75,7 @@ static void refused(void *context, const char *why, uint32_t status)
                      : strcmp(why, "body") == 0      ? &rig->refused_body
                      : strcmp(why, "deadline") == 0  ? &rig->refused_deadline
                      : strcmp(why, "token") == 0     ? &rig->refused_token
+                     : strcmp(why, "memory") == 0    ? &rig->refused_memory
                                                      : &rig->refused_malformed,
                      1);
 }

@@ -30,7 +30,7 @@ typedef struct test_http {
     /* what came of it */
     _Atomic uint32_t handled, finished, sent, unsent;
     _Atomic uint32_t refused_connections, refused_body, refused_deadline, refused_token,
-        refused_malformed;
+        refused_memory, refused_malformed;
 } test_http;
 
 /* The defaults, on 127.0.0.1 and any port. */
