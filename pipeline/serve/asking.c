@@ -22,9 +22,10 @@ typedef struct ask {
     pri_exchange    *exchange;
     pri_query        query;
     pri_wire_request wire;
-    pri_wire_body    body;   /* that a lane wrote; at NULL: none */
-    uint32_t         status; /* that it was answered with */
-    pri_reload      *load;   /* of POST .../load; else NULL */
+    pri_wire_body    body;    /* that a lane wrote; at NULL: none */
+    uint64_t         version; /* that is to answer; 0: any */
+    uint32_t         status;  /* that it was answered with */
+    pri_reload      *load;    /* of POST .../load; else NULL */
     struct ask      *next;
 } ask;
 
@@ -297,8 +298,13 @@ static pr_status read_query(ask *a, pri_query_kind kind)
     query->seed         = a->wire.seed;
     query->own_fanout   = a->wire.own_fanout;
     query->deadline_ns  = deadline_ns(query->arrived_ns, a->wire.deadline_ms);
-    if (query->own_fanout)
-        PR_TRY(pr_fanout_parse(a->wire.fanout, layers_of(model), &query->fanout));
+    /* The parser's own words are about options. */
+    if (query->own_fanout &&
+        pr_fanout_parse(a->wire.fanout, layers_of(model), &query->fanout) != PR_OK)
+        PR_RAISE(PR_E_INPUT,
+                 "parameters.fanout is \"%.80s\", must name one number, or all, for each of the "
+                 "model's %u layers, or one for all of them",
+                 a->wire.fanout, layers_of(model));
 done:
     return st;
 }
@@ -321,13 +327,15 @@ static void refuse_large(ask *a)
     answer_error(a, 413, text);
 }
 
-void pri_asking_query(pri_asking *asking, pri_exchange *exchange, pri_query_kind kind)
+void pri_asking_query(pri_asking *asking, pri_exchange *exchange, pri_query_kind kind,
+                      uint64_t version)
 {
     ask *a = take(asking, exchange);
     if (!a) {
         pri_answer_error(exchange, 503, "out of memory");
         return;
     }
+    a->version         = version;
     const pr_status st = read_query(a, kind);
     if (st != PR_OK)
         answer_error(a, status_of(st), pr_error_message());
@@ -349,6 +357,13 @@ static void finish_query(ask *a)
     if (a->query.kind == PRI_QUERY_INFER &&
         known >> (OUTPUTS_BITS + LAYERS_BITS) != a->query.model_version)
         look_at_model(all);
+    if (a->version && a->version != a->query.model_version) {
+        char text[128];
+        snprintf(text, sizeof text, "version %llu was asked, version %llu was loaded meanwhile",
+                 (unsigned long long)a->version, (unsigned long long)a->query.model_version);
+        answer_error(a, 404, text);
+        return;
+    }
 
     pri_wire_body   body = a->body;
     const pr_status st   = body.at ? PR_OK : write_answer(a, &body);

@@ -15,8 +15,11 @@ typedef struct pri_asking pri_asking; /* all of them */
 pr_status pri_asking_create(const pri_routes_setup *setup, pri_asking **out);
 void      pri_asking_free(pri_asking *asking); /* NULL is fine */
 
-/* Begin: answer what is wrong with the request, or keep the exchange, whose own is set. */
-void pri_asking_query(pri_asking *asking, pri_exchange *exchange, pri_query_kind kind);
+/* Begin: answer what is wrong with the request, or keep the exchange, whose own is set.
+ *
+ *   version   of the model that is to answer; 0: any */
+void pri_asking_query(pri_asking *asking, pri_exchange *exchange, pri_query_kind kind,
+                      uint64_t version);
 void pri_asking_load(pri_asking *asking, pri_exchange *exchange);
 
 /* Answer one that woke. */

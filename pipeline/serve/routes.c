@@ -280,11 +280,13 @@ static void handle(void *context, pri_exchange *exchange)
         pri_record_refused(routes->setup.record, "model");
         return;
     }
-    pri_wire_body body = { 0 };
-    pr_status     st   = PR_OK;
+    /* that of the path is in digits, as it equals the current one's */
+    const uint64_t version = to.version ? strtoull(to.version, NULL, 10) : 0;
+    pri_wire_body  body    = { 0 };
+    pr_status      st      = PR_OK;
     switch (to.kind) {
-    case ROUTE_INFER: pri_asking_query(routes->asking, exchange, PRI_QUERY_INFER); break;
-    case ROUTE_FEATURES: pri_asking_query(routes->asking, exchange, PRI_QUERY_FEATURES); break;
+    case ROUTE_INFER: pri_asking_query(routes->asking, exchange, PRI_QUERY_INFER, version); break;
+    case ROUTE_FEATURES: pri_asking_query(routes->asking, exchange, PRI_QUERY_FEATURES, 0); break;
     case ROUTE_LOAD: pri_asking_load(routes->asking, exchange); break;
     case ROUTE_INDEX: answer_index(routes, exchange); break;
     case ROUTE_LIVE: answer_text(exchange, 200, "application/json", "{\"live\":true}"); break;

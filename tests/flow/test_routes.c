@@ -210,7 +210,9 @@ static void what_is_wrong_with_a_request_is_said(void **state)
 #define WITH(parameters)                                                                           \
     "{\"inputs\":[{\"name\":\"node_ids\",\"shape\":[1],\"datatype\":\"INT64\",\"data\":[7]}],"     \
     "\"parameters\":{" parameters "}}"
-    expect(&s, "POST", INFER, WITH("\"fanout\":\"4,3,2\""), 400, "fanout");
+    expect(&s, "POST", INFER, WITH("\"fanout\":\"4,3,2\""), 400,
+           "parameters.fanout is \\\"4,3,2\\\", must name one number, or all, for each of the "
+           "model's 2");
     expect(&s, "POST", INFER, WITH("\"fanout\":\"400,3\""), 400, "fanout");
     expect(&s, "POST", INFER, WITH("\"fanout\":\"2,2\""), 200, "\"fanout\":\"2,2\"");
     expect(&s, "POST", INFER, WITH("\"seed\":77"), 200, "\"seed\":77");
@@ -244,6 +246,36 @@ static void a_load_gives_the_version_that_answers_from_then_on(void **state)
     fclose(broken);
     expect(&s, "POST", "/v2/repository/models/sage/load", "", 400, "{\"error\":");
     expect(&s, "POST", INFER, WITH(""), 200, "\"model_version\":\"2\"");
+    stop(&s);
+}
+
+/* The batch waits for two nodes. One is asked of version 1, then version 2 is loaded, then the
+ * other comes. */
+static void a_request_for_a_version_is_answered_by_no_other(void **state)
+{
+    static const char request[] =
+        "POST /v2/models/sage/versions/1/infer HTTP/1.1\r\nHost: here\r\nContent-Length: 74\r\n\r\n"
+        "{\"inputs\":[{\"name\":\"node_ids\",\"shape\":[1],\"datatype\":\"INT64\",\"data\":[7]}]}";
+    server            s;
+    test_client       early;
+    pri_service_facts facts = { 0 };
+    (void)state;
+
+    open_server(&s, 3);
+    s.service.options.serve.batch_max_nodes    = 2;
+    s.service.options.serve.batch_max_delay_us = 10000000;
+    start(&s);
+    test_dial(&early, s.port);
+    assert_true(test_say_text(&early, request));
+    while (facts.queue_depth == 0) pri_service_describe(s.service.service, &facts);
+    expect(&s, "POST", "/v2/repository/models/sage/load", "", 200, "\"version\":\"2\"");
+    expect(&s, "POST", INFER, WITH(""), 200, "\"model_version\":\"2\"");
+    test_reply reply = test_hear(&early, true);
+    assert_int_equal(reply.status, 404);
+    assert_string_equal(reply.body,
+                        "{\"error\":\"version 1 was asked, version 2 was loaded meanwhile\"}");
+    test_reply_free(&reply);
+    test_hang_up(&early);
     stop(&s);
 }
 
@@ -352,6 +384,7 @@ int main(void)
         cmocka_unit_test(answers_are_those_of_infer),
         cmocka_unit_test(what_is_wrong_with_a_request_is_said),
         cmocka_unit_test(a_load_gives_the_version_that_answers_from_then_on),
+        cmocka_unit_test(a_request_for_a_version_is_answered_by_no_other),
         cmocka_unit_test(a_server_that_ends_says_so),
         cmocka_unit_test(a_large_answer_is_what_small_ones_are),
         cmocka_unit_test(an_answer_beyond_the_memory_that_is_allowed_is_refused_with_its_size),
