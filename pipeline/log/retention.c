@@ -6,9 +6,11 @@
  *     moved     a checkpoint writes what the WAL has, and cuts both files
  *
  * Each is done in small transactions, some 10 ms of them at a time, for the writer has rows to
- * write. A table `request` in the order of its key is almost in the order of time (a request is
- * numbered when it ends), so that no index is needed: what is too old is among the first rows of
- * its run, and what is not quite in order is found when those before it are gone.
+ * write; and as many rows as it wrote may go however long that takes, lest a backlog makes the file
+ * larger than it may be, perhaps than the disk is. A table `request` in the order of its key is
+ * almost in the order of time (a request is numbered when it ends), so that no index is needed:
+ * what is too old is among the first rows of its run, and what is not quite in order is found when
+ * those before it are gone.
  *
  * What counts against max_bytes is pages in use, and room for a WAL: a file that cannot shrink, or
  * a reader that keeps the WAL from being emptied, must not cost all rows there are.
@@ -272,10 +274,10 @@ static void cut_files(pri_retention *r)
     if (rc == SQLITE_OK) r->cut = false;
 }
 
-uint64_t pri_retention_turn(pri_retention *r)
+uint64_t pri_retention_turn(pri_retention *r, uint64_t written)
 {
     const int64_t begun   = pr_now_ns();
-    const bool    timely  = begun - r->looked >= LOOK_NS;
+    const bool    timely  = written > 0 || begun - r->looked >= LOOK_NS;
     uint64_t      deleted = 0, now;
     char          sql[64];
 
@@ -289,7 +291,7 @@ uint64_t pri_retention_turn(pri_retention *r)
         if (!has_holes(r) || sqlite3_exec(r->db, sql, NULL, NULL, NULL) != SQLITE_OK) break;
         r->cut = true;
         now    = 1;
-    } while (now > 0 && pr_now_ns() - begun < TURN_NS);
+    } while (now > 0 && (deleted < written || pr_now_ns() - begun < TURN_NS));
     r->more = now > 0;
     if (!r->more && r->cut) cut_files(r);
     if (!r->more) r->looked = pr_now_ns();

@@ -176,6 +176,38 @@ static void a_log_that_grows_beyond_its_limit_loses_its_oldest(void **state)
     (void)sqlite3_close(db);
 }
 
+/* Rows that could not be written for a while are no reason to take a disk that is not there. */
+static void a_backlog_does_not_outgrow_the_limit(void **state)
+{
+    (void)state;
+    enum { LIMIT = 3 << 20, REQUESTS = 40000 };
+    const char *path = path_in(test_directory(), "a.db");
+    pr_steplog *log  = NULL;
+    pr_run_info info = serving_run;
+    sqlite3    *db;
+    uint64_t    most = 0;
+
+    info.max_bytes = LIMIT;
+    assert_ok(pr_steplog_open(path, &info, &log));
+    db = sql_open(path);
+    for (uint64_t i = 0; i < 3 * REQUESTS; i += REQUESTS) {
+        sql_run(db, "BEGIN IMMEDIATE");
+        serving_hand_over(log, i, REQUESTS);
+        sql_run(db, "ROLLBACK");
+        for (int k = 0; k < 60000 && serving_health(log).rows_waiting > 0; k++) {
+            const uint64_t bytes = serving_bytes(path);
+            if (bytes > most) most = bytes;
+            (void)usleep(1000);
+        }
+        serving_settle(log);
+    }
+    printf("%llu bytes at most\n", (unsigned long long)most);
+    assert_true(most < LIMIT + LIMIT / 3); /* and a transaction, and its part of the WAL */
+    assert_int_equal(serving_health(log).rows_lost, 0);
+    assert_ok(pr_steplog_close(log, 0, NULL));
+    (void)sqlite3_close(db);
+}
+
 static void a_lower_limit_gives_the_disk_back(void **state)
 {
     (void)state;
@@ -276,6 +308,7 @@ int main(void)
         cmocka_unit_test(a_clock_that_is_set_does_not_make_rows_old),
         cmocka_unit_test(batches_of_an_old_run_without_requests_go),
         cmocka_unit_test(a_log_that_grows_beyond_its_limit_loses_its_oldest),
+        cmocka_unit_test(a_backlog_does_not_outgrow_the_limit),
         cmocka_unit_test(a_lower_limit_gives_the_disk_back),
         cmocka_unit_test(a_file_that_cannot_shrink_is_said_once_and_stops_growing),
         cmocka_unit_test(nothing_goes_where_nothing_is_asked_for),
