@@ -104,11 +104,13 @@ const command command_serve = {
     .summary = "answer for nodes over HTTP, from a checkpoint",
     .usage   = "--data DIR --checkpoint FILE [options]",
     .about =
-        "Answers requests of the Open Inference Protocol v2, which clients of Triton and KServe "
-        "speak, with the sampler, the cache and the kernels that train: POST "
+        "Answers requests of the Open Inference Protocol v2, the one of Triton and KServe, "
+        "with the sampler, the cache and the kernels that train: POST "
         "/v2/models/NAME/infer with node ids, POST /v1/features for rows, GET /metrics for "
         "Prometheus. Requests join batches; an answer depends on seed and fanout alone, and is "
-        "what packrat infer --mode sampled gives. Listens to this machine only unless --listen "
+        "what packrat infer --mode sampled gives. --threads 0 leaves a core to each thread of "
+        "HTTP, "
+        "where there are several. Listens to this machine only unless --listen "
         "says otherwise. SIGHUP loads the checkpoint again while the old one answers; SIGINT and "
         "SIGTERM answer what was taken and end with exit status 0, a second one ends at once.",
     .setup_bytes = sizeof(pr_serve_setup),

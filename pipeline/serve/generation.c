@@ -9,6 +9,7 @@
 #include "pipeline/serve/company.h"
 #include "pipeline/serve/whereabouts.h"
 #include "pipeline/session.h"
+#include "pipeline/step.h"
 
 /* ---- a checkpoint ---- */
 
@@ -107,6 +108,29 @@ static void tell_rows(pri_clerk *clerk)
                           memory_order_relaxed);
 }
 
+/* Answer for a few nodes whom nobody asked for: oneDNN writes its kernels, and pages are touched,
+ * before the first request has to wait for them. What fails here would fail for a request too,
+ * which is told then. */
+static void rehearse(pri_clerk *clerk, pr_vid num_nodes)
+{
+    enum { FEW = 16 };
+    const pr_serve_options *options = &clerk->generation->commons->setup.options->serve;
+    const uint32_t          most = options->batch_max_nodes < FEW ? options->batch_max_nodes : FEW;
+    const uint32_t          n    = num_nodes < most ? num_nodes : most;
+    pr_step                 row;
+    pr_step_partition       partition;
+
+    for (uint32_t i = 0; i < n; i++) clerk->seeds[i] = i;
+    const pr_draw_own    own   = { .fanout = &clerk->generation->fanout };
+    const pri_step_input input = { .phase = PR_PHASE_INFER,
+                                   .seeds = { clerk->seeds, n },
+                                   .own   = &own,
+                                   .model = clerk->generation->model,
+                                   .seed  = options->seed };
+    if (n && pri_step_run(&clerk->lane, 1, &input, &row, &partition) != PR_OK)
+        pr_diag(PR_WARN, "a first batch that nobody asked for failed: %s", pr_error_message());
+}
+
 /* Make what a clerk works with beside its lane, where its thread's memory is. */
 static pr_status furnish(pri_lane *lane, void *argument)
 {
@@ -131,6 +155,7 @@ static pr_status furnish(pri_lane *lane, void *argument)
     PR_NEW(clerk->place, num_nodes);
     memset(clerk->place, 0xff, num_nodes * sizeof *clerk->place);
     PR_TRY(pri_plane_create(&plane, &clerk->plane));
+    rehearse(clerk, num_nodes);
     tell_rows(clerk);
 done:
     return st;

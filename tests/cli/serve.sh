@@ -111,6 +111,31 @@ equal "the run" "$(sql serve.db 'SELECT command, exit_status, rows_lost FROM run
 equal "library in the log" "$(sql serve.db "SELECT json_type(versions, '\$.libmicrohttpd') FROM run")" text
 must "$PACKRAT" report serve.db
 
+say "-- a log that cannot grow any more: answers go on, metrics say so, and the exit status is 0"
+printf '#!/bin/sh\nulimit -f 600\nexec "%s" "$@"\n' "$PACKRAT" > limited
+chmod +x limited
+whole=$PACKRAT
+PACKRAT=$PWD/limited
+start_server --data demo --checkpoint now.prc --log full.db
+PACKRAT=$whole
+lost=0
+refused= # it is tried again, and a small transaction may find room
+for ((i = 0; i < 60; i++)); do
+    curl -sS -o /dev/null -w '%{http_code}\n' "$URL/v2/models/sage/infer?[1-500]" -d "$ids" > codes
+    [[ $(sort -u codes) == 200 ]] || fail "statuses $(sort -u codes)"
+    sleep 0.2
+    ask /metrics
+    lost=$(awk '$1 == "packrat_log_rows_lost_total" { print $2 }' "$OUT")
+    ! grep -q '^packrat_log_writable 0' "$OUT" || refused=yes
+    [[ $lost -eq 0 || -z $refused ]] || break
+done
+[[ $lost -gt 0 ]] || fail "no rows of the log were lost"
+[[ -n $refused ]] || fail "the metrics never say that the log cannot be written"
+answers 200 'ready' /v2/health/ready
+stop_server TERM
+equal "exit status" "$STATUS" 0
+grep -q 'full.db' "$ERR" || fail "nothing is said of the log: $(cat "$ERR")"
+
 say "-- signals under load: whoever was let in gets an answer, and the exit status is 0"
 for signal in TERM INT; do
     start_server --data demo --checkpoint now.prc --json --name loaded --http.threads 2
