@@ -24,7 +24,8 @@ typedef struct pr_serve_options {
     uint32_t lanes;                     /* 0: one a NUMA node */
     int      derived;                   /* pr_derived_kind */
     uint32_t batch_max_nodes;           /* of a batch, and of a request */
-    uint32_t batch_max_delay_us; /* that a request waits for others to join its batch, at most */
+    uint32_t batch_max_delay_us; /* that a request waits for others to join its batch where a lane
+                                   is free, at most */
     uint32_t queue_max_requests; /* that wait; more are refused (503) */
     char     shed_fanout[PR_TEXT_BYTES]; /* what answers are made with under load; "": never */
     uint32_t shed_at;                    /* requests that wait from which on they are */

@@ -6,12 +6,18 @@
  *     moved     a checkpoint writes what the WAL has, and cuts both files
  *
  * Each is done in small transactions, some 10 ms of them at a time, for the writer has rows to
- * write. A table `request` in the order of its key is almost in the order of time (a request is
- * numbered when it ends), so that no index is needed: what is too old is among the first rows of
- * its run, and what is not quite in order is found when those before it are gone.
+ * write; and as many rows as it wrote may go however long that takes, lest a backlog makes the file
+ * larger than it may be, perhaps than the disk is. A table `request` in the order of its key is
+ * almost in the order of time (a request is numbered when it ends), so that no index is needed:
+ * what is too old is among the first rows of its run, and what is not quite in order is found when
+ * those before it are gone.
  *
  * What counts against max_bytes is pages in use, and room for a WAL: a file that cannot shrink, or
- * a reader that keeps the WAL from being emptied, must not cost all rows there are. */
+ * a reader that keeps the WAL from being emptied, must not cost all rows there are.
+ *
+ * How old a row of this run is is counted from when it began by a clock that nobody sets: a machine
+ * that began with the wrong time, and was told the right one later, has no rows that are years
+ * old. */
 #include "pipeline/log/retention.h"
 
 #include <limits.h>
@@ -53,10 +59,11 @@ typedef enum statement {
 static const char *const sql_of[NUM_STATEMENTS] = {
     [PAGE_COUNT] = "PRAGMA page_count",
     [FREE_COUNT] = "PRAGMA freelist_count",
-    [OLDEST_RUN] = RUNS_WITH_REQUESTS
-    "SELECT r.id, r.started_at, r.started_at + (SELECT arrival_ns FROM request AS q"
-    " WHERE q.run = r.id ORDER BY request LIMIT 1) AS since"
-    " FROM served JOIN run AS r ON r.id = served.run ORDER BY since LIMIT 2",
+    [OLDEST_RUN] =
+        RUNS_WITH_REQUESTS "SELECT id, began, began + (SELECT arrival_ns FROM request AS q"
+                           " WHERE q.run = r.id ORDER BY request LIMIT 1) AS since FROM (SELECT id,"
+                           " CASE id WHEN ?1 THEN ?2 ELSE started_at END AS began FROM run"
+                           " WHERE id IN (SELECT run FROM served)) AS r ORDER BY since LIMIT 2",
     [LAST_OF_CHUNK]   = "SELECT max(request), coalesce(max(batch_step), -1), count(*) FROM (SELECT"
                         " request, batch_step, arrival_ns FROM request WHERE run = ?1"
                         " ORDER BY request LIMIT ?3) WHERE arrival_ns < ?2",
@@ -76,6 +83,7 @@ struct pri_retention {
     sqlite3      *db;
     const char   *path;
     int64_t       run, keep_ns;
+    int64_t       began_ns;                         /* the run, by pr_now_ns */
     uint64_t      max_bytes, page_bytes, wal_bytes; /* wal_bytes: that a WAL may take */
     bool          can_shrink, said_full;
     bool          swept;  /* runs before this one were looked at for steps without requests */
@@ -171,8 +179,10 @@ static int delete_oldest(pri_retention *r, int64_t cut, uint64_t *deleted)
 {
     sqlite3_stmt *oldest = r->statement[OLDEST_RUN];
     int64_t       row[3] = { 0 }, last[3];
-    const bool    found  = sqlite3_step(oldest) == SQLITE_ROW;
 
+    (void)sqlite3_bind_int64(oldest, 1, r->run);
+    (void)sqlite3_bind_int64(oldest, 2, unix_ns() - (pr_now_ns() - r->began_ns));
+    const bool found = sqlite3_step(oldest) == SQLITE_ROW;
     for (int i = 0; found && i < 3; i++) row[i] = sqlite3_column_int64(oldest, i);
     if (found && sqlite3_step(oldest) == SQLITE_ROW) {
         const int64_t other = sqlite3_column_int64(oldest, 2) + SLACK_NS;
@@ -264,10 +274,10 @@ static void cut_files(pri_retention *r)
     if (rc == SQLITE_OK) r->cut = false;
 }
 
-uint64_t pri_retention_turn(pri_retention *r)
+uint64_t pri_retention_turn(pri_retention *r, uint64_t written)
 {
     const int64_t begun   = pr_now_ns();
-    const bool    timely  = begun - r->looked >= LOOK_NS;
+    const bool    timely  = written > 0 || begun - r->looked >= LOOK_NS;
     uint64_t      deleted = 0, now;
     char          sql[64];
 
@@ -281,7 +291,7 @@ uint64_t pri_retention_turn(pri_retention *r)
         if (!has_holes(r) || sqlite3_exec(r->db, sql, NULL, NULL, NULL) != SQLITE_OK) break;
         r->cut = true;
         now    = 1;
-    } while (now > 0 && pr_now_ns() - begun < TURN_NS);
+    } while (now > 0 && (deleted < written || pr_now_ns() - begun < TURN_NS));
     r->more = now > 0;
     if (!r->more && r->cut) cut_files(r);
     if (!r->more) r->looked = pr_now_ns();
@@ -338,6 +348,7 @@ pr_status pri_retention_create(sqlite3 *db, const char *path, int64_t run, int64
     r->db        = db;
     r->path      = path;
     r->run       = run;
+    r->began_ns  = pr_now_ns();
     r->keep_ns   = keep_ns;
     r->max_bytes = max_bytes;
     PR_TRY(find_shape(r));

@@ -22,9 +22,10 @@ pr_status pri_retention_create(sqlite3 *db, const char *path, int64_t run, int64
                                uint64_t max_bytes, pri_retention **out);
 void      pri_retention_free(pri_retention *retention); /* before db is closed; NULL is fine */
 
-/* Look whether something is due, and delete and give back for some 10 ms at most, in transactions
- * of about one; gives how many rows were deleted. Failures are left for the next turn: rows that
- * stay too long are no reason to stop anything. Cheap when nothing is due. */
-uint64_t pri_retention_turn(pri_retention *retention);
+/* Look whether something is due, and delete and give back for some 10 ms, or until as many rows
+ * have gone as were written since the last turn, in transactions of about a ms; gives how many rows
+ * were deleted. Failures are left for the next turn: rows that stay too long are no reason to stop
+ * anything. Cheap when nothing is due. */
+uint64_t pri_retention_turn(pri_retention *retention, uint64_t written);
 
 #endif

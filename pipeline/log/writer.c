@@ -148,13 +148,13 @@ static void write_records(pr_steplog *log, uint32_t n)
     pri_ring_release(log->ring, n);
 }
 
-/* A server's try failed, or succeeded again: say so, at most once a minute. */
-static void note_outcome(pr_steplog *log, bool failed)
+/* A server's try failed with that code, or succeeded again (0): say so, at most once a minute. */
+static void note_outcome(pr_steplog *log, int code)
 {
-    const bool    changed = failed != log->failing;
-    const int64_t now     = pr_now_ns();
+    const bool    failed = code != SQLITE_OK, changed = failed != (log->failing != SQLITE_OK);
+    const int64_t now = pr_now_ns();
 
-    log->failing  = failed;
+    log->failing  = code;
     log->tried_ns = now;
     if (failed || changed) set_trouble(log, failed ? log->reason : "");
     if (!changed) return;
@@ -183,15 +183,15 @@ static void write_or_lose(pr_steplog *log, uint32_t n)
 
     if (busy && !keeps) n = pri_ring_count(log->ring); /* the end cannot wait any longer */
     if (rc != SQLITE_OK && !keeps) lose(log, n);
-    note_outcome(log, rc != SQLITE_OK);
+    note_outcome(log, rc);
     if (keeps) return;
     pri_ring_release(log->ring, n);
     if (rc != SQLITE_OK && !busy) /* what is in the WAL may go where there is room for it */
         (void)sqlite3_exec(log->db, "PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL);
 }
 
-/* Write the oldest records of the ring, whole steps only. */
-static void flush(pr_steplog *log, uint32_t available)
+/* Write the oldest records of the ring, whole steps only; gives how many. */
+static uint32_t flush(pr_steplog *log, uint32_t available)
 {
     uint32_t n = 0;
 
@@ -204,6 +204,7 @@ static void flush(pr_steplog *log, uint32_t available)
         write_or_lose(log, n);
     else
         write_records(log, n);
+    return n;
 }
 
 /* Sleep until somebody wakes the writer, at most LOOK_NS. */
@@ -240,11 +241,14 @@ static bool is_due(const pr_steplog *log, uint32_t n, bool stop, int64_t flushed
     return n > 0 && (stop || n >= enough || now - flushed >= pause);
 }
 
-/* Delete what is due, a few ms; only while writing works, for deleting is writing too. */
-static void retain(pr_steplog *log)
+/* Delete what is due, after so many records were written; not while writing fails, for deleting is
+ * writing too. On a full disk it is tried nevertheless: it may be this file that fills it, and
+ * small changes find room where large ones do not. */
+static void retain(pr_steplog *log, uint64_t written)
 {
-    if (!atomic_load(&log->begun) || !log->retention || log->failing) return;
-    const uint64_t deleted = pri_retention_turn(log->retention);
+    if (!atomic_load(&log->begun) || !log->retention) return;
+    if (log->failing && (log->failing & 0xff) != SQLITE_FULL) return;
+    const uint64_t deleted = pri_retention_turn(log->retention, written);
     atomic_fetch_add_explicit(&log->rows_deleted, deleted, memory_order_relaxed);
 }
 
@@ -268,12 +272,13 @@ static void *writer_main(void *argument)
         const uint32_t n    = pri_ring_count(log->ring);
         if (stop && n == 0) return NULL;
         if (stop && log->stopping_ns == 0) log->stopping_ns = pr_now_ns();
-        const bool due = is_due(log, n, stop, flushed);
+        const bool due     = is_due(log, n, stop, flushed);
+        uint32_t   written = 0;
         if (due) {
-            flush(log, n);
+            written = flush(log, n);
             flushed = pr_now_ns();
         }
-        if (!stop) retain(log);
+        if (!stop) retain(log, log->failing ? 0 : written);
         measure(log, &measured);
         if (!due) look_later(log);
     }

@@ -67,7 +67,7 @@ struct pr_steplog {
 
     /* the writer's, the closer's afterwards */
     bool     broken;      /* something was lost, write no more rows (unless never_waits) */
-    bool     failing;     /* never_waits: the last try failed */
+    int      failing;     /* never_waits: the SQLite code the last try failed with; 0: it did not */
     int64_t  tried_ns;    /* when that was */
     int64_t  said_ns;     /* when that was said last; 0: never */
     bool     said;        /* that it is so now */

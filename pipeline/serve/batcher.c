@@ -181,6 +181,7 @@ pri_query *pri_batcher_join(pri_batcher *b, pri_company *company, uint64_t max_n
     uint32_t num;
 
     pthread_mutex_lock(&b->lock);
+    company->num_waiting = company->num + pri_waitlist_num(b->waiting);
     pri_query *more = pri_waitlist_join(b->waiting, company->first, max_nodes, &num, &company->cut);
     b->num_taken += num;
     pthread_mutex_unlock(&b->lock);

@@ -45,7 +45,7 @@ typedef struct pri_desk {
 typedef struct pri_company {
     pri_query *first;       /* linked by next, oldest first */
     uint32_t   num;         /* of them */
-    uint32_t   num_waiting; /* queries that waited when they were taken, themselves included */
+    uint32_t   num_waiting; /* queries that waited when the last were taken, all of it included */
     bool       cut;         /* equals had to stay */
     int64_t    taken_ns;
 } pri_company;

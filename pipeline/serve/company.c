@@ -194,11 +194,17 @@ static void copy_view_row(const pr_slab *view, uint32_t i, float *out)
     for (pr_eid e = x->indptr[row]; e < x->indptr[row + 1]; e++) out[x->indices[e]] = x->data[e];
 }
 
+/* When the rows of a batch began to be looked for, were planned, and were there to be placed. */
+typedef struct read_times {
+    int64_t start, planned, fetched;
+} read_times;
+
 /* Note what the cache did for a batch that nothing was computed of. */
-static void fill_row(work *w, const pr_cache_plan *plan, int64_t start, int64_t prepared)
+static void fill_row(work *w, const pr_cache_plan *plan, const read_times *at)
 {
-    const pr_cache *cache = w->clerk->lane->cache;
-    const int64_t   now   = pr_now_ns();
+    const pr_cache *cache   = w->clerk->lane->cache;
+    const int64_t   now     = pr_now_ns();
+    const int64_t   fetched = at->fetched - at->planned;
     pr_fetch_cost   cost;
 
     pr_cache_fetch_cost(cache, &cost);
@@ -224,8 +230,11 @@ static void fill_row(work *w, const pr_cache_plan *plan, int64_t start, int64_t 
                         .mode           = pr_cache_mode_name(cache),
                         .path           = plan->path,
                         .policy         = pr_cache_policy_name(cache),
-                        .prepare_ns     = prepared - start,
-                        .place_ns       = now - prepared };
+                        .wait_ns        = fetched,
+                        .wait_rows_ns   = fetched,
+                        .fetch_ns       = fetched,
+                        .prepare_ns     = at->planned - at->start,
+                        .place_ns       = now - at->fetched };
 }
 
 /* Rows through the lane's cache, which holds features. */
@@ -236,13 +245,15 @@ static pr_status read_cached(work *w)
     pr_cache            *cache = clerk->lane->cache;
     const pr_cache_plan *plan;
     pr_slab              view;
+    read_times           at;
 
-    const int64_t start = pr_now_ns();
+    at.start = pr_now_ns();
     PR_TRY(pr_cache_prepare(cache, w->seeds, &plan));
-    const int64_t prepared = pr_now_ns();
+    at.planned = pr_now_ns();
     PR_TRY(pr_cache_fetch(cache));
+    at.fetched = pr_now_ns();
     PR_TRY(pr_cache_place(cache, &view));
-    fill_row(w, plan, start, prepared);
+    fill_row(w, plan, &at);
     for (pri_query *q = w->company->first; q; q = q->next) {
         if (!make_room(&q->logits, q->num_nodes, view.num_cols)) {
             fail(q, PRI_FAILED, "out of memory");
@@ -294,7 +305,7 @@ static pr_status read_features(work *w)
     w->row.instructions = PR_NULL_INT;
     w->row.llc_misses   = PR_NULL_INT;
     w->row.step_ns      = pr_now_ns() - start;
-    w->row.other_ns     = w->row.step_ns - w->row.prepare_ns - w->row.place_ns;
+    w->row.other_ns     = w->row.step_ns - w->row.wait_ns - w->row.prepare_ns - w->row.place_ns;
     w->partition        = (pr_step_partition){ .partition       = w->clerk->lane->index,
                                                .numa_node       = w->clerk->lane->numa_node,
                                                .num_inputs      = w->row.num_inputs,
@@ -311,6 +322,7 @@ static pr_status read_features(work *w)
                                                .reads_disk      = w->row.reads_disk,
                                                .prepare_ns      = w->row.prepare_ns,
                                                .place_ns        = w->row.place_ns,
+                                               .fetch_ns        = w->row.fetch_ns,
                                                .lane_ns         = w->row.step_ns };
     for (pri_query *q = w->company->first; q; q = q->next) {
         q->hidden.cols = 0;

@@ -23,11 +23,9 @@ typedef struct pri_plane_setup {
     pr_cache_options     cache; /* that the lane's has: rows or bytes are set */
     const pr_tuning     *tuning;
     const pr_io_options *io;
-    int                  derived; /* pr_derived_kind */
-    uint64_t derived_bytes; /* that a slab of derived rows may take; less than features do, or 0: as
-                               many as those */
-    bool     begins_derived; /* with auto: a generation before had derived rows */
-    uint32_t max_wanted;
+    int                  derived;        /* pr_derived_kind */
+    bool                 begins_derived; /* with auto: a generation before had derived rows */
+    uint32_t             max_wanted;
 } pri_plane_setup;
 
 /* Make the plane of a lane; with PR_DERIVED_ON the lane's cache is one of derived rows when it

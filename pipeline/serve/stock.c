@@ -30,8 +30,7 @@ uint64_t pri_stock_rows(const pri_plane_setup *setup, bool derived)
     const uint64_t          most = UINT64_MAX / slot;
     const uint64_t          rows = o->rows ? o->rows : o->bytes ? o->bytes / slot : n;
     const uint64_t bytes = o->rows || !o->bytes ? (rows < most ? rows : most) * slot : o->bytes;
-    const uint64_t more  = derived && setup->derived_bytes > bytes ? setup->derived_bytes : bytes;
-    const uint64_t room  = more / slot_bytes(cols);
+    const uint64_t room  = bytes / slot_bytes(cols);
 
     return room < 1 ? 1 : room < n ? room : n;
 }

@@ -1,7 +1,6 @@
 /* stock.h: the rows that a lane can have in its slab, and what is simulated beside them: a cache of
  * features, or of derived rows with what derives them; and an index over the rows of the other
- * kind, which are not there. Both slabs have the same bytes, so that narrower rows are more,
- * unless derived ones are given more (derived_bytes). */
+ * kind, which are not there. Both slabs have the same bytes, so that narrower rows are more. */
 #ifndef PIPELINE_SERVE_STOCK_H
 #define PIPELINE_SERVE_STOCK_H
 

@@ -111,6 +111,14 @@ equal "the run" "$(sql serve.db 'SELECT command, exit_status, rows_lost FROM run
 equal "library in the log" "$(sql serve.db "SELECT json_type(versions, '\$.libmicrohttpd') FROM run")" text
 must "$PACKRAT" report serve.db
 
+say "-- rows that stay in their file: reading them is told apart from placing them"
+start_server --data demo --checkpoint now.prc --cache.store direct --derived off --log disk.db
+answers 200 '' /v1/features -d '{"node_ids":[700,900,1111]}'
+answers 200 '' /v2/models/sage/infer -d "$ids"
+stop_server TERM
+equal "batches that read" "$(sql disk.db "SELECT count(*) FROM step WHERE phase = 'serve' AND rows_disk > 0
+    AND fetch_ns > 0 AND fetch_ns = wait_rows_ns AND fetch_ns <= wait_ns")" 2
+
 say "-- a log that cannot grow any more: answers go on, metrics say so, and the exit status is 0"
 printf '#!/bin/sh\nulimit -f 600\nexec "%s" "$@"\n' "$PACKRAT" > limited
 chmod +x limited
@@ -164,7 +172,8 @@ for signal in TERM INT; do
 done
 
 say "-- a signal while it starts"
-"${serve[@]}" --listen 127.0.0.1:0 > "$OUT" 2> "$ERR" &
+# Not by way of timeout: a signal that comes while that starts ends it alone, and the server stays.
+"${serve[@]:4}" --listen 127.0.0.1:0 > "$OUT" 2> "$ERR" &
 CHILD=$!
 sleep 0.01
 stop_server TERM

@@ -114,6 +114,7 @@ listing() { find . | LC_ALL=C sort; }
 start_server() {
     local i
     : > "$WORK/said/serve.out"
+    : > "$WORK/said/serve.err" # with --json the address stands here: not that of the server before
     "$PACKRAT" serve --listen 127.0.0.1:0 "$@" > "$WORK/said/serve.out" 2> "$WORK/said/serve.err" &
     CHILD=$!
     for ((i = 0; i < 1200; i++)); do

@@ -97,6 +97,29 @@ static void an_old_request_among_younger_ones_goes_too(void **state)
     (void)sqlite3_close(db);
 }
 
+/* The run's row says 1970: the machine learned the time when the server had begun. */
+static void a_clock_that_is_set_does_not_make_rows_old(void **state)
+{
+    (void)state;
+    const char *path = made_log(2000);
+    pr_steplog *log  = NULL;
+    pr_run_info info = serving_run;
+    sqlite3    *db   = sql_open(path);
+
+    info.keep_ns = INT64_C(3600000000000);
+    (void)sqlite3_busy_timeout(db, 10000);
+    assert_ok(pr_steplog_open(path, &info, &log));
+    sql_run(db, "UPDATE run SET started_at = 0 WHERE id = 3");
+    serving_hand_over(log, 0, 400);
+    serving_settle(log);
+    sql_run(db, "UPDATE run SET started_at = started_at - 7200000000000 WHERE id = 2");
+    wait_for(db, "SELECT count(*) FROM request WHERE run = 2", 0); /* that one is old */
+    assert_int_equal(sql_int(db, "SELECT count(*) FROM request WHERE run = 3"), 400);
+    assert_ok(pr_steplog_close(log, 0, NULL));
+    check_log(db);
+    (void)sqlite3_close(db);
+}
+
 static void batches_of_an_old_run_without_requests_go(void **state)
 {
     (void)state;
@@ -150,6 +173,38 @@ static void a_log_that_grows_beyond_its_limit_loses_its_oldest(void **state)
     assert_int_equal(sql_int(db, "SELECT max(request) - min(request) + 1 - count(*) FROM request"),
                      0);
     assert_true(sql_int(db, "SELECT count(*) FROM request") > REQUESTS / 10);
+    (void)sqlite3_close(db);
+}
+
+/* Rows that could not be written for a while are no reason to take a disk that is not there. */
+static void a_backlog_does_not_outgrow_the_limit(void **state)
+{
+    (void)state;
+    enum { LIMIT = 3 << 20, REQUESTS = 40000 };
+    const char *path = path_in(test_directory(), "a.db");
+    pr_steplog *log  = NULL;
+    pr_run_info info = serving_run;
+    sqlite3    *db;
+    uint64_t    most = 0;
+
+    info.max_bytes = LIMIT;
+    assert_ok(pr_steplog_open(path, &info, &log));
+    db = sql_open(path);
+    for (uint64_t i = 0; i < 3 * REQUESTS; i += REQUESTS) {
+        sql_run(db, "BEGIN IMMEDIATE");
+        serving_hand_over(log, i, REQUESTS);
+        sql_run(db, "ROLLBACK");
+        for (int k = 0; k < 60000 && serving_health(log).rows_waiting > 0; k++) {
+            const uint64_t bytes = serving_bytes(path);
+            if (bytes > most) most = bytes;
+            (void)usleep(1000);
+        }
+        serving_settle(log);
+    }
+    printf("%llu bytes at most\n", (unsigned long long)most);
+    assert_true(most < LIMIT + LIMIT / 3); /* and a transaction, and its part of the WAL */
+    assert_int_equal(serving_health(log).rows_lost, 0);
+    assert_ok(pr_steplog_close(log, 0, NULL));
     (void)sqlite3_close(db);
 }
 
@@ -250,8 +305,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(requests_that_are_too_old_go_with_their_batches),
         cmocka_unit_test(an_old_request_among_younger_ones_goes_too),
+        cmocka_unit_test(a_clock_that_is_set_does_not_make_rows_old),
         cmocka_unit_test(batches_of_an_old_run_without_requests_go),
         cmocka_unit_test(a_log_that_grows_beyond_its_limit_loses_its_oldest),
+        cmocka_unit_test(a_backlog_does_not_outgrow_the_limit),
         cmocka_unit_test(a_lower_limit_gives_the_disk_back),
         cmocka_unit_test(a_file_that_cannot_shrink_is_said_once_and_stops_growing),
         cmocka_unit_test(nothing_goes_where_nothing_is_asked_for),

@@ -301,6 +301,60 @@ static void nothing_is_taken_from_the_heap_once_rooms_have_grown(void **state)
     service_rig_close(&r);
 }
 
+/* Ask for something; it may fail, as memory does that is not there. */
+static bool ask_or_fail(asker *a, const service_rig *r, const pr_vid *nodes, uint32_t num)
+{
+    assert_ok(asker_submit(a, r, nodes, num));
+    asker_wait(a);
+    if (a->query.outcome == PRI_ANSWERED) return true;
+    assert_int_equal(a->query.outcome, PRI_FAILED);
+    assert_non_null(strstr(a->query.reason, "memory"));
+    return false;
+}
+
+/* Whatever cannot be had while rooms grow: its queries fail, later ones are answered rightly. */
+static void a_batch_without_memory_fails_its_queries_only(void **state)
+{
+    (void)state;
+    const pr_vid nodes[] = { 7, 390, 21, 7, 100, 101, 102, 103 };
+
+    for (int way = 0; way < 4; way++) {
+        uint32_t    cols, answered = 0, failed = 0;
+        service_rig r;
+
+        service_rig_make(&r, 1);
+        r.options.serve.derived = way % 2 ? PR_DERIVED_ON : PR_DERIVED_OFF;
+        r.options.cache.mode    = way < 2 ? PR_CACHE_RESIDENT : PR_CACHE_PACKED;
+        float *logits           = service_rig_infer(&r, "", 1, 1, &cols);
+        service_rig_open(&r, 1, 1);
+        for (int64_t at = 0; answered < 6; at++) {
+            uint64_t version;
+            asker    a[2];
+
+            assert_ok(pri_service_reload(r.service, &version)); /* rooms are small again */
+            for (int i = 0; i < 2; i++) asker_open(&a[i]);
+            a[1].query.kind = PRI_QUERY_FEATURES;
+            pri_mem_fail_at(at);
+            const bool first = ask_or_fail(&a[0], &r, nodes, 3);
+            const bool both  = ask_or_fail(&a[1], &r, nodes + 2, 4) && first;
+            pri_mem_fail_at(-1);
+            answered += both;
+            failed += !both;
+            asker_ask(&a[0], &r, nodes, 8);
+            asker_expect(&a[0], &a[0].query.logits, logits, SERVICE_CLASSES);
+            asker_ask(&a[1], &r, nodes, 8);
+            for (int i = 0; i < 8; i++)
+                assert_memory_equal(a[1].query.logits.at + (size_t)i * SERVICE_COLS,
+                                    r.data->features.rows + nodes[i] * r.data->features.ld,
+                                    SERVICE_COLS * sizeof(float));
+            for (int i = 0; i < 2; i++) asker_close(&a[i]);
+        }
+        assert_true(failed >= 2);
+        free(logits);
+        service_rig_close(&r);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -312,6 +366,7 @@ int main(void)
         cmocka_unit_test(a_full_queue_refuses_and_what_was_taken_is_answered),
         cmocka_unit_test(a_deadline_that_passes_in_the_queue_is_answered_then),
         cmocka_unit_test(features_are_the_rows_of_the_dataset),
+        cmocka_unit_test(a_batch_without_memory_fails_its_queries_only),
         cmocka_unit_test(nothing_is_taken_from_the_heap_once_rooms_have_grown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

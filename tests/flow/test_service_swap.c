@@ -188,6 +188,43 @@ static void a_reload_that_fails_leaves_all_as_it_was(void **state)
     close_load(&l);
 }
 
+/* Whatever cannot be had: the old model answers on, or the new one does, with a slab that may be
+ * cold. */
+static void a_reload_without_memory_leaves_one_of_both_models(void **state)
+{
+    (void)state;
+    for (int derived = PR_DERIVED_ON; derived <= PR_DERIVED_OFF; derived++) {
+        static load       l;
+        static pr_vid     nodes[60];
+        pri_service_facts facts;
+        uint32_t          failures = 0, loads = 0;
+        asker             a;
+
+        for (pr_vid v = 0; v < 60; v++) nodes[v] = v * 5;
+        open_load(&l, 2, derived);
+        asker_open(&a);
+        for (int64_t at = 0; loads < 3; at++) {
+            uint64_t version;
+            service_rig_write(&l.rig, 100 + (1 + loads) % MODELS, 2);
+            pri_mem_fail_at(at);
+            const pr_status st = pri_service_reload(l.rig.service, &version);
+            pri_mem_fail_at(-1);
+            assert_true(st == PR_OK || st == PR_E_NOMEM);
+            loads += st == PR_OK;
+            failures += st != PR_OK;
+            assert_int_equal(version, 1 + loads);
+            pri_service_describe(l.rig.service, &facts);
+            assert_int_equal(facts.version, version);
+            asker_ask(&a, &l.rig, nodes, 60);
+            assert_int_equal(a.query.model_version, version);
+            asker_expect(&a, &a.query.logits, l.logits[loads % MODELS], SERVICE_CLASSES);
+        }
+        assert_true(failures > 20);
+        asker_close(&a);
+        close_load(&l);
+    }
+}
+
 /* A waiting query has a fanout that the model to come does not have. */
 static void a_fanout_that_fits_the_old_model_only_is_refused_with_the_new(void **state)
 {
@@ -227,6 +264,7 @@ int main(void)
         cmocka_unit_test(no_query_is_dropped_or_mixed_while_checkpoints_are_swapped),
         cmocka_unit_test(a_slab_is_as_warm_behind_a_swap_as_before),
         cmocka_unit_test(a_reload_that_fails_leaves_all_as_it_was),
+        cmocka_unit_test(a_reload_without_memory_leaves_one_of_both_models),
         cmocka_unit_test(a_fanout_that_fits_the_old_model_only_is_refused_with_the_new),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -109,6 +109,7 @@ static void answer(lane *l, pri_company *company)
     for (const pri_query *q = last->next; q; q = q->next, num++)
         assert_int_equal(q->seed, company->first->seed);
     assert_int_equal(num, company->num);
+    assert_true(company->num_waiting >= num);
     for (pri_query *q = company->first, *next; q; q = next) {
         next       = q->next;
         q->outcome = PRI_ANSWERED;
