@@ -32,16 +32,6 @@ static bool is_compared(const pr_option_table *table, const char *name)
     return true;
 }
 
-static void print_fanout(const pr_fanout *fanout, char *out, size_t bytes)
-{
-    size_t at = 0;
-
-    for (uint32_t h = 0; h < fanout->num_layers && at < bytes; h++)
-        at += (size_t)(fanout->hop[h] == PR_FANOUT_ALL
-                           ? snprintf(out + at, bytes - at, "%sall", h ? "," : "")
-                           : snprintf(out + at, bytes - at, "%s%u", h ? "," : "", fanout->hop[h]));
-}
-
 /* Add what some options were resolved to. */
 static pr_status add_resolved(const pri_trainer *t, pr_json *json)
 {
@@ -54,7 +44,7 @@ static pr_status add_resolved(const pri_trainer *t, pr_json *json)
     char                    text[16 * PR_MAX_LAYERS];
 
     PR_TRY(pr_fanout_parse(train->fanout, train->layers, &fanout));
-    print_fanout(&fanout, text, sizeof text);
+    pr_fanout_print(&fanout, text, sizeof text);
     PR_TRY(pr_json_set_string(json, "fanout", text));
     PR_TRY(pr_json_set_string(json, "feature-norm", norms[t->dataset->feature_norm]));
     if (!t->weights) goto done;

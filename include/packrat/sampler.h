@@ -28,6 +28,10 @@ typedef struct pr_fanout {
  */
 pr_status pr_fanout_parse(const char *text, uint32_t layers, pr_fanout *out);
 
+/* Write a fanout as --fanout has it: "15,10,all". 128 bytes are enough; fewer are filled, and end
+ * in a 0. Cannot fail. */
+void pr_fanout_print(const pr_fanout *fanout, char *out, size_t bytes);
+
 /* Which neighbours a destination keeps. With fanout `all` every kind but walk keeps all. */
 typedef enum pr_sampler_kind {
     PR_SAMPLER_UNIFORM,  /* min(degree, fanout) distinct ones, every set of them equally likely */

@@ -75,3 +75,14 @@ pr_status pr_fanout_parse(const char *text, uint32_t layers, pr_fanout *out)
 done:
     return st;
 }
+
+void pr_fanout_print(const pr_fanout *fanout, char *out, size_t bytes)
+{
+    size_t at = 0;
+
+    if (bytes) out[0] = '\0';
+    for (uint32_t h = 0; h < fanout->num_layers && at < bytes; h++)
+        at += (size_t)(fanout->hop[h] == PR_FANOUT_ALL
+                           ? snprintf(out + at, bytes - at, "%sall", h ? "," : "")
+                           : snprintf(out + at, bytes - at, "%s%u", h ? "," : "", fanout->hop[h]));
+}

@@ -232,29 +232,14 @@ done:
     return st;
 }
 
-/* Print a fanout as --fanout has it. */
-static void fanout_text(const pr_fanout *fanout, char *out, size_t bytes)
-{
-    size_t n = 0;
-
-    out[0] = '\0';
-    for (uint32_t h = 0; h < fanout->num_layers && n < bytes; h++) {
-        const char *comma = h ? "," : "";
-        if (fanout->hop[h] == PR_FANOUT_ALL)
-            n += (size_t)snprintf(out + n, bytes - n, "%sall", comma);
-        else
-            n += (size_t)snprintf(out + n, bytes - n, "%s%u", comma, fanout->hop[h]);
-    }
-}
-
 static void say_ready(const server *s)
 {
     pri_service_facts facts;
-    char              fanout[256];
+    char              fanout[128];
 
     if (!s->hooks || !s->hooks->ready) return;
     pri_service_describe(s->service, &facts);
-    fanout_text(&facts.fanout, fanout, sizeof fanout);
+    pr_fanout_print(&facts.fanout, fanout, sizeof fanout);
     const pr_serve_ready ready = { .url           = pri_http_url(s->http),
                                    .model         = s->name,
                                    .kind          = pr_model_kind_name(facts.shape.options.kind),

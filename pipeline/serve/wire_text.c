@@ -63,14 +63,11 @@ void pri_text_seed(pri_text *text, uint64_t seed)
 
 void pri_text_fanout(pri_text *text, const pr_fanout *fanout)
 {
+    char words[128];
+
+    pr_fanout_print(fanout, words, sizeof words);
     pri_text_add(text, "\"");
-    for (uint32_t h = 0; h < fanout->num_layers; h++) {
-        if (h) pri_text_add(text, ",");
-        if (fanout->hop[h] == PR_FANOUT_ALL)
-            pri_text_add(text, "all");
-        else
-            pri_text_unsigned(text, fanout->hop[h]);
-    }
+    pri_text_add(text, words);
     pri_text_add(text, "\"");
 }
 
