@@ -1,15 +1,12 @@
 /* commons.c: see commons.h. */
 #include "pipeline/serve/commons.h"
 
+#include "cache/slab.h"
+
 /* Give the share that one of `lanes` has; 0 stays "not said". */
 static uint64_t share(uint64_t all, uint32_t lanes)
 {
     return all > lanes ? all / lanes : all ? 1 : 0;
-}
-
-static uint64_t slot_bytes(uint32_t cols)
-{
-    return ((uint64_t)cols * sizeof(float) + 63) / 64 * 64;
 }
 
 void pri_commons_size(pri_commons *commons, uint32_t derived_cols)
@@ -23,10 +20,11 @@ void pri_commons_size(pri_commons *commons, uint32_t derived_cols)
     cache.rows      = share(cache.rows, lanes);
     cache.bytes     = share(cache.bytes, lanes);
     if (!cache.rows && !cache.bytes && cache.mode != PR_CACHE_PACKED) {
-        const uint64_t features = slot_bytes(x->num_cols), derived = slot_bytes(derived_cols);
-        const uint64_t all  = x->num_rows * (features > derived ? features : derived);
-        const uint64_t most = pr_memory_available() / 4 / lanes; /* 0: not known */
-        cache.bytes         = most && most < all ? most : all;
+        const uint64_t features = pri_slab_ld(x->num_cols) * sizeof(float);
+        const uint64_t derived  = pri_slab_ld(derived_cols) * sizeof(float);
+        const uint64_t all      = x->num_rows * (features > derived ? features : derived);
+        const uint64_t most     = pr_memory_available() / 4 / lanes; /* 0: not known */
+        cache.bytes             = most && most < all ? most : all;
         if (cache.bytes < features) cache.bytes = features;
     }
     commons->cache = cache;

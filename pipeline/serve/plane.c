@@ -38,6 +38,7 @@ typedef struct warm_list {
 struct pri_plane {
     pri_plane_setup setup;
     pri_plane_rows  rows;
+    uint32_t        num_layers;
     bool            decides;
     pri_stock       now;   /* its cache is the lane's */
     pr_cache       *known; /* the lane's, when we last looked */
@@ -264,12 +265,10 @@ static pr_status count(pri_plane *plane, pr_vids wanted, const pr_step *row, uin
         PR_TRY(pri_stock_bring(plane->now.simulated, wanted));
         (void)pri_phantom_fetched(plane->now.phantom, &other);
     }
-    pr_model_shape shape;
-    pr_model_describe(plane->setup.model, &shape);
     load->batches++;
     load->inputs += (double)row->num_inputs;
     load->dst += num_dst;
-    load->edges += pri_plane_first_edges(shape.num_layers, (double)row->num_seeds, num_dst,
+    load->edges += pri_plane_first_edges(plane->num_layers, (double)row->num_seeds, num_dst,
                                          (double)row->num_edges);
     load->misses += (double)(plane->now.derived ? other : found);
     load->misses_derived += (double)(plane->now.derived ? found : other);
@@ -353,15 +352,18 @@ done:
 
 pr_status pri_plane_create(const pri_plane_setup *setup, pri_plane **out)
 {
-    pr_status  st    = PR_OK;
-    pri_plane *plane = NULL;
+    pr_status      st    = PR_OK;
+    pri_plane     *plane = NULL;
+    pr_model_shape shape;
 
     *out = NULL;
     PR_NEW(plane, 1);
-    plane->setup   = *setup;
-    plane->rows    = pri_plane_rows_of(setup->model, setup->features, pri_stock_moves(setup),
-                                       pr_cache_io(setup->lane->cache)[0] != '\0');
-    plane->decides = decides(plane);
+    pr_model_describe(setup->model, &shape);
+    plane->num_layers = shape.num_layers;
+    plane->setup      = *setup;
+    plane->rows       = pri_plane_rows_of(setup->model, setup->features, pri_stock_moves(setup),
+                                          pr_cache_io(setup->lane->cache)[0] != '\0');
+    plane->decides    = decides(plane);
     if (plane->decides) {
         PR_TRY(pri_worker_start("a slab's other rows", &plane->worker));
         pri_worker_post(plane->worker, attend, plane);

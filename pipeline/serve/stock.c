@@ -1,12 +1,7 @@
 /* stock.c: see stock.h. */
 #include "pipeline/serve/stock.h"
 
-/* Bytes from slot to slot. */
-static uint64_t slot_bytes(uint64_t cols)
-{
-    enum { LINE = 16 };
-    return (cols + LINE - 1) / LINE * LINE * sizeof(float);
-}
+#include "cache/slab.h"
 
 static uint32_t derived_cols(const pri_plane_setup *setup)
 {
@@ -25,12 +20,12 @@ uint64_t pri_stock_rows(const pri_plane_setup *setup, bool derived)
 {
     const pr_cache_options *o    = &setup->cache;
     const uint64_t          n    = setup->features->num_rows;
-    const uint64_t          slot = slot_bytes(setup->features->num_cols);
+    const uint64_t          slot = pri_slab_ld(setup->features->num_cols) * sizeof(float);
     const uint32_t          cols = derived ? derived_cols(setup) : setup->features->num_cols;
     const uint64_t          most = UINT64_MAX / slot;
     const uint64_t          rows = o->rows ? o->rows : o->bytes ? o->bytes / slot : n;
     const uint64_t bytes = o->rows || !o->bytes ? (rows < most ? rows : most) * slot : o->bytes;
-    const uint64_t room  = bytes / slot_bytes(cols);
+    const uint64_t room  = bytes / (pri_slab_ld(cols) * sizeof(float));
 
     return room < 1 ? 1 : room < n ? room : n;
 }
