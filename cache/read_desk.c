@@ -15,20 +15,16 @@
 #include "cache/read_desk.h"
 
 #include <stdatomic.h>
-#include <time.h>
+
+#include "base/thread.h"
 
 enum { NUM_GROUPS = PRI_READER_GROUPS };
 
 void pri_desk_init(pri_read_desk *desk)
 {
-    pthread_condattr_t monotonic;
-
-    (void)pthread_condattr_init(&monotonic);
-    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     (void)pthread_mutex_init(&desk->lock, NULL);
-    (void)pthread_cond_init(&desk->work, &monotonic);
+    (void)pri_cond_init(&desk->work);
     (void)pthread_cond_init(&desk->read, NULL);
-    (void)pthread_condattr_destroy(&monotonic);
     for (size_t c = 0; c < PRI_READ_CLASSES; c++)
         desk->queue[c].first = desk->queue[c].last = NUM_GROUPS;
 }
@@ -127,18 +123,6 @@ static bool is_any_left(const pri_read_desk *desk)
            desk->queue[PRI_READ_EARLY].first != NUM_GROUPS;
 }
 
-/* Sleep until there may be something to do. */
-static void sleep_until(pri_read_desk *desk, int64_t due_ns)
-{
-    const struct timespec until = { .tv_sec = due_ns / 1000000000, .tv_nsec = due_ns % 1000000000 };
-
-    if (due_ns == INT64_MAX) {
-        (void)pthread_cond_wait(&desk->work, &desk->lock);
-    } else {
-        (void)pthread_cond_timedwait(&desk->work, &desk->lock, &until);
-    }
-}
-
 size_t pri_desk_begin(pri_read_desk *desk, pri_begin_mode mode, size_t most, pri_read **list,
                       int64_t *due_ns)
 {
@@ -147,7 +131,7 @@ size_t pri_desk_begin(pri_read_desk *desk, pri_begin_mode mode, size_t most, pri
 
     pthread_mutex_lock(&desk->lock);
     while ((n = begin_some(desk, most, list, &due)) == 0 && mode == PRI_BEGIN_WAIT && !desk->ending)
-        sleep_until(desk, due);
+        pri_cond_wait_until(&desk->work, &desk->lock, due);
     /* Whoever could not take all there is comes back; else it sleeps until more is entered. */
     desk->asleep = n < most;
     if (mode == PRI_BEGIN_WAIT && n > 0 && is_any_left(desk)) pthread_cond_signal(&desk->work);

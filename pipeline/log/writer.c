@@ -210,13 +210,10 @@ static uint32_t flush(pr_steplog *log, uint32_t available)
 /* Sleep until somebody wakes the writer, at most LOOK_NS. */
 static void look_later(pr_steplog *log)
 {
-    struct timespec until;
-    const int64_t   at = pr_now_ns() + LOOK_NS;
+    const int64_t until = pr_now_ns() + LOOK_NS;
 
-    until.tv_sec  = (time_t)(at / 1000000000);
-    until.tv_nsec = (long)(at % 1000000000);
     (void)pthread_mutex_lock(&log->lock);
-    if (!log->woken) (void)pthread_cond_timedwait(&log->wake, &log->lock, &until);
+    if (!log->woken) pri_cond_wait_until(&log->wake, &log->lock, until);
     log->woken = false;
     (void)pthread_mutex_unlock(&log->lock);
 }
@@ -286,18 +283,14 @@ static void *writer_main(void *argument)
 
 pr_status pri_writer_start(pr_steplog *log)
 {
-    pr_status          st = PR_OK;
-    pthread_condattr_t clock;
-    int                error;
+    pr_status st = PR_OK;
+    int       error;
 
     for (int kind = 0; kind < PRI_NUM_RECORD_KINDS; kind++)
         PR_TRY(pri_columns_prepare(columns_of[kind], log->db, log->path, &log->insert[kind]));
     error = pthread_mutex_init(&log->lock, NULL);
     PR_CHECK(error == 0, PR_E_IO, "cannot make the log's lock: %s", strerror(error));
-    (void)pthread_condattr_init(&clock);
-    (void)pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-    error = pthread_cond_init(&log->wake, &clock);
-    (void)pthread_condattr_destroy(&clock);
+    error = pri_cond_init(&log->wake);
     if (error != 0) (void)pthread_mutex_destroy(&log->lock);
     PR_CHECK(error == 0, PR_E_IO, "cannot make the log's condition: %s", strerror(error));
     log->sync_made = true;

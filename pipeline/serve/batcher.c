@@ -6,8 +6,6 @@
  * batch costs two wake-ups at most, however many queries it has. */
 #include "pipeline/serve/batcher.h"
 
-#include <errno.h>
-
 #include "base/thread.h"
 
 struct pri_batcher {
@@ -26,30 +24,6 @@ struct pri_batcher {
     pthread_t         keeper;
     bool              has_keeper;
 };
-
-/* ---- waiting ---- */
-
-static void init_cond(pthread_cond_t *cond)
-{
-    pthread_condattr_t attributes;
-
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC); /* of pr_now_ns */
-    pthread_cond_init(cond, &attributes);
-    pthread_condattr_destroy(&attributes);
-}
-
-static void wait_until(pri_batcher *b, pthread_cond_t *cond, int64_t until_ns)
-{
-    if (until_ns == INT64_MAX) {
-        pthread_cond_wait(cond, &b->lock);
-        return;
-    }
-    if (until_ns < 0) until_ns = 0;
-    const struct timespec until = { .tv_sec  = (time_t)(until_ns / 1000000000),
-                                    .tv_nsec = (long)(until_ns % 1000000000) };
-    (void)pthread_cond_timedwait(cond, &b->lock, &until);
-}
 
 /* ---- queries that are too late ---- */
 
@@ -93,7 +67,7 @@ static void *keep(void *argument)
             continue;
         }
         b->keeper_until = deadline;
-        wait_until(b, &b->late, deadline);
+        pri_cond_wait_until(&b->late, &b->lock, deadline);
         b->keeper_until = 0; /* awake: it looks by itself */
     }
     pthread_mutex_unlock(&b->lock);
@@ -130,7 +104,7 @@ static void idle(pri_batcher *b, int64_t until_ns)
 
     b->num_idle++;
     b->num_watching += watching;
-    wait_until(b, &b->work, until_ns);
+    pri_cond_wait_until(&b->work, &b->lock, until_ns);
     b->num_watching -= watching;
     b->num_idle--;
 }
@@ -209,9 +183,9 @@ pr_status pri_batcher_create(const pri_batcher_setup *setup, pri_batcher **out)
     PR_NEW(b, 1);
     b->setup = *setup;
     pthread_mutex_init(&b->lock, NULL);
-    init_cond(&b->work);
-    init_cond(&b->late);
-    init_cond(&b->quiet);
+    (void)pri_cond_init(&b->work);
+    (void)pri_cond_init(&b->late);
+    (void)pri_cond_init(&b->quiet);
     PR_TRY(pri_waitlist_create(setup->max_requests, &b->waiting));
     PR_TRY(pri_thread_start(keep, b, "the keeper of deadlines", &b->keeper));
     b->has_keeper = true;

@@ -6,7 +6,6 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "base/thread.h"
 
@@ -177,11 +176,8 @@ static void *watch(void *context)
             pthread_cond_wait(&all->tick, &all->lock);
             continue;
         }
-        const int64_t         at    = pr_now_ns() + ns;
-        const struct timespec until = { .tv_sec  = (time_t)(at / 1000000000),
-                                        .tv_nsec = (long)(at % 1000000000) };
-        while (!all->ends && pr_now_ns() < at)
-            pthread_cond_timedwait(&all->tick, &all->lock, &until);
+        const int64_t at = pr_now_ns() + ns;
+        while (!all->ends && pr_now_ns() < at) pri_cond_wait_until(&all->tick, &all->lock, at);
         const int64_t now = pr_now_ns();
         for (pri_connection *each = all->first; each; each = each->after) look(all, each, now);
     }
@@ -191,18 +187,14 @@ static void *watch(void *context)
 
 pr_status pri_connections_create(const pri_connections_options *options, pri_connections **out)
 {
-    pr_status          st  = PR_OK;
-    pri_connections   *all = NULL;
-    pthread_condattr_t monotonic;
+    pr_status        st  = PR_OK;
+    pri_connections *all = NULL;
 
     *out = NULL;
     PR_NEW(all, 1);
     all->options = *options;
     pthread_mutex_init(&all->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&all->tick, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    (void)pri_cond_init(&all->tick);
     PR_TRY(pri_thread_start(watch, all, "the watcher of connections", &all->watcher));
     all->watches = true;
     *out         = all;

@@ -2,12 +2,12 @@
 #include "pipeline/serve/http.h"
 
 #include <poll.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/thread.h"
 #include "pipeline/serve/http_calls.h"
 
 #define MS_NS INT64_C(1000000)
@@ -63,11 +63,9 @@ static pr_status start_daemon(pri_http *http)
      * connections.h counts them all. */
     const unsigned int limit =
         (http->options.max_connections + SPARE_PLACES) * (pool > 0 ? pool : 1);
-    sigset_t all, before;
+    sigset_t before;
 
-    sigfillset(&all);
-    sigdelset(&all, SIGBUS); /* as pri_thread_start has it */
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    pri_signals_block(&before);
     http->daemon = MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
         pri_http_on_request, http, MHD_OPTION_EXTERNAL_LOGGER, pri_http_on_words, http,
@@ -76,7 +74,7 @@ static pr_status start_daemon(pri_http *http)
         MHD_OPTION_THREAD_POOL_SIZE, pool, MHD_OPTION_NOTIFY_CONNECTION, pri_http_on_connection,
         http, MHD_OPTION_NOTIFY_COMPLETED, pri_http_on_end, http, MHD_OPTION_URI_LOG_CALLBACK,
         pri_http_on_line, http, MHD_OPTION_END);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pri_signals_restore(&before);
     PR_CHECK(http->daemon, PR_E_LIBRARY,
              "libmicrohttpd %s cannot start %u threads with epoll for %s", MHD_get_version(),
              http->options.threads, http->listener.url);
