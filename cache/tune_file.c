@@ -350,7 +350,6 @@ pr_status pr_tuning_save(const char *path, size_t row_bytes, uint32_t threads,
     const pr_json  *entries = NULL;
     pri_tune_entry *mine    = NULL;
     int             lock    = -1;
-    struct timespec now;
     char            file[PR_TEXT_BYTES];
 
     PR_TRY(check_arguments(path, row_bytes, threads, tuning));
@@ -365,8 +364,7 @@ pr_status pr_tuning_save(const char *path, size_t row_bytes, uint32_t threads,
     if (tuning) {
         PR_NEW(mine, 1);
         key_of_host(row_bytes, threads, &mine->key);
-        (void)clock_gettime(CLOCK_REALTIME, &now);
-        mine->measured_at = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+        mine->measured_at = pr_unix_ns();
         mine->tuning      = *tuning;
         PR_TRY(write_file(file, entries, mine));
     } else {

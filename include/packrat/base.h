@@ -68,6 +68,9 @@ void pr_diag(pr_level level, const char *format, ...)
 /* Nanoseconds of a clock that never jumps (CLOCK_MONOTONIC); only differences mean something. */
 int64_t pr_now_ns(void);
 
+/* Nanoseconds since 1970 began, by the clock that people set (CLOCK_REALTIME). */
+int64_t pr_unix_ns(void);
+
 /* Instruction sets that loops are written for. Results never depend on which one runs. */
 typedef enum pr_isa { PR_ISA_PORTABLE, PR_ISA_AVX2, PR_ISA_AVX512 } pr_isa;
 

@@ -22,7 +22,6 @@
 
 #include <limits.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "pipeline/log/db.h"
 
@@ -92,13 +91,6 @@ struct pri_retention {
     int64_t       looked; /* when it was looked last */
     sqlite3_stmt *statement[NUM_STATEMENTS];
 };
-
-static int64_t unix_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
 
 /* Run a statement with its parameters and give the first row's columns, zeros without one or where
  * they are NULL; true when there was a row. */
@@ -181,7 +173,7 @@ static int delete_oldest(pri_retention *r, int64_t cut, uint64_t *deleted)
     int64_t       row[3] = { 0 }, last[3];
 
     (void)sqlite3_bind_int64(oldest, 1, r->run);
-    (void)sqlite3_bind_int64(oldest, 2, unix_ns() - (pr_now_ns() - r->began_ns));
+    (void)sqlite3_bind_int64(oldest, 2, pr_unix_ns() - (pr_now_ns() - r->began_ns));
     const bool found = sqlite3_step(oldest) == SQLITE_ROW;
     for (int i = 0; found && i < 3; i++) row[i] = sqlite3_column_int64(oldest, i);
     if (found && sqlite3_step(oldest) == SQLITE_ROW) {
@@ -220,7 +212,7 @@ static uint64_t transact(pri_retention *r, int64_t cut,
 
 static uint64_t delete_old(pri_retention *r)
 {
-    const int64_t cut     = unix_ns() - r->keep_ns;
+    const int64_t cut     = pr_unix_ns() - r->keep_ns;
     uint64_t      deleted = transact(r, cut, delete_oldest);
 
     if (deleted == 0 && !r->swept) {

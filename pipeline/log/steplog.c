@@ -3,20 +3,12 @@
 #include <packrat/log.h>
 
 #include <string.h>
-#include <time.h>
 
 #include "base/json.h"
 #include "pipeline/log/db.h"
 #include "pipeline/log/writer.h"
 
 static const int64_t BUSY_NS = 30000000000, SERVER_BUSY_NS = 2000000000;
-
-static int64_t unix_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
 
 static void free_log(pr_steplog *log)
 {
@@ -93,7 +85,7 @@ static pr_status begin_run(pr_steplog *log, const pr_run_info *info)
     const char *const text[] = {
         info->command ? info->command : "", options, versions, info->host, info->cpu, info->dataset
     };
-    PR_SQL(log->db, log->path, sqlite3_bind_int64(statement, 1, unix_ns()));
+    PR_SQL(log->db, log->path, sqlite3_bind_int64(statement, 1, pr_unix_ns()));
     for (int i = 0; i < 6; i++) /* NULL binds NULL */
         PR_SQL(log->db, log->path, sqlite3_bind_text(statement, i + 2, text[i], -1, SQLITE_STATIC));
     PR_SQL(log->db, log->path, sqlite3_bind_int64(statement, 8, info->numa_nodes));
@@ -180,7 +172,7 @@ static int end_run(pr_steplog *log, int exit_status, uint64_t lost)
 
     snprintf(sql, sizeof sql,
              "UPDATE run SET ended_at = %lld, exit_status = %d, rows_lost = %llu WHERE id = %lld",
-             (long long)unix_ns(), exit_status, (unsigned long long)lost, (long long)log->run);
+             (long long)pr_unix_ns(), exit_status, (unsigned long long)lost, (long long)log->run);
     const int rc = run_while_busy(log, sql);
     if ((rc & 0xff) != SQLITE_FULL && (rc & 0xff) != SQLITE_IOERR) return rc;
     (void)sqlite3_exec(log->db, "PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL);

@@ -5,7 +5,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "pipeline/serve/tallies.h"
 
@@ -30,9 +29,7 @@ pr_status pri_record_create(pr_steplog *log, pri_record **out)
     const int error = pthread_mutex_init(&record->lock, NULL);
     if (error) pri_free(record);
     PR_CHECK(!error, PR_E_IO, "cannot make the record's lock: %s", strerror(error));
-    struct timespec now;
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    record->tallies.began_s = (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+    record->tallies.began_s = 1e-9 * (double)pr_unix_ns();
     record->log             = log;
     record->began_ns        = pr_now_ns();
     *out                    = record;
@@ -151,23 +148,15 @@ void pri_record_write(pri_record *record, void (*write)(void *context, pr_steplo
     if (record) unlock(record);
 }
 
-void pri_record_swap(pri_record *record, bool loaded, uint64_t version)
+void pri_record_swap(pri_record *record, bool loaded, const char *text)
 {
-    char note[128];
-
     if (!record) return;
-    if (loaded)
-        snprintf(note, sizeof note, "model version %llu answers from now on",
-                 (unsigned long long)version);
-    else
-        snprintf(note, sizeof note, "the checkpoint could not be loaded; model version %llu stays",
-                 (unsigned long long)version);
     lock(record);
     if (loaded)
         record->tallies.loads++;
     else
         record->tallies.failed_loads++;
-    pr_steplog_note(record->log, note);
+    pr_steplog_note(record->log, text);
     unlock(record);
 }
 

@@ -29,7 +29,8 @@ void pri_record_note(pri_record *record, const char *text);
  * where there is none; `record` may be NULL too. */
 void pri_record_write(pri_record *record, void (*write)(void *context, pr_steplog *log),
                       void       *context);
-void pri_record_swap(pri_record *record, bool loaded, uint64_t version);
+/* A checkpoint was loaded again, or could not be; `text` says which, for the log. */
+void pri_record_swap(pri_record *record, bool loaded, const char *text);
 void pri_record_refused(pri_record *record,
                         const char *why); /* a literal: "connections", "token", ... */
 

@@ -35,11 +35,10 @@ static void load(pri_reloader *reloader, pri_reload *result)
     } else {
         snprintf(result->reason, sizeof result->reason, "%s", pr_error_message());
         snprintf(text, sizeof text, "the checkpoint could not be loaded again: %s", result->reason);
-        pri_record_note(reloader->record, text);
         pri_service_describe(reloader->service, &facts);
         result->version = facts.version; /* that stays */
     }
-    pri_record_swap(reloader->record, loaded, result->version);
+    pri_record_swap(reloader->record, loaded, text);
     pr_diag(loaded ? PR_INFO : PR_WARN, "%s", text);
 }
 

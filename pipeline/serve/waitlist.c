@@ -9,6 +9,8 @@
  * start. */
 #include "pipeline/serve/waitlist.h"
 
+#include "base/rng.h"
+
 /* A list of equals. */
 typedef struct equals {
     pri_waiting_key key;
@@ -43,17 +45,12 @@ pri_waiting_key pri_waiting_key_of(const pri_query *query)
     return key;
 }
 
-static uint64_t mix(uint64_t hash, uint64_t value)
-{
-    hash = (hash ^ value) * UINT64_C(0x9e3779b97f4a7c15);
-    return hash ^ (hash >> 29);
-}
-
 static uint64_t hash_of(const pri_waiting_key *key)
 {
-    uint64_t hash = mix(mix((uint64_t)key->kind, key->own_fanout), key->seed);
+    uint64_t hash = pri_mix64(key->seed ^ ((uint64_t)key->kind << 1 | key->own_fanout));
 
-    for (uint32_t h = 0; h < key->fanout.num_layers; h++) hash = mix(hash, key->fanout.hop[h]);
+    for (uint32_t h = 0; h < key->fanout.num_layers; h++)
+        hash = pri_mix64(hash ^ key->fanout.hop[h]);
     return hash;
 }
 

@@ -73,7 +73,7 @@ static void a_record_that_is_not_there_takes_everything(void **state)
     pri_record_batch(NULL, &b, NULL, 1);
     pri_record_request(NULL, &r, 0);
     pri_record_note(NULL, "nobody hears");
-    pri_record_swap(NULL, true, 1);
+    pri_record_swap(NULL, true, "loaded");
     pri_record_refused(NULL, "token");
     pri_record_totals(NULL, &totals);
     assert_int_equal(totals.requests, 0);
@@ -128,8 +128,8 @@ static void what_was_recorded_is_counted(void **state)
     pri_record_refused(record, "token");
     pri_record_refused(record, "connections");
     pri_record_refused(record, "token");
-    pri_record_swap(record, true, 2);
-    pri_record_swap(record, false, 2);
+    pri_record_swap(record, true, "loaded");
+    pri_record_swap(record, false, "not loaded");
     read_metrics(record, &gauges, &e);
     EXPECT(&e, "packrat_requests_total", "endpoint=\"infer\",status=\"200\"", 2);
     EXPECT(&e, "packrat_requests_total", "endpoint=\"features\",status=\"200\"", 1);
@@ -229,7 +229,7 @@ static void *produce(void *context)
         if (i % 100 == 0) pri_record_refused(p->record, "token");
         if (i % 1000 == 0) free(pri_record_metrics(p->record, &gauges));
         if (p->place == 1 && i % 500 == 0) pri_record_note(p->record, "a note");
-        if (p->place == 2 && i % 500 == 0) pri_record_swap(p->record, true, (uint64_t)i);
+        if (p->place == 2 && i % 500 == 0) pri_record_swap(p->record, true, "loaded");
     }
     return NULL;
 }
